@@ -1,0 +1,12 @@
+//! clusterd-fuzz: a property-based fuzzer and model checker for **clusterd**,
+//! the compute replica of Materialize. It generates scripts, drives them
+//! against a replica over the replica's own wire protocol, holds everything
+//! the replica says against a reference model, and shrinks what it finds.
+//!
+//! The rooms and who may call whom are in `ARCHITECTURE.md`; `tests/tidy.rs`
+//! holds the code to it.
+
+pub mod persist;
+pub mod protocol;
+pub mod replica;
+pub mod repr;
