@@ -1,0 +1,324 @@
+//! The command vocabulary: everything a script can say, as one enum. The text
+//! form (`text`), the JSON form (`json`), the runner, the generator and the
+//! shrinker all speak in these values. Source: `spec/script.md` §2, §5.
+//!
+//! Invariant: a command is plain data; what it refers to by name (shards,
+//! schemas, peeks) is resolved when it runs. Commands beyond the upstream
+//! vocabulary are marked *extension*; a script without them runs under
+//! upstream's own driver.
+
+use std::time::Duration;
+
+use crate::repr::{Diff, GlobalId, Timestamp};
+
+/// How long a wait lasts unless the script says otherwise (`spec/script.md` §2.9).
+pub const DEFAULT_TIMEOUT_SECS: u64 = 600;
+
+/// The width of synthetic texts unless the script says otherwise.
+pub const DEFAULT_ROW_BYTES: usize = 64;
+
+/// One step of a script.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    CreateInstance {
+        /// A humantime duration, as written.
+        expiration_offset: Option<String>,
+        arrangement_dictionary_compression: bool,
+    },
+    UpdateConfiguration {
+        settings: Vec<Setting>,
+    },
+    InitializationComplete,
+    Reconnect,
+    DefineSchema {
+        name: String,
+        columns: Vec<ColumnDef>,
+    },
+    /// `count` synthetic rows, all at `ts`.
+    WriteSingleTs {
+        shard: String,
+        schema: Option<String>,
+        ts: Timestamp,
+        count: u64,
+        start: u64,
+        row_bytes: usize,
+    },
+    /// `count` synthetic rows, the k-th at `k mod n_ts`, into a fresh shard.
+    WriteSpread {
+        shard: String,
+        schema: Option<String>,
+        count: u64,
+        n_ts: u64,
+        start: u64,
+        row_bytes: usize,
+    },
+    /// Explicit rows at `ts`; no rows only advance the upper.
+    WriteRows {
+        shard: String,
+        schema: Option<String>,
+        ts: Timestamp,
+        rows: Vec<RowLine>,
+    },
+    DefineIndex {
+        source: GlobalId,
+        index: GlobalId,
+        shard: String,
+        schema: Option<String>,
+        key: Vec<usize>,
+        as_of: Timestamp,
+        upper: Timestamp,
+    },
+    CreateDataflow(CreateDataflow),
+    Schedule {
+        id: GlobalId,
+    },
+    /// `None` is the empty frontier, which drops the collection (*extension*:
+    /// upstream's text cannot express it).
+    AllowCompaction {
+        id: GlobalId,
+        frontier: Option<Timestamp>,
+    },
+    AllowWrites {
+        id: GlobalId,
+    },
+    AwaitFrontier {
+        id: GlobalId,
+        ts: Timestamp,
+        timeout_secs: u64,
+        allow_timeout: bool,
+    },
+    /// Counts the rows of an index on the replica, by a dataflow of its own.
+    Count {
+        id: GlobalId,
+        ts: Timestamp,
+    },
+    Peek {
+        id: GlobalId,
+        schema: Option<String>,
+        ts: Timestamp,
+    },
+    /// A peek counted in the driver (JSON `peek_count`).
+    PeekCount {
+        id: GlobalId,
+        schema: Option<String>,
+        ts: Timestamp,
+    },
+    /// A peek counted in the driver that must give `count` (JSON `expect_count`).
+    ExpectCount {
+        id: GlobalId,
+        schema: Option<String>,
+        ts: Timestamp,
+        count: u64,
+    },
+    /// The inner command must fail (JSON `expect_error`).
+    ExpectError {
+        command: Box<Command>,
+    },
+    AwaitSubscribe {
+        id: GlobalId,
+        up_to: Timestamp,
+        timeout_secs: u64,
+    },
+    /// *Extension*: sends a peek and does not wait for its answer.
+    StartPeek {
+        peek: String,
+        id: GlobalId,
+        schema: Option<String>,
+        ts: Timestamp,
+    },
+    /// *Extension*: waits for the answer of a started peek.
+    AwaitPeek {
+        peek: String,
+        timeout_secs: u64,
+    },
+    /// *Extension*: cancels a started peek.
+    CancelPeek {
+        peek: String,
+    },
+    /// *Extension*: moves the driver's critical since of a shard.
+    DowngradeSince {
+        shard: String,
+        since: Timestamp,
+    },
+    /// *Extension*: kills the target and starts it anew, then connects to it.
+    Restart,
+}
+
+/// A column of a schema, as written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColumnDef {
+    pub name: String,
+    /// The type's name, as written; resolved when the command runs.
+    pub ty: String,
+    pub nullable: bool,
+}
+
+/// One row of `write-rows`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RowLine {
+    pub cells: Vec<Cell>,
+    /// *Extension* unless 1: written `… diff=-1` behind the cells.
+    pub diff: Diff,
+}
+
+/// A value as its script wrote it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cell {
+    /// A token of the text form, quotes kept.
+    Token(String),
+    /// A value of the JSON form.
+    Json(serde_json::Value),
+}
+
+/// One `name type value` line of `update-configuration`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    pub name: String,
+    pub ty: String,
+    pub value: String,
+}
+
+/// The body of `create-dataflow`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CreateDataflow {
+    pub name: String,
+    pub as_of: Timestamp,
+    /// *Extension*: times at or beyond it are dropped.
+    pub until: Option<Timestamp>,
+    pub optimize: bool,
+    /// *Extension*: how joins without an implementation are planned.
+    pub join: Option<JoinChoice>,
+    pub imports: Vec<Import>,
+    pub builds: Vec<Build>,
+    pub exports: Vec<Export>,
+}
+
+/// The debug name of a `create-dataflow` that names none.
+pub const DEFAULT_DATAFLOW_NAME: &str = "headless-create-dataflow";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JoinChoice {
+    Linear,
+    Delta,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Import {
+    Source {
+        id: GlobalId,
+        shard: String,
+        schema: Option<String>,
+        upper: Timestamp,
+    },
+    Index {
+        index: GlobalId,
+    },
+}
+
+/// An object to build: a plan in the MIR text language (`spec/script.md` §3).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Build {
+    pub id: GlobalId,
+    pub expr: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Export {
+    Index {
+        index: GlobalId,
+        on: GlobalId,
+        key: Vec<usize>,
+    },
+    MaterializedView {
+        sink: GlobalId,
+        on: GlobalId,
+        shard: String,
+        schema: Option<String>,
+    },
+    Subscribe {
+        sink: GlobalId,
+        on: GlobalId,
+        schema: Option<String>,
+        up_to: Option<Timestamp>,
+    },
+}
+
+impl Export {
+    /// The id of what is exported.
+    pub fn id(&self) -> GlobalId {
+        match self {
+            Export::Index { index, .. } => *index,
+            Export::MaterializedView { sink, .. } | Export::Subscribe { sink, .. } => *sink,
+        }
+    }
+}
+
+impl Command {
+    /// The verb of the text form.
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Command::CreateInstance { .. } => "create-instance",
+            Command::UpdateConfiguration { .. } => "update-configuration",
+            Command::InitializationComplete => "initialization-complete",
+            Command::Reconnect => "reconnect",
+            Command::DefineSchema { .. } => "define-schema",
+            Command::WriteSingleTs { .. } => "write-single-ts",
+            Command::WriteSpread { .. } => "write-spread",
+            Command::WriteRows { .. } => "write-rows",
+            Command::DefineIndex { .. } => "define-index",
+            Command::CreateDataflow(_) => "create-dataflow",
+            Command::Schedule { .. } => "schedule",
+            Command::AllowCompaction { .. } => "allow-compaction",
+            Command::AllowWrites { .. } => "allow-writes",
+            Command::AwaitFrontier { .. } => "await-frontier",
+            Command::Count { .. } => "count",
+            Command::Peek { .. } => "peek",
+            Command::PeekCount { .. } => "peek-count",
+            Command::ExpectCount { .. } => "expect-count",
+            Command::ExpectError { .. } => "expect-error",
+            Command::AwaitSubscribe { .. } => "await-subscribe",
+            Command::StartPeek { .. } => "start-peek",
+            Command::AwaitPeek { .. } => "await-peek",
+            Command::CancelPeek { .. } => "cancel-peek",
+            Command::DowngradeSince { .. } => "downgrade-since",
+            Command::Restart => "restart",
+        }
+    }
+
+    /// Whether upstream's driver knows this command in this form.
+    pub fn is_upstream(&self) -> bool {
+        match self {
+            Command::StartPeek { .. }
+            | Command::AwaitPeek { .. }
+            | Command::CancelPeek { .. }
+            | Command::DowngradeSince { .. }
+            | Command::Restart
+            | Command::PeekCount { .. }
+            | Command::ExpectCount { .. }
+            | Command::ExpectError { .. }
+            | Command::AllowCompaction { frontier: None, .. } => false,
+            Command::WriteRows { rows, .. } => rows.iter().all(|row| row.diff == 1),
+            Command::CreateDataflow(df) => df.join.is_none() && df.until.is_none(),
+            Command::CreateInstance { .. }
+            | Command::UpdateConfiguration { .. }
+            | Command::InitializationComplete
+            | Command::Reconnect
+            | Command::DefineSchema { .. }
+            | Command::WriteSingleTs { .. }
+            | Command::WriteSpread { .. }
+            | Command::DefineIndex { .. }
+            | Command::Schedule { .. }
+            | Command::AllowCompaction { .. }
+            | Command::AllowWrites { .. }
+            | Command::AwaitFrontier { .. }
+            | Command::Count { .. }
+            | Command::Peek { .. }
+            | Command::AwaitSubscribe { .. } => true,
+        }
+    }
+}
+
+/// A duration in whole seconds, as scripts write timeouts.
+pub fn timeout(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}

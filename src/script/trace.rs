@@ -1,0 +1,142 @@
+//! What happened, in the order in which the driver learned of it: the one
+//! stream that feeds the model and the invariants. Events carry logical
+//! content (plans, rows, frontiers), not wire bytes, so that a checker reads
+//! like the property that it checks.
+//!
+//! Invariants: an event about something the driver did (a write, a compute
+//! command) precedes every response that it can have caused; responses keep
+//! the order of their session.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::plan::Relation;
+use crate::protocol::v26_30::ComputeResponse;
+use crate::repr::{Antichain, Diff, GlobalId, RelationDesc, Row, Timestamp};
+
+/// One thing that happened.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// The runner is about to execute the command at this position (from 0).
+    Command { step: usize },
+    /// A connection was made and `Hello` sent; sessions count from 1.
+    SessionStarted { session: u64 },
+    InstanceCreated,
+    InitializationComplete,
+    ConfigurationUpdated,
+    /// A `CreateDataflow` was sent.
+    DataflowCreated(Arc<DataflowSpec>),
+    Scheduled { id: GlobalId },
+    /// `[]` drops the collection.
+    AllowedCompaction { id: GlobalId, frontier: Antichain },
+    AllowedWrites { id: GlobalId },
+    PeekSent(PeekSpec),
+    PeekCanceled { uuid: Uuid },
+    /// The driver appended to a shard; everything below `upper` is sealed.
+    ShardWritten {
+        shard: String,
+        desc: RelationDesc,
+        updates: Vec<(Row, Timestamp, Diff)>,
+        upper: Timestamp,
+    },
+    /// The driver moved the since that it holds on a shard.
+    SinceDowngraded { shard: String, since: Timestamp },
+    /// The replica said something (merged over its processes).
+    Response(Arc<ComputeResponse>),
+    /// A wait ended without what it waited for.
+    WaitTimedOut { wait: Wait, waited_ms: u64 },
+    /// The session ended without the driver's doing.
+    ConnectionLost { reason: String },
+    /// The target's process is gone without the driver's doing.
+    TargetDied { status: String },
+    /// The driver killed the target and started it anew.
+    TargetRestarted,
+    /// The run is over: nothing was said for a while and nothing is awaited.
+    Finished,
+}
+
+/// What a wait waited for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wait {
+    /// The output frontier of `id` to reach `[ts]`.
+    Frontier { id: GlobalId, ts: Timestamp },
+    /// The answer of a peek.
+    Peek { uuid: Uuid, id: GlobalId, ts: Timestamp },
+    /// The upper of a subscribe to reach `[up_to]`.
+    Subscribe { id: GlobalId, up_to: Timestamp },
+}
+
+/// An index or persist peek, as sent: identity MFP, no finishing.
+#[derive(Debug, Clone)]
+pub struct PeekSpec {
+    pub uuid: Uuid,
+    pub id: GlobalId,
+    pub ts: Timestamp,
+    /// The columns that the driver expects to read back.
+    pub arity: usize,
+}
+
+/// A dataflow as its script means it: what the model evaluates.
+#[derive(Debug, Clone)]
+pub struct DataflowSpec {
+    pub name: String,
+    pub as_of: Timestamp,
+    pub until: Option<Timestamp>,
+    pub imports: Vec<ImportSpec>,
+    /// In dependency order.
+    pub builds: Vec<(GlobalId, Relation)>,
+    pub exports: Vec<ExportSpec>,
+}
+
+#[derive(Debug, Clone)]
+pub enum ImportSpec {
+    /// `id` reads the shard with this alias.
+    Source {
+        id: GlobalId,
+        shard: String,
+        desc: RelationDesc,
+    },
+    /// The collection `on` is readable through the arrangement of `index`.
+    Index { index: GlobalId, on: GlobalId },
+}
+
+#[derive(Debug, Clone)]
+pub enum ExportSpec {
+    Index {
+        id: GlobalId,
+        on: GlobalId,
+        key: Vec<usize>,
+    },
+    MaterializedView {
+        id: GlobalId,
+        on: GlobalId,
+        shard: String,
+        desc: RelationDesc,
+    },
+    Subscribe {
+        id: GlobalId,
+        on: GlobalId,
+        up_to: Option<Timestamp>,
+    },
+}
+
+impl ExportSpec {
+    /// The id of what is exported.
+    pub fn id(&self) -> GlobalId {
+        match self {
+            ExportSpec::Index { id, .. }
+            | ExportSpec::MaterializedView { id, .. }
+            | ExportSpec::Subscribe { id, .. } => *id,
+        }
+    }
+
+    /// The collection that it exports.
+    pub fn on(&self) -> GlobalId {
+        match self {
+            ExportSpec::Index { on, .. }
+            | ExportSpec::MaterializedView { on, .. }
+            | ExportSpec::Subscribe { on, .. } => *on,
+        }
+    }
+}
