@@ -1,0 +1,344 @@
+//! The text form (`.spec`): a file of stanzas, each a command and the block of
+//! output that it must give. Source: `spec/script.md` §1, §2.
+//!
+//! Invariants: parsing is total (every input gives a script or one line that
+//! names the stanza and what was expected); everything that is not a stanza is
+//! kept verbatim, so that a rewrite changes expected blocks only.
+
+use thiserror::Error;
+
+use super::command::*;
+use super::lex::{Header, Line, SEPARATOR, lines, parse_id, tokens};
+use super::{Item, Script, Stanza};
+
+/// A script that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("line {line}: {message}")]
+pub struct ScriptError {
+    /// The line at which the stanza (or JSON command) starts, from 1.
+    pub line: usize,
+    pub message: String,
+}
+
+/// Reads a script in the text form.
+pub fn parse(text: &str) -> Result<Script, ScriptError> {
+    let all: Vec<&str> = text.lines().collect();
+    let mut items = Vec::new();
+    let mut at = 0;
+    while at < all.len() {
+        let line = all[at];
+        if line.trim().is_empty() || line.starts_with('#') {
+            items.push(Item::Verbatim(line.to_string()));
+            at += 1;
+            continue;
+        }
+        let start = at;
+        let error = |message| ScriptError {
+            line: start + 1,
+            message,
+        };
+        let separator = all[start..]
+            .iter()
+            .position(|line| *line == SEPARATOR)
+            .map(|offset| start + offset)
+            .ok_or_else(|| {
+                error(format!(
+                    "stanza starting at line {} has no `{SEPARATOR}` separator",
+                    start + 1
+                ))
+            })?;
+        let end = all[separator + 1..]
+            .iter()
+            .position(|line| line.trim().is_empty())
+            .map_or(all.len(), |offset| separator + 1 + offset);
+        let input = all[start..separator].join("\n");
+        let command = parse_command(&input).map_err(error)?;
+        items.push(Item::Stanza(Stanza {
+            line: start + 1,
+            input,
+            command,
+            expected: all[separator + 1..end].join("\n"),
+        }));
+        at = end;
+    }
+    Ok(Script { items })
+}
+
+/// Reads one input block: a command without its expected output.
+pub fn parse_command(input: &str) -> Result<Command, String> {
+    let lines = lines(input);
+    let (first, body) = lines.split_first().ok_or("empty command")?;
+    if first.indent > 0 {
+        return Err("directive must not be indented".to_string());
+    }
+    let header = Header::parse(first.text)?;
+    command(&header, body)
+}
+
+fn command(h: &Header, body: &[Line<'_>]) -> Result<Command, String> {
+    Ok(match h.verb.as_str() {
+        "create-instance" => Command::CreateInstance {
+            expiration_offset: h.opt_string("expiration-offset"),
+            arrangement_dictionary_compression: h
+                .bool_or("arrangement-dictionary-compression", false)?,
+        },
+        "update-configuration" => Command::UpdateConfiguration {
+            settings: body.iter().map(setting).collect::<Result<_, _>>()?,
+        },
+        "initialization-complete" => Command::InitializationComplete,
+        "reconnect" => Command::Reconnect,
+        "define-schema" => Command::DefineSchema {
+            name: h.string("name")?,
+            columns: body.iter().map(column).collect::<Result<_, _>>()?,
+        },
+        "write-single-ts" => Command::WriteSingleTs {
+            shard: h.string("shard")?,
+            schema: h.opt_string("schema"),
+            ts: h.u64("ts")?,
+            count: h.u64("count")?,
+            start: h.u64_or("start", 0)?,
+            row_bytes: h.usize_or("row-bytes", DEFAULT_ROW_BYTES)?,
+        },
+        "write-spread" => Command::WriteSpread {
+            shard: h.string("shard")?,
+            schema: h.opt_string("schema"),
+            count: h.u64("count")?,
+            n_ts: h.u64("n-ts")?,
+            start: h.u64_or("start", 0)?,
+            row_bytes: h.usize_or("row-bytes", DEFAULT_ROW_BYTES)?,
+        },
+        "write-rows" => Command::WriteRows {
+            shard: h.string("shard")?,
+            schema: h.opt_string("schema"),
+            ts: h.u64("ts")?,
+            rows: body.iter().map(row).collect::<Result<_, _>>()?,
+        },
+        "define-index" => Command::DefineIndex {
+            source: h.id("source")?,
+            index: h.id("index")?,
+            shard: h.string("shard")?,
+            schema: h.opt_string("schema"),
+            key: h.usize_list("key")?,
+            as_of: h.u64("as-of")?,
+            upper: h.u64("upper")?,
+        },
+        "create-dataflow" => Command::CreateDataflow(create_dataflow(h, body)?),
+        "schedule" => Command::Schedule { id: h.id("id")? },
+        "allow-compaction" => Command::AllowCompaction {
+            id: h.id("id")?,
+            frontier: match h.req("frontier")? {
+                "[]" => None,
+                _ => Some(h.u64("frontier")?),
+            },
+        },
+        "allow-writes" => Command::AllowWrites { id: h.id("id")? },
+        "await-frontier" => Command::AwaitFrontier {
+            id: h.id("id")?,
+            ts: h.u64("ts")?,
+            timeout_secs: h.u64_or("timeout-secs", DEFAULT_TIMEOUT_SECS)?,
+            allow_timeout: h.flag("allow-timeout"),
+        },
+        "count" => Command::Count {
+            id: h.id("id")?,
+            ts: h.u64("ts")?,
+        },
+        "peek" => Command::Peek {
+            id: h.id("id")?,
+            schema: h.opt_string("schema"),
+            ts: h.u64("ts")?,
+        },
+        "peek-count" => Command::PeekCount {
+            id: h.id("id")?,
+            schema: h.opt_string("schema"),
+            ts: h.u64("ts")?,
+        },
+        "expect-count" => Command::ExpectCount {
+            id: h.id("id")?,
+            schema: h.opt_string("schema"),
+            ts: h.u64("ts")?,
+            count: h.u64("count")?,
+        },
+        "expect-error" => Command::ExpectError {
+            command: Box::new(expected_error(body)?),
+        },
+        "await-subscribe" => Command::AwaitSubscribe {
+            id: h.id("id")?,
+            up_to: h.u64("up-to")?,
+            timeout_secs: h.u64_or("timeout-secs", DEFAULT_TIMEOUT_SECS)?,
+        },
+        "start-peek" => Command::StartPeek {
+            peek: h.string("peek")?,
+            id: h.id("id")?,
+            schema: h.opt_string("schema"),
+            ts: h.u64("ts")?,
+        },
+        "await-peek" => Command::AwaitPeek {
+            peek: h.string("peek")?,
+            timeout_secs: h.u64_or("timeout-secs", DEFAULT_TIMEOUT_SECS)?,
+        },
+        "cancel-peek" => Command::CancelPeek {
+            peek: h.string("peek")?,
+        },
+        "downgrade-since" => Command::DowngradeSince {
+            shard: h.string("shard")?,
+            since: h.u64("since")?,
+        },
+        "restart" => Command::Restart,
+        verb => return Err(format!("unknown command `{verb}`")),
+    })
+}
+
+fn setting(line: &Line<'_>) -> Result<Setting, String> {
+    match tokens(line.text)?.as_slice() {
+        [name, ty, value] => Ok(Setting {
+            name: name.clone(),
+            ty: ty.clone(),
+            value: value.clone(),
+        }),
+        _ => Err(format!(
+            "config setting needs `name type value`, got `{}`",
+            line.text
+        )),
+    }
+}
+
+fn column(line: &Line<'_>) -> Result<ColumnDef, String> {
+    match tokens(line.text)?.as_slice() {
+        [name, ty, rest @ ..] => Ok(ColumnDef {
+            name: name.clone(),
+            ty: ty.clone(),
+            nullable: rest.first().is_some_and(|t| t == "nullable"),
+        }),
+        _ => Err(format!(
+            "column needs `name type [nullable]`, got `{}`",
+            line.text
+        )),
+    }
+}
+
+/// A row of tokens. *Extension*: a last unquoted token `diff=N` is the row's
+/// multiplicity.
+fn row(line: &Line<'_>) -> Result<RowLine, String> {
+    let mut cells = tokens(line.text)?;
+    let diff = cells
+        .last()
+        .and_then(|last| last.strip_prefix("diff=")?.parse().ok());
+    if diff.is_some() {
+        cells.pop();
+    }
+    Ok(RowLine {
+        cells: cells.into_iter().map(Cell::Token).collect(),
+        diff: diff.unwrap_or(1),
+    })
+}
+
+/// The body of `expect-error`: the inner command, indented.
+fn expected_error(body: &[Line<'_>]) -> Result<Command, String> {
+    let (first, rest) = body
+        .split_first()
+        .ok_or("`expect-error` needs an indented command")?;
+    command(&Header::parse(first.text)?, rest)
+}
+
+fn create_dataflow(h: &Header, body: &[Line<'_>]) -> Result<CreateDataflow, String> {
+    let mut dataflow = CreateDataflow {
+        name: h.opt_string("name").unwrap_or_else(|| DEFAULT_DATAFLOW_NAME.to_string()),
+        as_of: h.u64("as-of")?,
+        until: h.opt_u64("until")?,
+        optimize: h.flag("optimize"),
+        join: match h.opt("join") {
+            None => None,
+            Some("linear") => Some(JoinChoice::Linear),
+            Some("delta") => Some(JoinChoice::Delta),
+            Some(v) => return Err(format!("expected `join=linear` or `join=delta`, got `join={v}`")),
+        },
+        imports: Vec::new(),
+        builds: Vec::new(),
+        exports: Vec::new(),
+    };
+    for (line, inner) in group(body)? {
+        let sub = Header::parse(line.text)?;
+        match sub.verb.as_str() {
+            "import" => dataflow.imports.push(import(&sub)?),
+            "build" => dataflow.builds.push(Build {
+                id: sub.id("id")?,
+                expr: rerender(inner)?,
+            }),
+            "export" => dataflow.exports.push(export(&sub)?),
+            verb => return Err(format!("unknown `create-dataflow` sub-command `{verb}`")),
+        }
+    }
+    Ok(dataflow)
+}
+
+/// Each line at the least indentation owns the deeper lines that follow it.
+fn group<'a, 'b>(body: &'b [Line<'a>]) -> Result<Vec<(Line<'a>, &'b [Line<'a>])>, String> {
+    let base = body.iter().map(|line| line.indent).min().unwrap_or(0);
+    let mut groups = Vec::new();
+    let mut at = 0;
+    while at < body.len() {
+        let head = body[at];
+        if head.indent > base {
+            return Err(format!("inconsistent indentation: `{}`", head.text));
+        }
+        let end = body[at + 1..]
+            .iter()
+            .position(|line| line.indent == base)
+            .map_or(body.len(), |offset| at + 1 + offset);
+        groups.push((head, &body[at + 1..end]));
+        at = end;
+    }
+    Ok(groups)
+}
+
+/// The plan below a `build`, with its own indentation removed.
+fn rerender(inner: &[Line<'_>]) -> Result<String, String> {
+    let base = inner
+        .iter()
+        .map(|line| line.indent)
+        .min()
+        .ok_or("`build` needs a MIR body")?;
+    let lines: Vec<String> = inner
+        .iter()
+        .map(|line| format!("{}{}", " ".repeat(line.indent - base), line.text))
+        .collect();
+    Ok(lines.join("\n"))
+}
+
+fn import(h: &Header) -> Result<Import, String> {
+    if let Some(index) = h.opt("index") {
+        let index = parse_id(index).map_err(|_| format!("bad index id `{index}`"))?;
+        return Ok(Import::Index { index });
+    }
+    Ok(Import::Source {
+        id: h.id("source")?,
+        shard: h.string("shard")?,
+        schema: h.opt_string("schema"),
+        upper: h.u64("upper")?,
+    })
+}
+
+fn export(h: &Header) -> Result<Export, String> {
+    let on = h.id("on")?;
+    match h.opt("kind").unwrap_or("index") {
+        "index" => Ok(Export::Index {
+            index: h.id("index")?,
+            on,
+            key: h.usize_list("key")?,
+        }),
+        "materialized-view" => Ok(Export::MaterializedView {
+            sink: h.id("sink")?,
+            on,
+            shard: h.string("shard")?,
+            schema: h.opt_string("schema"),
+        }),
+        "subscribe" => Ok(Export::Subscribe {
+            sink: h.id("sink")?,
+            on,
+            schema: h.opt_string("schema"),
+            up_to: h.opt_u64("up-to")?,
+        }),
+        "copy-to" => Err("copy-to export is not implemented".to_string()),
+        kind => Err(format!("unknown export kind `{kind}`")),
+    }
+}
