@@ -1,0 +1,258 @@
+//! Targets that are processes: started with clusterd's flags, watched, killed,
+//! restarted. Source of the flags: `spec/replica.md` §1.1, §1.2.
+//!
+//! Invariants: only processes that were started here are ever killed, by their
+//! own ids; every process is gone when its target is dropped; ports are taken
+//! on loopback only.
+
+use std::fs::File;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use super::target::TargetError;
+
+/// How long a started process may take until it listens.
+const START_PATIENCE: Duration = Duration::from_secs(60);
+
+/// How a replica's processes are started.
+#[derive(Debug, Clone)]
+pub struct ProcessConfig {
+    pub program: PathBuf,
+    /// Arguments behind the ones that every clusterd takes.
+    pub extra_args: Vec<String>,
+    pub processes: usize,
+    /// Worker threads a process.
+    pub workers: usize,
+    /// Where logs and scratch files go.
+    pub directory: PathBuf,
+    /// The driver's PubSub server.
+    pub pubsub_url: String,
+}
+
+/// The running processes of one replica.
+#[derive(Debug)]
+pub struct Processes {
+    config: ProcessConfig,
+    running: Vec<Running>,
+    starts: u32,
+}
+
+#[derive(Debug)]
+struct Running {
+    child: Child,
+    compute_address: String,
+    log: PathBuf,
+}
+
+impl Processes {
+    /// Starts all processes and waits until each listens for compute commands.
+    pub fn start(config: ProcessConfig) -> Result<Self, TargetError> {
+        let mut processes = Processes {
+            config,
+            running: Vec::new(),
+            starts: 0,
+        };
+        processes.start_all()?;
+        Ok(processes)
+    }
+
+    /// The compute addresses, in the order of the processes.
+    pub fn addresses(&self) -> Vec<String> {
+        self.running.iter().map(|r| r.compute_address.clone()).collect()
+    }
+
+    /// Kills what runs and starts anew, on fresh ports.
+    pub fn restart(&mut self) -> Result<(), TargetError> {
+        self.kill_all();
+        self.start_all()
+    }
+
+    /// How the first process that ended ended.
+    pub fn ended(&mut self) -> Option<String> {
+        self.running.iter_mut().find_map(|running| {
+            let status = running.child.try_wait().ok()??;
+            Some(format!("{}; its log is {}", describe(status), running.log.display()))
+        })
+    }
+
+    fn start_all(&mut self) -> Result<(), TargetError> {
+        let program = self.config.program.display().to_string();
+        let start_error = |reason: String| TargetError::Start {
+            program: program.clone(),
+            reason,
+        };
+        self.starts += 1;
+        let n = self.config.processes;
+        // Per process: storage, compute and HTTP listeners, and both meshes.
+        let ports = free_ports(5 * n).map_err(|e| start_error(format!("no free port: {e}")))?;
+        let address = |kind: usize, process: usize| format!("127.0.0.1:{}", ports[kind * n + process]);
+        let mesh = |kind: usize| (0..n).map(|p| address(kind, p)).collect::<Vec<_>>();
+        for process in 0..n {
+            let scratch = self.config.directory.join(format!("scratch-{process}"));
+            std::fs::create_dir_all(&scratch)
+                .map_err(|e| start_error(format!("creating {}: {e}", scratch.display())))?;
+            let log = self
+                .config
+                .directory
+                .join(format!("clusterd-{process}-start-{}.log", self.starts));
+            let log_file =
+                File::create(&log).map_err(|e| start_error(format!("creating {}: {e}", log.display())))?;
+            let stdout = log_file
+                .try_clone()
+                .map_err(|e| start_error(format!("opening {}: {e}", log.display())))?;
+            let compute_address = address(1, process);
+            let child = Command::new(&self.config.program)
+                .args(["--storage-controller-listen-addr", &address(0, process)])
+                .args(["--compute-controller-listen-addr", &compute_address])
+                .args(["--internal-http-listen-addr", &address(2, process)])
+                .args(["--storage-timely-config", &timely_config(self.config.workers, 1337, &mesh(3))])
+                .args(["--compute-timely-config", &timely_config(self.config.workers, 16, &mesh(4))])
+                .args(["--process", &process.to_string()])
+                .args(["--persist-pubsub-url", &self.config.pubsub_url])
+                .args(["--environment-id", "clusterd-fuzz"])
+                .args(["--secrets-reader", "local-file"])
+                .arg("--secrets-reader-local-file-dir")
+                .arg(&scratch)
+                .arg("--scratch-directory")
+                .arg(&scratch)
+                .args(&self.config.extra_args)
+                .env("MZ_SOFT_ASSERTIONS", "1")
+                .stdin(Stdio::null())
+                .stdout(stdout)
+                .stderr(log_file)
+                .spawn()
+                .map_err(|e| start_error(e.to_string()))?;
+            self.running.push(Running {
+                child,
+                compute_address,
+                log,
+            });
+        }
+        let deadline = Instant::now() + START_PATIENCE;
+        for running in &mut self.running {
+            running.wait_until_listening(&program, deadline)?;
+        }
+        Ok(())
+    }
+
+    fn kill_all(&mut self) {
+        for mut running in self.running.drain(..) {
+            // Both fail only for a process that is gone already.
+            let _ = running.child.kill();
+            let _ = running.child.wait();
+        }
+    }
+}
+
+impl Drop for Processes {
+    fn drop(&mut self) {
+        self.kill_all();
+    }
+}
+
+impl Running {
+    /// Polls the port: a listener cannot be waited for in any other way. The
+    /// probe connection says nothing, and is closed at once.
+    fn wait_until_listening(&mut self, program: &str, deadline: Instant) -> Result<(), TargetError> {
+        let log = self.log.display().to_string();
+        loop {
+            if TcpStream::connect(&self.compute_address).is_ok() {
+                return Ok(());
+            }
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Err(TargetError::EndedEarly {
+                    program: program.to_string(),
+                    status: describe(status),
+                    log,
+                });
+            }
+            if Instant::now() > deadline {
+                return Err(TargetError::NotListening {
+                    program: program.to_string(),
+                    address: self.compute_address.clone(),
+                    waited: START_PATIENCE,
+                    log,
+                });
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+/// The JSON of one timely cluster (`spec/replica.md` §1.2).
+fn timely_config(workers: usize, proportionality: u32, addresses: &[String]) -> String {
+    serde_json::json!({
+        "workers": workers,
+        "process": 0,
+        "addresses": addresses,
+        "arrangement_exert_proportionality": proportionality,
+        "enable_zero_copy": false,
+        "enable_zero_copy_lgalloc": false,
+        "zero_copy_limit": null,
+    })
+    .to_string()
+}
+
+/// Ports that were free a moment ago, all different.
+fn free_ports(n: usize) -> std::io::Result<Vec<u16>> {
+    // All listeners live until the last port is known, so that none repeats.
+    let listeners = (0..n)
+        .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
+        .collect::<std::io::Result<Vec<_>>>()?;
+    listeners.iter().map(|l| Ok(l.local_addr()?.port())).collect()
+}
+
+fn describe(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.code(), status.signal()) {
+        (Some(166), _) => "halted, exit code 166".to_string(),
+        (Some(167), _) => "out of its heap limit, exit code 167".to_string(),
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(6)) => "panicked, signal 6".to_string(),
+        (None, Some(signal)) => format!("signal {signal}"),
+        (None, None) => "unknown status".to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(program: &str) -> (tempfile::TempDir, ProcessConfig) {
+        let directory = tempfile::tempdir().unwrap();
+        let config = ProcessConfig {
+            program: program.into(),
+            extra_args: vec![],
+            processes: 1,
+            workers: 1,
+            directory: directory.path().to_path_buf(),
+            pubsub_url: "http://127.0.0.1:1".to_string(),
+        };
+        (directory, config)
+    }
+
+    #[test]
+    fn a_program_that_does_not_exist_is_named() {
+        let (_directory, config) = config("/no/such/clusterd");
+        let err = Processes::start(config).unwrap_err();
+        assert!(err.to_string().starts_with("cannot start /no/such/clusterd: "), "{err}");
+    }
+
+    #[test]
+    fn a_process_that_ends_at_once_is_reported_with_its_status_and_log() {
+        let (_directory, config) = config("/bin/false");
+        let err = Processes::start(config).unwrap_err().to_string();
+        assert!(err.contains("ended before it listened (exit code 1)"), "{err}");
+        assert!(err.contains("clusterd-0-start-1.log"), "{err}");
+    }
+
+    #[test]
+    fn free_ports_never_repeat() {
+        let mut ports = free_ports(50).unwrap();
+        ports.sort_unstable();
+        ports.dedup();
+        assert_eq!(ports.len(), 50);
+    }
+}

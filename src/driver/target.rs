@@ -1,0 +1,72 @@
+//! What is being tested, seen from the driver: something to connect to, that
+//! may be killed and started anew, and that may die on its own.
+//!
+//! Invariant: a target that ended is reported as such, never as a silent one.
+
+use std::time::Duration;
+
+use thiserror::Error;
+use uuid::Uuid;
+
+use crate::protocol::v26_30::{ComputeCommand, ComputeResponse};
+
+/// A target that could not be started or reached.
+#[derive(Debug, Error)]
+pub enum TargetError {
+    #[error("cannot start {program}: {reason}")]
+    Start { program: String, reason: String },
+    #[error("{program} ended before it listened ({status}); its log is {log}")]
+    EndedEarly {
+        program: String,
+        status: String,
+        log: String,
+    },
+    #[error("{program} did not listen on {address} within {} s; its log is {log}", waited.as_secs())]
+    NotListening {
+        program: String,
+        address: String,
+        waited: Duration,
+        log: String,
+    },
+    #[error("cannot connect to {address}: {reason}")]
+    Connect { address: String, reason: String },
+    #[error("{0}")]
+    Unsupported(&'static str),
+}
+
+/// A target: a clusterd or a miniclusterd, spawned, attached to, or in process.
+pub trait Target: Send {
+    /// Opens a session: the transport's handshake and `Hello` with this nonce.
+    fn connect(&mut self, nonce: Uuid) -> Result<Box<dyn Link>, TargetError>;
+
+    /// Kills the target and starts it anew, with nothing but what the shards
+    /// remember.
+    fn restart(&mut self) -> Result<(), TargetError>;
+
+    /// How the target ended, if it did: an exit code, a signal.
+    fn ended(&mut self) -> Option<String>;
+}
+
+/// One session with a target, merged over its processes.
+pub trait Link: Send {
+    /// Enqueues a command.
+    fn send(&mut self, command: &ComputeCommand) -> Result<(), LinkClosed>;
+
+    /// The next response. Waits for at most `patience`; a target without a
+    /// clock says [`Received::Idle`] as soon as nothing more can come.
+    fn recv(&mut self, patience: Duration) -> Received;
+}
+
+/// The session is over, with the reason of whoever ended it.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct LinkClosed(pub String);
+
+/// What a link had to say.
+#[derive(Debug)]
+pub enum Received {
+    Response(ComputeResponse),
+    /// Nothing came in time (or, without a clock, nothing can come).
+    Idle,
+    Closed(LinkClosed),
+}

@@ -1,0 +1,257 @@
+//! The style of the house, as a test: what ARCHITECTURE.md promises about the
+//! rooms is checked here against the source text. What this file alone can
+//! catch: a room that reaches into a room below it, a file without a header, a
+//! file that has grown past its idea, a catch-all arm over a protocol enum.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The rooms in order: a room may use the rooms before it, and `repr`.
+const ROOMS: [&str; 13] = [
+    "repr",
+    "plan",
+    "protocol",
+    "persist",
+    "driver",
+    "script",
+    "model",
+    "invariants",
+    "generate",
+    "shrink",
+    "explore",
+    "campaign",
+    "replica",
+];
+
+/// Uses that the order alone would not tell: (room, what it may not use though
+/// it comes earlier), and the other way round (room, what it may use though it
+/// comes later).
+const FORBIDDEN: [(&str, &[&str]); 4] = [
+    ("protocol", &["plan"]),
+    ("persist", &["plan", "protocol"]),
+    (
+        "model",
+        &["driver", "persist"],
+    ),
+    (
+        "replica",
+        &[
+            "plan", "driver", "script", "model", "invariants", "generate", "shrink", "explore", "campaign",
+        ],
+    ),
+];
+/// Lowering emits the wire's plan types; it knows nothing of the transport.
+const ALLOWED: [(&str, &[&str]); 1] = [("plan", &["protocol"])];
+
+const MAX_LINES: usize = 1_000;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn rust_files(under: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut pending = vec![under.to_path_buf()];
+    while let Some(directory) = pending.pop() {
+        let Ok(entries) = fs::read_dir(&directory) else {
+            continue;
+        };
+        for entry in entries {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                if path.file_name().is_none_or(|name| name != "target") {
+                    pending.push(path);
+                }
+            } else if path.extension().is_some_and(|ext| ext == "rs") {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+fn all_files() -> Vec<PathBuf> {
+    ["src", "tests", "benches", "fuzz"]
+        .iter()
+        .flat_map(|dir| rust_files(&root().join(dir)))
+        .collect()
+}
+
+fn shown(path: &Path) -> String {
+    path.strip_prefix(root()).unwrap().display().to_string()
+}
+
+fn assert_none(problems: Vec<String>) {
+    assert!(problems.is_empty(), "\n{}\n", problems.join("\n"));
+}
+
+/// The room that a file under `src/` belongs to, if any.
+fn room_of(path: &Path) -> Option<String> {
+    let relative = path.strip_prefix(root().join("src")).ok()?;
+    let room = relative.components().next()?.as_os_str().to_str()?;
+    let room = room.trim_end_matches(".rs");
+    ROOMS.contains(&room).then(|| room.to_string())
+}
+
+/// The rooms that a source text names as `crate::room`, with line numbers.
+fn uses(text: &str) -> Vec<(usize, String)> {
+    let mut uses = Vec::new();
+    for (at, line) in text.lines().enumerate() {
+        if line.trim_start().starts_with("//") {
+            continue;
+        }
+        for piece in line.split("crate::").skip(1) {
+            let names: Vec<&str> = match piece.strip_prefix('{') {
+                Some(list) => list
+                    .split([',', '}'])
+                    .map(|item| item.trim().split("::").next().unwrap_or(""))
+                    .collect(),
+                None => vec![piece.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or("")],
+            };
+            for name in names {
+                if ROOMS.contains(&name) {
+                    uses.push((at + 1, name.to_string()));
+                }
+            }
+        }
+    }
+    uses
+}
+
+#[test]
+fn a_room_uses_only_the_rooms_that_architecture_allows() {
+    let position = |room: &str| ROOMS.iter().position(|r| *r == room).unwrap();
+    let forbidden: BTreeMap<_, _> = FORBIDDEN.into_iter().collect();
+    let allowed: BTreeMap<_, _> = ALLOWED.into_iter().collect();
+    let mut problems = Vec::new();
+    for path in rust_files(&root().join("src")) {
+        let Some(room) = room_of(&path) else { continue };
+        for (line, used) in uses(&fs::read_to_string(&path).unwrap()) {
+            let named = |table: &BTreeMap<&str, &[&str]>| {
+                table.get(room.as_str()).is_some_and(|rooms| rooms.contains(&used.as_str()))
+            };
+            let fine = used == room
+                || named(&allowed)
+                || position(&used) < position(&room) && !named(&forbidden);
+            if !fine {
+                problems.push(format!("{}:{line}: `{room}` may not use `{used}`", shown(&path)));
+            }
+        }
+    }
+    assert_none(problems);
+}
+
+#[test]
+fn the_model_and_the_invariants_know_neither_timely_nor_differential() {
+    let mut problems = Vec::new();
+    for room in ["model", "invariants", "generate"] {
+        for path in rust_files(&root().join("src").join(room)) {
+            let text = fs::read_to_string(&path).unwrap();
+            for (at, line) in text.lines().enumerate() {
+                let code = !line.trim_start().starts_with("//");
+                if code && (line.contains("timely::") || line.contains("differential_dataflow")) {
+                    problems.push(format!("{}:{}: {}", shown(&path), at + 1, line.trim()));
+                }
+            }
+        }
+    }
+    assert_none(problems);
+}
+
+#[test]
+fn generation_never_calls_a_random_number_generator() {
+    let mut problems = Vec::new();
+    for path in rust_files(&root().join("src/generate")) {
+        // The one file that turns a seed into choices.
+        if path.file_name().is_some_and(|name| name == "seeded.rs") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        for (at, line) in text.lines().enumerate() {
+            let code = !line.trim_start().starts_with("//");
+            if code && (line.contains("rand::") || line.contains("Uuid::new_v4")) {
+                problems.push(format!("{}:{}: {}", shown(&path), at + 1, line.trim()));
+            }
+        }
+    }
+    assert_none(problems);
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    let problems = all_files()
+        .into_iter()
+        .filter(|path| {
+            let text = fs::read_to_string(path).unwrap();
+            let first = text.lines().find(|line| !line.starts_with("#!["));
+            !first.is_some_and(|line| line.starts_with("//! "))
+        })
+        .map(|path| format!("{}: starts without a `//!` header", shown(&path)))
+        .collect();
+    assert_none(problems);
+}
+
+#[test]
+fn no_file_outgrows_its_idea() {
+    let problems = all_files()
+        .into_iter()
+        .filter_map(|path| {
+            let lines = fs::read_to_string(&path).unwrap().lines().count();
+            (lines > MAX_LINES).then(|| format!("{}: {lines} lines, at most {MAX_LINES}", shown(&path)))
+        })
+        .collect();
+    assert_none(problems);
+}
+
+/// Enums of the wire: a match over one of them names every variant, so that a
+/// new variant fails to compile until it is thought about.
+const PROTOCOL_ENUMS: [&str; 9] = [
+    "ComputeCommand::",
+    "ComputeResponse::",
+    "PeekResponse::",
+    "SubscribeResponse::",
+    "PeekTarget::",
+    "ComputeSinkConnection::",
+    "GetPlan::",
+    "JoinPlan::",
+    "ReducePlan::",
+];
+
+#[test]
+fn no_match_over_a_protocol_enum_has_a_catch_all_arm() {
+    let mut problems = Vec::new();
+    for path in rust_files(&root().join("src")) {
+        let text = fs::read_to_string(&path).unwrap();
+        // Arms of one match share an indentation; the last enum seen at each
+        // indentation tells what a catch-all arm at that depth stands for.
+        let mut arms: BTreeMap<usize, bool> = BTreeMap::new();
+        for (at, line) in text.lines().enumerate() {
+            let trimmed = line.trim_start();
+            let indent = line.len() - trimmed.len();
+            if trimmed.is_empty() {
+                continue;
+            }
+            // Leaving a block closes every deeper match.
+            arms.retain(|depth, _| *depth <= indent);
+            let pattern = trimmed.split("=>").next().unwrap_or("");
+            if trimmed.contains("=>") {
+                if pattern.trim() == "_" && arms.get(&indent).copied().unwrap_or(false) {
+                    problems.push(format!(
+                        "{}:{}: `_ =>` over a protocol enum",
+                        shown(&path),
+                        at + 1
+                    ));
+                }
+                if PROTOCOL_ENUMS.iter().any(|name| pattern.trim_start().starts_with(name)) {
+                    arms.insert(indent, true);
+                }
+            }
+            if trimmed.contains("match ") && trimmed.ends_with('{') {
+                arms.remove(&(indent + 4));
+            }
+        }
+    }
+    assert_none(problems);
+}
