@@ -30,14 +30,19 @@ const ROOMS: [&str; 13] = [
 const FORBIDDEN: [(&str, &[&str]); 4] = [
     ("protocol", &["plan"]),
     ("persist", &["plan", "protocol"]),
-    (
-        "model",
-        &["driver", "persist"],
-    ),
+    ("model", &["driver", "persist"]),
     (
         "replica",
         &[
-            "plan", "driver", "script", "model", "invariants", "generate", "shrink", "explore", "campaign",
+            "plan",
+            "driver",
+            "script",
+            "model",
+            "invariants",
+            "generate",
+            "shrink",
+            "explore",
+            "campaign",
         ],
     ),
 ];
@@ -108,7 +113,12 @@ fn uses(text: &str) -> Vec<(usize, String)> {
                     .split([',', '}'])
                     .map(|item| item.trim().split("::").next().unwrap_or(""))
                     .collect(),
-                None => vec![piece.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or("")],
+                None => vec![
+                    piece
+                        .split(|c: char| !c.is_alphanumeric() && c != '_')
+                        .next()
+                        .unwrap_or(""),
+                ],
             };
             for name in names {
                 if ROOMS.contains(&name) {
@@ -130,13 +140,18 @@ fn a_room_uses_only_the_rooms_that_architecture_allows() {
         let Some(room) = room_of(&path) else { continue };
         for (line, used) in uses(&fs::read_to_string(&path).unwrap()) {
             let named = |table: &BTreeMap<&str, &[&str]>| {
-                table.get(room.as_str()).is_some_and(|rooms| rooms.contains(&used.as_str()))
+                table
+                    .get(room.as_str())
+                    .is_some_and(|rooms| rooms.contains(&used.as_str()))
             };
             let fine = used == room
                 || named(&allowed)
                 || position(&used) < position(&room) && !named(&forbidden);
             if !fine {
-                problems.push(format!("{}:{line}: `{room}` may not use `{used}`", shown(&path)));
+                problems.push(format!(
+                    "{}:{line}: `{room}` may not use `{used}`",
+                    shown(&path)
+                ));
             }
         }
     }
@@ -199,7 +214,8 @@ fn no_file_outgrows_its_idea() {
         .into_iter()
         .filter_map(|path| {
             let lines = fs::read_to_string(&path).unwrap().lines().count();
-            (lines > MAX_LINES).then(|| format!("{}: {lines} lines, at most {MAX_LINES}", shown(&path)))
+            (lines > MAX_LINES)
+                .then(|| format!("{}: {lines} lines, at most {MAX_LINES}", shown(&path)))
         })
         .collect();
     assert_none(problems);
@@ -244,7 +260,10 @@ fn no_match_over_a_protocol_enum_has_a_catch_all_arm() {
                         at + 1
                     ));
                 }
-                if PROTOCOL_ENUMS.iter().any(|name| pattern.trim_start().starts_with(name)) {
+                if PROTOCOL_ENUMS
+                    .iter()
+                    .any(|name| pattern.trim_start().starts_with(name))
+                {
                     arms.insert(indent, true);
                 }
             }

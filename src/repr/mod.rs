@@ -7,9 +7,11 @@
 
 mod antichain;
 mod ids;
+mod schema;
 
 pub use antichain::Antichain;
 pub use ids::{CatalogItemId, GlobalId, IdParseError, LocalId, ShardId};
+pub use schema::*;
 
 /// A time, in milliseconds. On the wire a varint u64 (`spec/ctp.md` §1.8).
 pub type Timestamp = u64;

@@ -117,7 +117,11 @@ impl SqlRelationType {
     /// and keys are copied (`spec/ctp.md` §4.3).
     pub fn to_repr(&self) -> ReprRelationType {
         ReprRelationType {
-            column_types: self.column_types.iter().map(SqlColumnType::to_repr).collect(),
+            column_types: self
+                .column_types
+                .iter()
+                .map(SqlColumnType::to_repr)
+                .collect(),
             keys: self.keys.clone(),
         }
     }
