@@ -10,3 +10,5 @@ pub mod persist;
 pub mod protocol;
 pub mod replica;
 pub mod repr;
+pub mod script;
+pub mod shrink;

@@ -6,11 +6,19 @@
 //! Invariant: nothing here does I/O, and decoding hostile bytes gives an error.
 
 mod antichain;
+mod civil;
+mod datum;
 mod ids;
+mod numeric;
+mod row;
+mod row_read;
 mod schema;
 
 pub use antichain::Antichain;
+pub use datum::{AclItem, Array, CivilTimestamp, Datum, Interval, List, Map, Range, Time};
 pub use ids::{CatalogItemId, GlobalId, IdParseError, LocalId, ShardId};
+pub use numeric::Numeric;
+pub use row::{Row, RowError, RowIter, RowPacker};
 pub use schema::*;
 
 /// A time, in milliseconds. On the wire a varint u64 (`spec/ctp.md` §1.8).

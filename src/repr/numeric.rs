@@ -109,9 +109,9 @@ impl Numeric {
             (false, false) => {}
         }
         let top = |text: &str, n: &Numeric| text.len() as i32 + i32::from(n.exponent);
-        top(&a, self).cmp(&top(&b, other)).then_with(|| {
-            a.trim_end_matches('0').cmp(b.trim_end_matches('0'))
-        })
+        top(&a, self)
+            .cmp(&top(&b, other))
+            .then_with(|| a.trim_end_matches('0').cmp(b.trim_end_matches('0')))
     }
 }
 
@@ -196,14 +196,26 @@ mod tests {
         assert_eq!(n.parts(), (2, 2, 0, &[12u16][..]));
         assert_eq!(n.to_string(), "1200");
         assert_eq!(Numeric::new(-1, -3).unwrap().to_string(), "-0.001");
-        assert_eq!(Numeric::new(-123456789, -2).unwrap().to_string(), "-1234567.89");
+        assert_eq!(
+            Numeric::new(-123456789, -2).unwrap().to_string(),
+            "-1234567.89"
+        );
         assert_eq!(Numeric::from(0).to_string(), "0");
     }
 
     #[test]
     fn the_order_is_numeric() {
         let n = |c, e| Numeric::new(c, e).unwrap();
-        let ascending = [n(-5, 2), n(-5, 0), n(-1, -3), n(0, 0), n(15, -1), n(2, 0), n(19, 0), n(2, 1)];
+        let ascending = [
+            n(-5, 2),
+            n(-5, 0),
+            n(-1, -3),
+            n(0, 0),
+            n(15, -1),
+            n(2, 0),
+            n(19, 0),
+            n(2, 1),
+        ];
         assert!(ascending.windows(2).all(|w| w[0] < w[1]));
         assert_eq!(n(10, 0), n(1, 1));
     }

@@ -168,7 +168,10 @@ fn from_token(token: &str, ty: &SqlScalarType) -> Result<Value, String> {
 }
 
 fn from_json(json: &serde_json::Value, ty: &SqlScalarType) -> Result<Value, String> {
-    let integer = || json.as_i64().ok_or_else(|| format!("expected integer, got {json}"));
+    let integer = || {
+        json.as_i64()
+            .ok_or_else(|| format!("expected integer, got {json}"))
+    };
     let narrow = |_| "out of range integral type conversion attempted".to_string();
     match ty {
         SqlScalarType::Int16 => Ok(Value::Int16(integer()?.try_into().map_err(narrow)?)),
@@ -243,7 +246,10 @@ mod tests {
     fn tokens_read_as_postgres_reads_them() {
         assert_eq!(token(" OFF", SqlScalarType::Bool), Ok(Value::Bool(false)));
         assert_eq!(token("+7", SqlScalarType::Int16), Ok(Value::Int16(7)));
-        assert_eq!(token("\"null\"", SqlScalarType::String), Ok(Value::String("null".into())));
+        assert_eq!(
+            token("\"null\"", SqlScalarType::String),
+            Ok(Value::String("null".into()))
+        );
         assert_eq!(token("null", SqlScalarType::String), Ok(Value::Null));
         assert_eq!(
             token("not-an-int", SqlScalarType::Int64).unwrap_err(),
@@ -258,12 +264,18 @@ mod tests {
     #[test]
     fn json_values_must_have_the_type() {
         let json = |json, ty| value(&Cell::Json(json), &ty, false);
-        assert_eq!(json(serde_json::json!(1.0), SqlScalarType::Int64).unwrap_err(), "expected integer, got 1.0");
+        assert_eq!(
+            json(serde_json::json!(1.0), SqlScalarType::Int64).unwrap_err(),
+            "expected integer, got 1.0"
+        );
         assert_eq!(
             json(serde_json::json!(40000), SqlScalarType::Int16).unwrap_err(),
             "out of range integral type conversion attempted"
         );
-        assert_eq!(json(serde_json::json!(null), SqlScalarType::Bool).unwrap_err(), "null value in non-nullable column");
+        assert_eq!(
+            json(serde_json::json!(null), SqlScalarType::Bool).unwrap_err(),
+            "null value in non-nullable column"
+        );
     }
 
     #[test]

@@ -14,7 +14,9 @@ use crate::repr::{Diff, GlobalId, Timestamp};
 /// Whether a script is in the JSON form: its first significant line starts
 /// with `{`.
 pub fn is_json(text: &str) -> bool {
-    significant(text).next().is_some_and(|(_, line)| line.starts_with('{'))
+    significant(text)
+        .next()
+        .is_some_and(|(_, line)| line.starts_with('{'))
 }
 
 /// Whether the script makes its own handshake. Upstream's JSON scripts leave
@@ -555,7 +557,8 @@ mod tests {
 
     #[test]
     fn upstream_commands_are_read_with_their_defaults() {
-        let command = parse_command(r#"{"cmd":"write_single_ts","shard":"s","ts":0,"rows":5}"#).unwrap();
+        let command =
+            parse_command(r#"{"cmd":"write_single_ts","shard":"s","ts":0,"rows":5}"#).unwrap();
         assert_eq!(
             command,
             Command::WriteSingleTs {
@@ -573,7 +576,9 @@ mod tests {
         assert_eq!(
             command.unwrap(),
             Command::ExpectError {
-                command: Box::new(Command::Schedule { id: GlobalId::User(7) })
+                command: Box::new(Command::Schedule {
+                    id: GlobalId::User(7)
+                })
             }
         );
     }
@@ -589,7 +594,11 @@ mod tests {
     fn a_bad_line_is_one_error_with_its_number() {
         let err = parse("\n{\"cmd\":\"nope\"}").unwrap_err();
         assert_eq!(err.line, 2);
-        assert!(err.message.starts_with("parse error: unknown variant `nope`"), "{err}");
+        assert!(
+            err.message
+                .starts_with("parse error: unknown variant `nope`"),
+            "{err}"
+        );
         assert!(!err.message.contains('\n'));
     }
 }

@@ -113,7 +113,8 @@ impl Header {
     }
 
     pub fn req(&self, key: &str) -> Result<&str, String> {
-        self.opt(key).ok_or_else(|| format!("missing argument `{key}`"))
+        self.opt(key)
+            .ok_or_else(|| format!("missing argument `{key}`"))
     }
 
     pub fn string(&self, key: &str) -> Result<String, String> {
@@ -157,7 +158,8 @@ impl Header {
             .split(',')
             .map(|item| {
                 let item = item.trim();
-                item.parse().map_err(|_| format!("bad list element `{item}`"))
+                item.parse()
+                    .map_err(|_| format!("bad list element `{item}`"))
             })
             .collect()
     }
@@ -193,7 +195,10 @@ mod tests {
     #[test]
     fn quotes_and_brackets_hold_a_token_together() {
         let split = |line| tokens(line).unwrap();
-        assert_eq!(split(r#"a "b  c" [1, 2] d"e f""#), ["a", r#""b  c""#, "[1, 2]", r#"d"e f""#]);
+        assert_eq!(
+            split(r#"a "b  c" [1, 2] d"e f""#),
+            ["a", r#""b  c""#, "[1, 2]", r#"d"e f""#]
+        );
         assert_eq!(split(r#""[" x"#), [r#""[""#, "x"]);
         assert_eq!(tokens("\"a").unwrap_err(), "unterminated string in `\"a`");
         assert_eq!(tokens("]a").unwrap_err(), "unterminated list in `]a`");
@@ -210,11 +215,23 @@ mod tests {
     #[test]
     fn bad_values_say_what_was_expected() {
         let header = Header::parse("v n=x key=1,2 key2=[1,] b=yes id=q7").unwrap();
-        assert_eq!(header.u64("n").unwrap_err(), "argument `n` is not an integer: invalid digit found in string: `x`");
+        assert_eq!(
+            header.u64("n").unwrap_err(),
+            "argument `n` is not an integer: invalid digit found in string: `x`"
+        );
         assert_eq!(header.u64("m").unwrap_err(), "missing argument `m`");
-        assert_eq!(header.usize_list("key").unwrap_err(), "expected a list like `[0,1]`, got `1,2`");
-        assert_eq!(header.usize_list("key2").unwrap_err(), "bad list element ``");
-        assert_eq!(header.bool_or("b", false).unwrap_err(), "argument `b` is not a bool");
+        assert_eq!(
+            header.usize_list("key").unwrap_err(),
+            "expected a list like `[0,1]`, got `1,2`"
+        );
+        assert_eq!(
+            header.usize_list("key2").unwrap_err(),
+            "bad list element ``"
+        );
+        assert_eq!(
+            header.bool_or("b", false).unwrap_err(),
+            "argument `b` is not a bool"
+        );
         assert!(header.id("id").unwrap_err().starts_with("bad id `q7`"));
     }
 }

@@ -5,14 +5,17 @@
 //! but the commands' documented defaults.
 
 mod command;
+pub mod data;
 pub mod json;
 mod lex;
+pub mod output;
 mod print;
 pub mod text;
-pub mod trace;
+mod visit;
 
 pub use command::*;
 pub use text::ScriptError;
+pub use visit::{TimeRole, map_ids};
 
 /// A script in the text form.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,7 +74,9 @@ impl Script {
     }
 
     pub fn commands(&self) -> Vec<Command> {
-        self.stanzas().map(|stanza| stanza.command.clone()).collect()
+        self.stanzas()
+            .map(|stanza| stanza.command.clone())
+            .collect()
     }
 }
 

@@ -14,15 +14,23 @@ use crate::repr::{Datum, Diff, Row, Timestamp};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Output {
     Ok,
-    Wrote { rows: u64 },
-    Count { count: u64 },
+    Wrote {
+        rows: u64,
+    },
+    Count {
+        count: u64,
+    },
     /// A wait that was allowed to run out.
-    Awaited { timed_out: bool },
+    Awaited {
+        timed_out: bool,
+    },
     /// Rows of a peek, updates of a subscribe: lines, already sorted.
     Lines(Vec<String>),
     /// The answer of a cancelled peek: rows, an error or `Canceled`, all legal.
     Answered,
-    CaughtError { message: String },
+    CaughtError {
+        message: String,
+    },
 }
 
 impl Output {
@@ -95,6 +103,9 @@ pub fn update_lines(updates: impl IntoIterator<Item = (Row, Timestamp, Diff)>) -
 
 /// The datums of a row, separated by blanks.
 pub fn row_text(row: &Row) -> String {
-    let datums: Vec<String> = row.iter().map(|datum: Datum<'_>| datum.to_string()).collect();
+    let datums: Vec<String> = row
+        .iter()
+        .map(|datum: Datum<'_>| datum.to_string())
+        .collect();
     datums.join(" ")
 }

@@ -57,7 +57,11 @@ impl Header {
     }
 
     fn unless<T: Display + PartialEq>(self, key: &str, value: T, default: T) -> Self {
-        if value == default { self } else { self.arg(key, value) }
+        if value == default {
+            self
+        } else {
+            self.arg(key, value)
+        }
     }
 
     fn flag(mut self, name: &str, on: bool) -> Self {
@@ -91,7 +95,9 @@ impl Display for Command {
                     .map(|s| format!("{} {} {}", s.name, s.ty, s.value))
                     .collect(),
             ),
-            Command::InitializationComplete | Command::Reconnect | Command::Restart => (head, vec![]),
+            Command::InitializationComplete | Command::Reconnect | Command::Restart => {
+                (head, vec![])
+            }
             Command::DefineSchema { name, columns } => (
                 head.arg("name", name),
                 columns
@@ -194,7 +200,9 @@ impl Display for Command {
             ),
             Command::Count { id, ts } => (head.arg("id", ScriptId(*id)).arg("ts", ts), vec![]),
             Command::Peek { id, schema, ts } | Command::PeekCount { id, schema, ts } => (
-                head.arg("id", ScriptId(*id)).arg("ts", ts).opt("schema", schema),
+                head.arg("id", ScriptId(*id))
+                    .arg("ts", ts)
+                    .opt("schema", schema),
                 vec![],
             ),
             Command::ExpectCount {
@@ -209,17 +217,20 @@ impl Display for Command {
                     .opt("schema", schema),
                 vec![],
             ),
-            Command::ExpectError { command } => {
-                (head, command.to_string().lines().map(str::to_string).collect())
-            }
+            Command::ExpectError { command } => (
+                head,
+                command.to_string().lines().map(str::to_string).collect(),
+            ),
             Command::AwaitSubscribe {
                 id,
                 up_to,
                 timeout_secs,
             } => (
-                head.arg("id", ScriptId(*id))
-                    .arg("up-to", up_to)
-                    .unless("timeout-secs", *timeout_secs, DEFAULT_TIMEOUT_SECS),
+                head.arg("id", ScriptId(*id)).arg("up-to", up_to).unless(
+                    "timeout-secs",
+                    *timeout_secs,
+                    DEFAULT_TIMEOUT_SECS,
+                ),
                 vec![],
             ),
             Command::StartPeek {

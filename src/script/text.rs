@@ -242,7 +242,9 @@ fn expected_error(body: &[Line<'_>]) -> Result<Command, String> {
 
 fn create_dataflow(h: &Header, body: &[Line<'_>]) -> Result<CreateDataflow, String> {
     let mut dataflow = CreateDataflow {
-        name: h.opt_string("name").unwrap_or_else(|| DEFAULT_DATAFLOW_NAME.to_string()),
+        name: h
+            .opt_string("name")
+            .unwrap_or_else(|| DEFAULT_DATAFLOW_NAME.to_string()),
         as_of: h.u64("as-of")?,
         until: h.opt_u64("until")?,
         optimize: h.flag("optimize"),
@@ -250,7 +252,11 @@ fn create_dataflow(h: &Header, body: &[Line<'_>]) -> Result<CreateDataflow, Stri
             None => None,
             Some("linear") => Some(JoinChoice::Linear),
             Some("delta") => Some(JoinChoice::Delta),
-            Some(v) => return Err(format!("expected `join=linear` or `join=delta`, got `join={v}`")),
+            Some(v) => {
+                return Err(format!(
+                    "expected `join=linear` or `join=delta`, got `join={v}`"
+                ));
+            }
         },
         imports: Vec::new(),
         builds: Vec::new(),

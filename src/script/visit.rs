@@ -271,6 +271,9 @@ mod tests {
                 *n += 1;
             }
         });
-        assert_eq!(mapped, "Union\n  Get u1001\n  Filter (#0 = 1000)\n    Get l0\n  Get u1002");
+        assert_eq!(
+            mapped,
+            "Union\n  Get u1001\n  Filter (#0 = 1000)\n    Get l0\n  Get u1002"
+        );
     }
 }

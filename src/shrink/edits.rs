@@ -9,9 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::order::cell_key;
 use crate::repr::{GlobalId, Timestamp};
-use crate::script::{
-    Cell, Command, CreateDataflow, DEFAULT_TIMEOUT_SECS, Export, Import, RowLine,
-};
+use crate::script::{Cell, Command, CreateDataflow, DEFAULT_TIMEOUT_SECS, Export, Import, RowLine};
 
 /// A script while it shrinks.
 pub type Commands = Vec<Command>;
@@ -137,7 +135,10 @@ pub fn without_time(commands: &[Command], t: Timestamp, keep_rows: bool) -> Comm
     let mut seen: BTreeSet<String> = BTreeSet::new();
     for command in commands {
         let mut command = command.clone();
-        if let Command::WriteRows { shard, ts, rows, .. } = &mut command {
+        if let Command::WriteRows {
+            shard, ts, rows, ..
+        } = &mut command
+        {
             if *ts == t {
                 if keep_rows {
                     if let Some(earlier) = last_write(&mut out, shard, t) {
@@ -173,7 +174,9 @@ fn last_write<'a>(
     t: Timestamp,
 ) -> Option<&'a mut Vec<RowLine>> {
     commands.iter_mut().rev().find_map(|command| match command {
-        Command::WriteRows { shard: s, ts, rows, .. } if s == shard && *ts < t => Some(rows),
+        Command::WriteRows {
+            shard: s, ts, rows, ..
+        } if s == shard && *ts < t => Some(rows),
         _ => None,
     })
 }
@@ -208,7 +211,9 @@ pub fn with_time(commands: &[Command], n: usize, to: Timestamp) -> Commands {
 pub fn time_occurrences(commands: &[Command]) -> Vec<Timestamp> {
     let mut times = Vec::new();
     for command in commands {
-        command.clone().visit_times(&mut |_, time| times.push(*time));
+        command
+            .clone()
+            .visit_times(&mut |_, time| times.push(*time));
     }
     times
 }
@@ -310,7 +315,13 @@ fn replace_literal(expr: &str, from: &str, to: &str) -> String {
 }
 
 /// One cell of one row replaced.
-pub fn with_one_cell(commands: &[Command], at: usize, row: usize, cell: usize, to: &Cell) -> Commands {
+pub fn with_one_cell(
+    commands: &[Command],
+    at: usize,
+    row: usize,
+    cell: usize,
+    to: &Cell,
+) -> Commands {
     let mut out = commands.to_vec();
     if let Command::WriteRows { rows, .. } = &mut out[at] {
         rows[row].cells[cell] = to.clone();
@@ -331,7 +342,9 @@ pub fn without_column(commands: &[Command], name: &str, column: usize) -> Option
                 columns.remove(column);
             }
             Command::WriteRows {
-                schema: Some(n), rows, ..
+                schema: Some(n),
+                rows,
+                ..
             } if n == name => {
                 for row in rows {
                     if column < row.cells.len() {
@@ -340,7 +353,9 @@ pub fn without_column(commands: &[Command], name: &str, column: usize) -> Option
                 }
             }
             Command::DefineIndex {
-                schema: Some(n), key, ..
+                schema: Some(n),
+                key,
+                ..
             } if n == name => *key = key_without(key, column)?,
             Command::CreateDataflow(dataflow) => {
                 let reads = dataflow.imports.iter().any(|import| match import {
@@ -460,7 +475,11 @@ pub fn simpler_options(command: &Command) -> Vec<Command> {
             }
         }
         Command::CreateDataflow(dataflow) => {
-            out.extend(simpler_dataflows(dataflow).into_iter().map(Command::CreateDataflow));
+            out.extend(
+                simpler_dataflows(dataflow)
+                    .into_iter()
+                    .map(Command::CreateDataflow),
+            );
         }
         Command::ExpectError { command } => {
             for inner in simpler_options(command) {
@@ -563,7 +582,10 @@ mod tests {
             "define-schema name=t\n  a int64\n----\n\nwrite-rows shard=s ts=0 schema=t\n  1\n----\n\ndefine-index source=1 index=2 shard=s key=[0] as-of=0 upper=1 schema=t\n----\n\nschedule id=2\n----\n\nschedule id=3\n----\n",
         );
         let verbs = |removed: usize| -> Vec<&'static str> {
-            without(&commands, &[removed].into()).iter().map(Command::verb).collect()
+            without(&commands, &[removed].into())
+                .iter()
+                .map(Command::verb)
+                .collect()
         };
         assert_eq!(verbs(0), ["schedule"]);
         assert_eq!(verbs(2), ["define-schema", "write-rows", "schedule"]);
@@ -574,7 +596,10 @@ mod tests {
         let commands = script(
             "write-rows shard=s ts=0\n  1\n----\n\nwrite-rows shard=s ts=1\n  2\n----\n\nwrite-rows shard=s ts=2\n  3\n----\n\nawait-frontier id=5 ts=3\n----\n\npeek id=5 ts=1\n----\n",
         );
-        let shown: Vec<String> = without_time(&commands, 1, true).iter().map(Command::to_string).collect();
+        let shown: Vec<String> = without_time(&commands, 1, true)
+            .iter()
+            .map(Command::to_string)
+            .collect();
         assert_eq!(
             shown,
             [
@@ -588,12 +613,18 @@ mod tests {
 
     #[test]
     fn a_key_and_the_literal_that_looks_for_it_move_together() {
-        assert_eq!(replace_literal("Filter (#7 = 7) AND (#0 < 77)", "7", "0"), "Filter (#7 = 0) AND (#0 < 77)");
+        assert_eq!(
+            replace_literal("Filter (#7 = 7) AND (#0 < 77)", "7", "0"),
+            "Filter (#7 = 0) AND (#0 < 77)"
+        );
     }
 
     #[test]
     fn an_operator_peels_off_its_children() {
-        assert_eq!(peeled("Filter (#0 = 1)\n  Project (#1)\n    Get u1"), ["Project (#1)\n  Get u1"]);
+        assert_eq!(
+            peeled("Filter (#0 = 1)\n  Project (#1)\n    Get u1"),
+            ["Project (#1)\n  Get u1"]
+        );
         assert_eq!(peeled("Union\n  Get u1\n  Get u2"), ["Get u1", "Get u2"]);
         assert_eq!(peeled("Get u1"), Vec::<String>::new());
     }

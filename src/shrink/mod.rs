@@ -60,9 +60,16 @@ pub fn shrink(
     };
     let at_fixpoint = loop {
         let before = shrinker.best_key.clone();
-        for pass in PASSES {
-            pass(&mut shrinker);
-        }
+        // In the order of what they can win.
+        shrinker.remove_commands();
+        shrinker.remove_pairs();
+        shrinker.remove_times();
+        shrinker.remove_rows();
+        shrinker.remove_columns();
+        shrinker.simplify_options();
+        shrinker.simplify_cells();
+        shrinker.lower_times();
+        shrinker.rename();
         if shrinker.exhausted() {
             break false;
         }
@@ -76,21 +83,6 @@ pub fn shrink(
         at_fixpoint,
     }
 }
-
-type Pass = fn(&mut Shrinker<'_>);
-
-/// In the order of what they can win.
-const PASSES: [Pass; 9] = [
-    Shrinker::remove_commands,
-    Shrinker::remove_pairs,
-    Shrinker::remove_times,
-    Shrinker::remove_rows,
-    Shrinker::remove_columns,
-    Shrinker::simplify_options,
-    Shrinker::simplify_cells,
-    Shrinker::lower_times,
-    Shrinker::rename,
-];
 
 struct Shrinker<'a> {
     best: Commands,
@@ -199,15 +191,10 @@ impl Shrinker<'_> {
                     && !self.consider(edits::with_rows(&self.best, at, alone))
                     && !self.consider(edits::with_rows(&self.best, at, fewer))
                 {
-                    let mut single = all;
-                    let diff = &mut single[end - 1].diff;
-                    for simpler in [1, diff.signum()] {
-                        *diff = simpler;
-                        let candidate = edits::with_rows(&self.best, at, single.clone());
-                        self.consider(candidate);
-                        let diff_ref = &mut single[end - 1].diff;
-                        *diff_ref = rows(&self.best[at])[end - 1].diff;
-                        if rows(&self.best[at])[end - 1].diff == simpler {
+                    for simpler in [1, all[end - 1].diff.signum()] {
+                        let mut single = all.clone();
+                        single[end - 1].diff = simpler;
+                        if self.consider(edits::with_rows(&self.best, at, single)) {
                             break;
                         }
                     }

@@ -96,7 +96,9 @@ mod tests {
         assert!(of(&["write-rows shard=s ts=0\n 1000"]) < of(&["write-rows shard=s ts=0\n 1\n 2"]));
         assert!(of(&["write-rows shard=s ts=0\n 1"]) < of(&["write-rows shard=s ts=0\n 10"]));
         assert!(of(&["write-rows shard=s ts=0\n 1"]) < of(&["write-rows shard=s ts=0\n 2"]));
-        assert!(of(&["write-rows shard=s ts=0\n 1"]) < of(&["write-rows shard=s ts=0\n 1 diff=-1"]));
+        assert!(
+            of(&["write-rows shard=s ts=0\n 1"]) < of(&["write-rows shard=s ts=0\n 1 diff=-1"])
+        );
     }
 
     #[test]
