@@ -1,1 +1,7 @@
-//! (being built)
+//! The wire: how values become bytes (`wire`), and, a module for each protocol
+//! version, which values there are.
+//!
+//! Architecture Invariant: the protocol knows no persist and no logical plans.
+
+pub mod v26_30;
+pub mod wire;

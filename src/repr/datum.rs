@@ -279,7 +279,7 @@ impl Datum<'_> {
             (Datum::Numeric(a), Datum::Numeric(b)) => a.cmp(b),
             (Datum::Uuid(a), Datum::Uuid(b)) => a.cmp(b),
             (Datum::Range(a), Datum::Range(b)) => a.compare(*b),
-            (Datum::MzAclItem(a), Datum::MzAclItem(b)) => a.cmp(b),
+            (Datum::MzAclItem(a), Datum::MzAclItem(b)) => mz_acl_key(a).cmp(&mz_acl_key(b)),
             (Datum::AclItem(a), Datum::AclItem(b)) => a.cmp(b),
             // Different variants, or variants without content.
             (a, b) => a.rank().cmp(&b.rank()),
@@ -291,6 +291,19 @@ impl Datum<'_> {
 fn float_cmp(a: f64, b: f64) -> Ordering {
     a.partial_cmp(&b)
         .unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
+}
+
+/// Grantee, grantor, mode; roles by kind (system, predefined, user, public),
+/// then by number.
+fn mz_acl_key(item: &[u8; 26]) -> [(u8, u64); 3] {
+    let number = |at: usize| u64::from_le_bytes(item[at..at + 8].try_into().expect("8 bytes"));
+    let kind = |at: usize| match item[at] {
+        b's' => 0,
+        b'g' => 1,
+        b'u' => 2,
+        _ => 3,
+    };
+    [(kind(0), number(1)), (kind(9), number(10)), (0, number(18))]
 }
 
 impl Ord for Datum<'_> {

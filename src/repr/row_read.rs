@@ -43,8 +43,9 @@ fn check_at(bytes: &[u8], depth: usize) -> Result<usize, RowError> {
             Datum::Array(array) => check_at(array.elements, depth + 1).map(|_| ())?,
             Datum::Range(range) => check_at(range.bounds, depth + 1).map(|_| ())?,
             Datum::Map(map) => {
-                if check_at(map.0, depth + 1)? % 2 != 0 || map.iter().count() * 2 != count_of(map.0)
-                {
+                let datums = check_at(map.0, depth + 1)?;
+                // Each entry is a string and one more datum.
+                if map.iter().count() * 2 != datums {
                     return Err(RowError::Invalid("a map whose keys are no strings"));
                 }
             }
@@ -53,10 +54,6 @@ fn check_at(bytes: &[u8], depth: usize) -> Result<usize, RowError> {
         count += 1;
     }
     Ok(count)
-}
-
-fn count_of(bytes: &[u8]) -> usize {
-    RowIter::new(bytes).count()
 }
 
 /// The datums of checked bytes.

@@ -224,7 +224,7 @@ pub fn synthetic_row(desc: &RelationDesc, i: u64, row_bytes: usize) -> Result<Ro
                     i.try_into()
                         .map_err(|_| format!("row number {i} does not fit into a bigint"))?,
                 ),
-                SqlScalarType::Bool => Value::Bool(i % 2 == 0),
+                SqlScalarType::Bool => Value::Bool(i.is_multiple_of(2)),
                 SqlScalarType::String => Value::String(text.clone()),
                 SqlScalarType::Bytes => Value::Bytes(text.clone().into_bytes()),
                 other => return Err(format!("a script cannot write values of type {other:?}")),

@@ -64,7 +64,7 @@ impl Output {
     }
 
     /// The text that names this answer where a failure was expected.
-    pub(super) fn debug_name(&self) -> String {
+    pub fn debug_name(&self) -> String {
         match self {
             Output::Ok | Output::Answered | Output::Awaited { timed_out: false } => "Ok".into(),
             Output::Wrote { rows } => format!("Wrote {{ rows: {rows} }}"),

@@ -1,0 +1,29 @@
+//! The wire version 26.30: mirror types of everything that a client and a
+//! replica say to each other. Source: `spec/ctp.md` §2 to §4, `spec/plan.md` §1,
+//! §3, §4.
+//!
+//! Invariants: serde order is wire order, variants stand at their wire number;
+//! what decodes encodes to the same bytes.
+
+mod command;
+mod dataflow;
+mod error;
+mod func;
+mod lir;
+mod response;
+mod rows;
+mod scalar;
+mod stash;
+
+pub use command::*;
+pub use dataflow::*;
+pub use error::*;
+pub use func::*;
+pub use lir::*;
+pub use response::*;
+pub use rows::*;
+pub use scalar::*;
+pub use stash::*;
+
+/// The version that both ends of a connection announce.
+pub const VERSION: &str = "26.30.0-dev.0";
