@@ -1,7 +1,9 @@
-//! The wire: how values become bytes (`wire`), and, a module for each protocol
+//! The wire: how values become bytes (`wire`), how payloads travel
+//! (`ctp`), and, a module for each protocol
 //! version, which values there are.
 //!
 //! Architecture Invariant: the protocol knows no persist and no logical plans.
 
+pub mod ctp;
 pub mod v26_30;
 pub mod wire;

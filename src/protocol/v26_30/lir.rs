@@ -72,6 +72,10 @@ pub enum Id {
 }
 
 /// One operator.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "plans are few and read often; the shape is the wire's"
+)]
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Expr {
     Constant {
@@ -158,6 +162,10 @@ pub enum GetPlan {
     Collection(MapFilterProject),
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "plans are few and read often; the shape is the wire's"
+)]
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum JoinPlan {
     Linear(LinearJoinPlan),
