@@ -7,7 +7,8 @@ use std::io::Read;
 use std::path::PathBuf;
 
 use clusterd_fuzz::protocol::v26_30::{
-    CollectionMetadata, ComputeCommand, ComputeResponse, EvalError,
+    AggregateFunc, CollectionMetadata, ComputeCommand, ComputeResponse, EvalError,
+    MapFilterProject, MirScalarExpr, RenderPlan, TableFunc,
 };
 use clusterd_fuzz::protocol::wire;
 use clusterd_fuzz::repr::{RelationDesc, ReprRelationType};
@@ -163,4 +164,53 @@ fn mutated_payloads_give_errors_and_never_panic() {
         }
         let _ = wire::decode::<ComputeResponse>(&bytes);
     }
+}
+
+#[test]
+fn every_lowered_plan_decodes_and_encodes_to_its_bytes() {
+    let mut plans = 0;
+    for file in ["dataflows", "dataflows_ext", "worked"] {
+        let path = format!("lowering/{file}.jsonl.gz");
+        for (n, case) in lines(golden(&path)).iter().enumerate() {
+            for object in case["objects"].as_array().into_iter().flatten() {
+                if !object["render_plan_hex"].is_null() {
+                    round_trip::<RenderPlan>(
+                        &hex(&object["render_plan_hex"]),
+                        &format!("{file} {n}"),
+                    );
+                    plans += 1;
+                }
+            }
+        }
+    }
+    assert!(plans > 3_000, "only {plans} plans");
+}
+
+#[test]
+fn every_function_of_the_golden_values_decodes_and_encodes_to_its_bytes() {
+    let mut checked = 0;
+    let mut check = |file: &str, field: &str, decode: &dyn Fn(&[u8], &str)| {
+        for (n, case) in lines(golden(&format!("values/{file}.jsonl.gz")))
+            .iter()
+            .enumerate()
+        {
+            if !case[field].is_null() {
+                decode(&hex(&case[field]), &format!("{file} {n} {}", case["fn"]));
+                checked += 1;
+            }
+        }
+    };
+    check("scalars", "expr_hex", &|bytes, at| {
+        drop(round_trip::<MirScalarExpr>(bytes, at))
+    });
+    check("mfp", "mfp_hex", &|bytes, at| {
+        drop(round_trip::<MapFilterProject>(bytes, at))
+    });
+    check("aggregates", "func_hex", &|bytes, at| {
+        drop(round_trip::<AggregateFunc>(bytes, at))
+    });
+    check("tablefuncs", "func_hex", &|bytes, at| {
+        drop(round_trip::<TableFunc>(bytes, at))
+    });
+    assert!(checked > 30_000, "only {checked} values");
 }
