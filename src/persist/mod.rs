@@ -1,1 +1,26 @@
-//! (being built)
+//! Shards: durable, shared, definite collections of (row, time, diff), in the
+//! format of Materialize's persist (`spec/persist.md`), so that a real clusterd
+//! reads what is written here and the other way round.
+//!
+//! Two stores: [`Consensus`] holds a short log per shard, [`Blob`] holds
+//! everything big. All calls block.
+//!
+//! Invariant: this room knows no dataflows and no wire protocol.
+
+pub mod blob;
+pub mod clock;
+mod config;
+pub mod consensus;
+mod error;
+pub mod part;
+mod retry;
+mod shard;
+pub mod state;
+pub mod trace;
+pub mod wire;
+
+pub use blob::{Blob, open_blob};
+pub use config::{Maintenance, PersistConfig};
+pub use consensus::{Consensus, SeqNo, open_consensus};
+pub use error::{Corrupt, LocationError, PersistError, StoreError, UpperMismatch};
+pub use shard::ChangeListener;
