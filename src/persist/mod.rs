@@ -8,19 +8,32 @@
 //! Invariant: this room knows no dataflows and no wire protocol.
 
 pub mod blob;
+mod chores;
+mod client;
 pub mod clock;
 mod config;
 pub mod consensus;
 mod error;
+mod handle;
 pub mod part;
 mod retry;
+pub mod rows;
 mod shard;
 pub mod state;
 pub mod trace;
 pub mod wire;
 
 pub use blob::{Blob, open_blob};
+pub use client::PersistClient;
 pub use config::{Maintenance, PersistConfig};
 pub use consensus::{Consensus, SeqNo, open_consensus};
 pub use error::{Corrupt, LocationError, PersistError, StoreError, UpperMismatch};
+pub use handle::{
+    Batch, BatchBuilder, CONTROLLER_CRITICAL_READER, LeasedPart, Listen, ListenEvent, OPAQUE_CODEC,
+    ReadHandle, SinceHandle, WriteHandle,
+};
+pub use rows::{DataflowErrorBytes, SourceDatum, Update, consolidate};
 pub use shard::ChangeListener;
+
+#[cfg(test)]
+mod tests;

@@ -7,13 +7,16 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use ::parquet::arrow::ArrowWriter;
-use ::parquet::arrow::ProjectionMask;
 use ::parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use ::parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
+use ::parquet::arrow::{
+    ARROW_SCHEMA_META_KEY, ArrowSchemaConverter, ProjectionMask, encode_arrow_schema,
+};
+use ::parquet::errors::ParquetError;
 use ::parquet::basic::Compression;
 use ::parquet::file::metadata::KeyValue;
 use ::parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
-use arrow::array::{Array, ArrayRef, BinaryArray, Int64Array, NullArray, RecordBatch, StructArray};
+use arrow::array::{Array, ArrayRef, BinaryArray, Int32Array, Int64Array, RecordBatch, StructArray};
 use arrow::compute::concat;
 use arrow::datatypes::{DataType, Field, Schema};
 use base64::Engine;
@@ -55,23 +58,29 @@ pub fn encode_parquet(
         index,
         structured_migration: Some(StructuredMigration::Version(MIGRATION_STRUCTURED)),
     };
-    let schema = Arc::new(Schema::new(vec![
-        Field::new("t", DataType::Int64, false),
-        Field::new("d", DataType::Int64, false),
-        Field::new("k_s", keys.data_type().clone(), false),
-        Field::new("v_s", DataType::Null, false),
-    ]));
+    let field = |data_type| Field::new("v_s", data_type, false);
+    let schema = |units: Field| {
+        Arc::new(Schema::new(vec![
+            Field::new("t", DataType::Int64, false),
+            Field::new("d", DataType::Int64, false),
+            Field::new("k_s", keys.data_type().clone(), false),
+            units,
+        ]))
+    };
+    // The values are units: required, of logical type UNKNOWN, all 0. Arrow's
+    // null type is what they are called, but as required nulls it refuses to
+    // write them, so that they are handed to it as numbers.
+    let (named, written) = (schema(field(DataType::Null)), schema(field(DataType::Int32)));
     let columns: Vec<ArrayRef> = vec![
         Arc::new(Int64Array::from_iter_values(
             times.iter().map(|t| t.cast_signed()),
         )),
         Arc::new(Int64Array::from_iter_values(diffs.iter().copied())),
         Arc::new(keys.clone()),
-        Arc::new(NullArray::new(times.len())),
+        Arc::new(Int32Array::from_value(0, times.len())),
     ];
-    let write = || -> Result<Vec<u8>, String> {
-        let batch =
-            RecordBatch::try_new(Arc::clone(&schema), columns).map_err(|e| e.to_string())?;
+    let write = || -> Result<Vec<u8>, ParquetError> {
+        let batch = RecordBatch::try_new(Arc::clone(&written), columns)?;
         let properties = WriterProperties::builder()
             .set_writer_version(WriterVersion::PARQUET_2_0)
             .set_dictionary_enabled(true)
@@ -79,19 +88,25 @@ pub fn encode_parquet(
             .set_statistics_enabled(EnabledStatistics::None)
             .set_compression(Compression::UNCOMPRESSED)
             .set_max_row_group_row_count(None)
-            .set_key_value_metadata(Some(vec![KeyValue::new(
-                INLINE_KEY.to_string(),
-                STANDARD.encode(inline.encode_to_vec()),
-            )]))
+            .set_key_value_metadata(Some(vec![
+                KeyValue::new(
+                    INLINE_KEY.to_string(),
+                    STANDARD.encode(inline.encode_to_vec()),
+                ),
+                KeyValue::new(ARROW_SCHEMA_META_KEY.into(), encode_arrow_schema(&named)),
+            ]))
             .build();
+        let options = ArrowWriterOptions::new()
+            .with_properties(properties)
+            .with_skip_arrow_metadata(true)
+            .with_parquet_schema(ArrowSchemaConverter::new().convert(&named)?);
         let mut out = Vec::new();
-        let mut writer = ArrowWriter::try_new(&mut out, Arc::clone(&schema), Some(properties))
-            .map_err(|e| e.to_string())?;
-        writer.write(&batch).map_err(|e| e.to_string())?;
-        writer.close().map_err(|e| e.to_string())?;
+        let mut writer = ArrowWriter::try_new_with_options(&mut out, written, options)?;
+        writer.write(&batch)?;
+        writer.close()?;
         Ok(out)
     };
-    write().map(Bytes::from).map_err(bad)
+    write().map(Bytes::from).map_err(|e| bad(e.to_string()))
 }
 
 /// The bounds that every reader of a blob part asserts (§5.2).

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 pub use append::{AppendOutcome, AppendRequest};
-pub(crate) use commit::{CommandKind, Routine, Step};
+pub(crate) use commit::Routine;
 
 use super::blob::Blob;
 use super::config::PersistConfig;
@@ -33,6 +33,9 @@ use crate::repr::ShardId;
 pub(crate) trait Publish: Send + Sync + fmt::Debug {
     /// `diff` is the consensus value of `seqno`, just committed by us.
     fn publish(&self, shard: ShardId, seqno: SeqNo, diff: &Bytes);
+
+    /// This process holds the state of `shard` from now on.
+    fn watch(&self, shard: ShardId);
 }
 
 /// What the shards of a client share.

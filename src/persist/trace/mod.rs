@@ -15,7 +15,7 @@ mod unflatten;
 use std::sync::Arc;
 
 pub use batch::{
-    Description, HollowBatch, SpineId, frontier_from_proto, frontier_to_proto, level_of,
+    Description, HollowBatch, SpineId, check_part, frontier_from_proto, frontier_to_proto, level_of,
 };
 pub use compact::MergeOutcome;
 pub use flat::{FlatTrace, ThinBatch, ThinMerge};

@@ -6,4 +6,5 @@
 
 pub mod arrow;
 pub mod part;
+pub mod relation;
 pub mod state;

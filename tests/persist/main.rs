@@ -1,0 +1,5 @@
+//! The persist room from outside: golden shards that real programs left,
+//! several processes on one shard, servers, bad bytes.
+
+mod golden;
+mod log;
