@@ -1,5 +1,8 @@
 //! The persist room from outside: golden shards that real programs left,
 //! several processes on one shard, servers, bad bytes.
 
+mod contents;
 mod golden;
 mod log;
+mod processes;
+mod writes;

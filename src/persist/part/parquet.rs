@@ -12,11 +12,13 @@ use ::parquet::arrow::arrow_writer::{ArrowWriter, ArrowWriterOptions};
 use ::parquet::arrow::{
     ARROW_SCHEMA_META_KEY, ArrowSchemaConverter, ProjectionMask, encode_arrow_schema,
 };
-use ::parquet::errors::ParquetError;
 use ::parquet::basic::Compression;
+use ::parquet::errors::ParquetError;
 use ::parquet::file::metadata::KeyValue;
 use ::parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
-use arrow::array::{Array, ArrayRef, BinaryArray, Int32Array, Int64Array, RecordBatch, StructArray};
+use arrow::array::{
+    Array, ArrayRef, BinaryArray, Int32Array, Int64Array, RecordBatch, StructArray,
+};
 use arrow::compute::concat;
 use arrow::datatypes::{DataType, Field, Schema};
 use base64::Engine;
@@ -70,7 +72,10 @@ pub fn encode_parquet(
     // The values are units: required, of logical type UNKNOWN, all 0. Arrow's
     // null type is what they are called, but as required nulls it refuses to
     // write them, so that they are handed to it as numbers.
-    let (named, written) = (schema(field(DataType::Null)), schema(field(DataType::Int32)));
+    let (named, written) = (
+        schema(field(DataType::Null)),
+        schema(field(DataType::Int32)),
+    );
     let columns: Vec<ArrayRef> = vec![
         Arc::new(Int64Array::from_iter_values(
             times.iter().map(|t| t.cast_signed()),

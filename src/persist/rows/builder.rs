@@ -16,18 +16,6 @@ use super::SourceDatum;
 use super::schema::{key_data_type, live_columns};
 use crate::repr::{Datum, RelationDesc, SqlScalarType};
 
-/// The arrow type of a scalar type.
-pub(super) fn arrow_type(scalar: &SqlScalarType) -> DataType {
-    match scalar {
-        SqlScalarType::Bool => DataType::Boolean,
-        SqlScalarType::Int16 => DataType::Int16,
-        SqlScalarType::Int32 => DataType::Int32,
-        SqlScalarType::Int64 => DataType::Int64,
-        SqlScalarType::String => DataType::Utf8,
-        SqlScalarType::Bytes => DataType::Binary,
-    }
-}
-
 /// A column in the making.
 #[derive(Debug)]
 enum ColumnBuilder {
@@ -48,6 +36,7 @@ impl ColumnBuilder {
             SqlScalarType::Int64 => ColumnBuilder::Int64(Int64Builder::new()),
             SqlScalarType::String => ColumnBuilder::String(StringBuilder::new()),
             SqlScalarType::Bytes => ColumnBuilder::Bytes(BinaryBuilder::new()),
+            _ => todo!(),
         }
     }
 

@@ -41,6 +41,7 @@ impl<'a> Column<'a> {
             SqlScalarType::Int64 => Column::Int64(cast(array)?),
             SqlScalarType::String => Column::String(cast(array)?),
             SqlScalarType::Bytes => Column::Bytes(cast(array)?),
+            _ => todo!(),
         })
     }
 

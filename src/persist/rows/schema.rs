@@ -9,14 +9,13 @@ use prost::Message;
 use crate::persist::error::Corrupt;
 use crate::persist::part::type_to_proto;
 use crate::persist::wire::relation::{
-    ProtoColumnMetadata, ProtoColumnName, ProtoColumnType, ProtoKey, ProtoRelationDesc,
-    ProtoRelationType, ProtoVersion,
+    ProtoColumnMetadata, ProtoColumnName, ProtoKey, ProtoRelationDesc, ProtoRelationType,
+    ProtoVersion,
 };
 use crate::persist::wire::state::ProtoEncodedSchemas;
 use crate::repr::{RelationDesc, SqlColumnType};
 
-use super::builder::arrow_type;
-use super::scalar_type::scalar_type_to_proto;
+use super::scalar_type::{arrow_type, column_type_to_proto};
 
 /// The stable index and type of each column that is there.
 pub(super) fn live_columns(desc: &RelationDesc) -> impl Iterator<Item = (usize, &SqlColumnType)> {
@@ -49,13 +48,13 @@ pub fn encode_relation_desc(desc: &RelationDesc) -> Bytes {
     let plain = desc
         .metadata
         .values()
-        .all(|m| u64::from(m.added) == 0 && m.dropped.is_none());
+        .all(|m| m.added.0 == 0 && m.dropped.is_none());
     let metadata = if plain {
         Vec::new()
     } else {
         let column = |m: &crate::repr::ColumnMetadata| ProtoColumnMetadata {
-            added: Some(version(m.added.into())),
-            dropped: m.dropped.map(|v| version(v.into())),
+            added: Some(version(m.added.0)),
+            dropped: m.dropped.map(|v| version(v.0)),
         };
         desc.metadata.values().map(column).collect()
     };
@@ -65,10 +64,7 @@ pub fn encode_relation_desc(desc: &RelationDesc) -> Bytes {
                 .typ
                 .column_types
                 .iter()
-                .map(|column| ProtoColumnType {
-                    scalar_type: Some(scalar_type_to_proto(&column.scalar_type)),
-                    nullable: column.nullable,
-                })
+                .map(column_type_to_proto)
                 .collect(),
             keys: desc
                 .typ
@@ -83,7 +79,7 @@ pub fn encode_relation_desc(desc: &RelationDesc) -> Bytes {
             .metadata
             .values()
             .map(|m| ProtoColumnName {
-                value: Some(m.name.to_string()),
+                value: Some(m.name.0.to_string()),
             })
             .collect(),
         metadata,
