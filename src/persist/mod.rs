@@ -8,6 +8,7 @@
 //! Invariant: this room knows no dataflows and no wire protocol.
 
 pub mod blob;
+mod check;
 mod chores;
 mod client;
 pub mod clock;
@@ -24,6 +25,7 @@ pub mod trace;
 pub mod wire;
 
 pub use blob::{Blob, open_blob};
+pub use check::{BatchReport, Report, RollupReport, check};
 pub use client::PersistClient;
 pub use config::{Maintenance, PersistConfig};
 pub use consensus::{Consensus, SeqNo, open_consensus};

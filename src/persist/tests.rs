@@ -122,7 +122,7 @@ fn a_listen_gives_every_update_beyond_the_as_of_once() {
         .unwrap();
     let mut listen = reader.listen(7).unwrap();
     let mut seen = Vec::new();
-    let mut drain = |listen: &mut Listen, seen: &mut Vec<u64>| {
+    let drain = |listen: &mut Listen, seen: &mut Vec<u64>| {
         while let Some(event) = listen.poll_next().unwrap() {
             for (_, t, _) in event.updates().unwrap() {
                 assert!(event.frontier > at(t));

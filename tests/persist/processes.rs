@@ -57,7 +57,10 @@ fn child_writes_its_rows_at_whatever_upper_it_finds() {
 pub fn race(blob: &str, consensus: &str) {
     let spawn = |writer: i64| -> Child {
         Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "processes::child_writes_its_rows_at_whatever_upper_it_finds"])
+            .args([
+                "--exact",
+                "processes::child_writes_its_rows_at_whatever_upper_it_finds",
+            ])
             .env(CHILD, writer.to_string())
             .env(BLOB, blob)
             .env(CONSENSUS, consensus)
@@ -81,7 +84,10 @@ pub fn race(blob: &str, consensus: &str) {
         .flat_map(|w| (0..WRITES).map(move |n| row(w, n)))
         .collect();
     assert_eq!(rows.len(), expected.len());
-    assert!(rows.iter().all(|(key, _, d)| *d == 1 && expected.contains(key)));
+    assert!(
+        rows.iter()
+            .all(|(key, _, d)| *d == 1 && expected.contains(key))
+    );
     let report = check(client.blob(), client.consensus(), shard()).unwrap();
     assert_eq!(report.broken, Vec::<String>::new());
 }

@@ -8,6 +8,8 @@ mod compact;
 mod gc;
 mod rollup;
 
+pub(super) use compact::key_order;
+
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -17,6 +19,9 @@ use std::thread::JoinHandle;
 use super::config::Maintenance;
 use super::error::PersistError;
 use super::shard::{Routine, Shard};
+
+/// What is to be done for which shard.
+type Chore = (Arc<Shard>, Routine);
 
 /// Where a client's chores are done.
 #[derive(Debug)]
@@ -29,7 +34,7 @@ pub(crate) enum Chores {
 /// The thread that does the chores of a client.
 #[derive(Debug)]
 pub(crate) struct Worker {
-    queue: Mutex<Option<Sender<(Arc<Shard>, Routine)>>>,
+    queue: Mutex<Option<Sender<Chore>>>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }

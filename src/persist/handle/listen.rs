@@ -112,7 +112,7 @@ impl Listen {
         let as_of = self.as_of;
         let mut parts = Vec::new();
         batch_parts(shard, batch, &reader.schema, &seqno, &mut parts, |part| {
-            part.as_listen(as_of, from)
+            part.into_listen(as_of, from)
         })?;
         self.first = false;
         self.frontier.clone_from(&batch.desc.upper);

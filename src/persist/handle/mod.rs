@@ -10,9 +10,11 @@ mod read;
 mod since;
 mod write;
 
+pub(crate) use batch::write_part;
 pub use batch::{Batch, BatchBuilder};
 pub use listen::{Listen, ListenEvent};
 pub use part::LeasedPart;
+pub(crate) use part::{fetch_part, flat_parts};
 pub use read::ReadHandle;
 pub(crate) use read::ReaderLease;
 pub use since::{CONTROLLER_CRITICAL_READER, OPAQUE_CODEC, SinceHandle};

@@ -176,12 +176,12 @@ pub(crate) fn fetch_part(
 }
 
 impl LeasedPart {
-    pub(super) fn as_snapshot(mut self, as_of: Timestamp) -> Self {
+    pub(super) fn into_snapshot(mut self, as_of: Timestamp) -> Self {
         self.wanted = Wanted::Snapshot { as_of };
         self
     }
 
-    pub(super) fn as_listen(mut self, as_of: Timestamp, from: Timestamp) -> Self {
+    pub(super) fn into_listen(mut self, as_of: Timestamp, from: Timestamp) -> Self {
         self.wanted = Wanted::Listen { as_of, from };
         self
     }

@@ -186,7 +186,7 @@ impl ReadHandle {
             if batch.desc.lower.less_equal(as_of) {
                 let schema = &self.schema;
                 batch_parts(shard, batch, schema, &seqno, &mut parts, |part| {
-                    part.as_snapshot(as_of)
+                    part.into_snapshot(as_of)
                 })?;
             }
         }

@@ -192,7 +192,7 @@ fn decode(bytes: &Bytes) -> Result<(PartDesc, Columns), Corrupt> {
         .map(|(i, _)| i);
     let mask = ProjectionMask::roots(builder.parquet_schema(), wanted);
     // One batch unless the file says that it holds more than it can.
-    let batch_size = rows.min(1 << 20).max(1);
+    let batch_size = rows.clamp(1, 1 << 20);
     let reader = builder
         .with_projection(mask)
         .with_batch_size(batch_size)

@@ -28,7 +28,7 @@ enum Column<'a> {
 
 impl<'a> Column<'a> {
     fn new(scalar: &SqlScalarType, array: &'a ArrayRef) -> Result<Self, String> {
-        fn cast<'a, A: 'static>(array: &'a ArrayRef) -> Result<&'a A, String> {
+        fn cast<A: 'static>(array: &ArrayRef) -> Result<&A, String> {
             array
                 .as_any()
                 .downcast_ref()

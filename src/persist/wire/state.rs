@@ -140,6 +140,10 @@ pub struct ProtoHollowBatch {
 }
 
 /// What is known about a run of parts.
+#[allow(
+    clippy::len_without_is_empty,
+    reason = "the derive makes `len` of a field, not of a container"
+)]
 #[derive(Clone, PartialEq, Message)]
 pub struct ProtoRunMeta {
     #[prost(int32, tag = "1")]
