@@ -211,9 +211,9 @@ fn the_structure_of_every_recorded_append_is_predicted() {
                         DiffValue::Insert(new) | DiffValue::Update(_, new) => new.active_compaction,
                         DiffValue::Delete(_) => None,
                     };
-                    if claimed.is_some() {
+                    if let Some(seqno) = claimed {
                         assert_eq!(claimed, start, "{at}");
-                        assert!(trace.claim(claim.key, claimed.unwrap()), "{at}");
+                        assert!(trace.claim(claim.key, seqno), "{at}");
                     }
                 }
                 appends += 1;

@@ -62,7 +62,7 @@ pub fn of_script(path: &Path) -> BTreeMap<String, Written> {
                 .iter()
                 .map(|(_, scalar, _)| match scalar {
                     SqlScalarType::Int16 => (i % 32768).to_string(),
-                    SqlScalarType::Bool => (i % 2 == 0).to_string(),
+                    SqlScalarType::Bool => i.is_multiple_of(2).to_string(),
                     SqlScalarType::String | SqlScalarType::Bytes => format!("{i:0>width$}"),
                     _ => i.to_string(),
                 })
@@ -125,8 +125,8 @@ fn tokens(line: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut rest = line.trim();
     while !rest.is_empty() {
-        let end = if rest.starts_with('"') {
-            rest[1..].find('"').unwrap() + 2
+        let end = if let Some(quoted) = rest.strip_prefix('"') {
+            quoted.find('"').unwrap() + 2
         } else {
             rest.find(char::is_whitespace).unwrap_or(rest.len())
         };
