@@ -7,6 +7,7 @@
 //! holds the code to it.
 
 pub mod persist;
+pub mod plan;
 pub mod protocol;
 pub mod replica;
 pub mod repr;

@@ -1,0 +1,194 @@
+//! Lowering: from logical plans to LIR, for a whole dataflow at once. Source:
+//! `spec/lowering.md`; without `optimize` the result equals upstream's byte for
+//! byte.
+//!
+//! Invariants: the result depends on the input alone; a plan that passed the
+//! type checker lowers or gives a [`LowerError`], it never panics.
+
+mod context;
+mod join;
+mod join_closure;
+mod lir;
+mod permutation;
+mod reduce;
+mod render_plan;
+mod single_time;
+mod source;
+
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+
+pub use join::plan_join;
+pub use permutation::arrangement_by;
+
+use super::relation::Relation;
+use super::types::RelationType;
+use crate::protocol::v26_30::{MapFilterProject, MirScalarExpr, RenderPlan};
+use crate::repr::{Antichain, GlobalId};
+
+/// What a dataflow reads, builds and exports, before lowering.
+#[derive(Debug, Clone, Default)]
+pub struct DataflowPlan {
+    /// Sources (persist shards), any order.
+    pub sources: Vec<SourceImport>,
+    /// Arrangements of other dataflows, any order.
+    pub indexes: Vec<IndexImport>,
+    /// In dependency order; index exports append theirs (see
+    /// [`DataflowPlan::export_index`]).
+    pub objects: Vec<(GlobalId, Relation)>,
+    /// Exported arrangements: (index, collection, key).
+    pub index_exports: Vec<IndexExport>,
+    /// The collections that sinks export.
+    pub sink_from: Vec<GlobalId>,
+    pub as_of: Antichain,
+    pub until: Antichain,
+}
+
+#[derive(Debug, Clone)]
+pub struct SourceImport {
+    pub id: GlobalId,
+    pub typ: RelationType,
+    /// The source never retracts.
+    pub monotonic: bool,
+    /// What an optimizer already moved into the source.
+    pub operators: Option<super::Mfp>,
+}
+
+#[derive(Debug, Clone)]
+pub struct IndexImport {
+    pub index: GlobalId,
+    /// The collection that the index arranges; what plans read.
+    pub on: GlobalId,
+    pub key: Vec<MirScalarExpr>,
+    pub typ: RelationType,
+    pub monotonic: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct IndexExport {
+    pub index: GlobalId,
+    pub on: GlobalId,
+    pub key: Vec<MirScalarExpr>,
+    pub typ: RelationType,
+}
+
+impl DataflowPlan {
+    /// Exports an arrangement of `on`: the object that builds it, and the entry.
+    pub fn export_index(
+        &mut self,
+        index: GlobalId,
+        on: GlobalId,
+        key: Vec<MirScalarExpr>,
+        typ: RelationType,
+    ) {
+        let arrange = Relation::get_global(on, typ.clone()).arrange_by(vec![key.clone()]);
+        self.objects.push((index, arrange));
+        self.index_exports.push(IndexExport {
+            index,
+            on,
+            key,
+            typ,
+        });
+    }
+}
+
+/// Where upstream's lowering is wrong, and we are too unless told otherwise.
+/// Plans that meet none of them lower alike either way. Source:
+/// `spec/lowering.md` §7.26.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quirks {
+    /// A filter to a literal directly over an `ArrangeBy` whose key is not
+    /// `#0, #1, …` seeks the wrong key and loses rows (§2.13 step 2).
+    pub literal_lookup_over_arrange_by: bool,
+    /// A permuting projection directly over an `ArrangeBy` is dropped; readers
+    /// of the raw stream see the old column order (§2.13 step 4).
+    pub permuting_project_over_arrange_by: bool,
+    /// A class that unites two earlier classes of a join loses members (§2.7).
+    pub overlapping_equivalences: bool,
+}
+
+impl Quirks {
+    /// As upstream does it.
+    pub const UPSTREAM: Quirks = Quirks {
+        literal_lookup_over_arrange_by: true,
+        permuting_project_over_arrange_by: true,
+        overlapping_equivalences: true,
+    };
+    /// As it should be.
+    pub const NONE: Quirks = Quirks {
+        literal_lookup_over_arrange_by: false,
+        permuting_project_over_arrange_by: false,
+        overlapping_equivalences: false,
+    };
+}
+
+/// How to lower.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LowerOptions {
+    /// Fuse MFPs into the reduces below them (a feature of environmentd, off in
+    /// upstream's driver).
+    pub reduce_mfp_fusion: bool,
+    pub quirks: Quirks,
+}
+
+impl Default for LowerOptions {
+    fn default() -> Self {
+        LowerOptions {
+            reduce_mfp_fusion: false,
+            quirks: Quirks::UPSTREAM,
+        }
+    }
+}
+
+/// A dataflow that cannot be lowered. The texts are upstream's driver's.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum LowerError {
+    #[error("lowering dataflow failed: unimplemented join")]
+    UnimplementedJoin,
+    /// Bindings below another operator.
+    #[error("RenderPlan conversion failed for {0}")]
+    RenderPlan(GlobalId),
+    /// A panic upstream.
+    #[error("lowering dataflow failed: Multiple reduction types detected")]
+    MixedReduction,
+    /// A panic upstream: a looked-up key has no counterpart on the stream side.
+    #[error("lowering dataflow failed: join key of input {0} is not bound by the equivalences")]
+    UnboundJoinKey(usize),
+    /// A panic upstream, above a join.
+    #[error("lowering dataflow failed: mz_now() outside a predicate")]
+    TemporalExpression,
+}
+
+/// What goes into a `DataflowDescription`.
+#[derive(Debug, Clone)]
+pub struct LoweredDataflow {
+    /// In build order.
+    pub objects: Vec<(GlobalId, RenderPlan)>,
+    /// What each source import applies while reading; `None` is nothing.
+    pub operators: BTreeMap<GlobalId, Option<MapFilterProject>>,
+}
+
+/// Lowers every object of the dataflow in one context (`spec/lowering.md` §1.1).
+pub fn lower_dataflow(
+    dataflow: &DataflowPlan,
+    options: &LowerOptions,
+) -> Result<LoweredDataflow, LowerError> {
+    let mut context = context::Context::new(dataflow, *options);
+    let mut objects = Vec::new();
+    for (id, relation) in &dataflow.objects {
+        objects.push((*id, context.lower_object(*id, relation)?));
+    }
+    let operators = source::refine(dataflow, &mut objects);
+    if single_time::is_single_time(&dataflow.as_of, &dataflow.until) {
+        single_time::refine(dataflow, &mut objects);
+    }
+    let objects = objects
+        .into_iter()
+        .map(|(id, plan)| {
+            let plan = render_plan::convert(plan).ok_or(LowerError::RenderPlan(id))?;
+            Ok((id, plan))
+        })
+        .collect::<Result<Vec<_>, LowerError>>()?;
+    Ok(LoweredDataflow { objects, operators })
+}

@@ -1,0 +1,23 @@
+//! The text form of plans: upstream's MIR text language (`spec/script.md` §3)
+//! and what this project adds to it. `parse` and `print` are exact inverses on
+//! plans that pass the type checker.
+//!
+//! Additions, none of which upstream's driver of this version reads: typed
+//! literals `5::integer` and more type names; every function of `functions` by
+//! its snake-case name; `list_create[T]`, `array_create[T]`,
+//! `record_create["f"]`, `record_get[i]`; `mz_now()`; `keys` annotations;
+//! `cte [recursion_limit=3, return_at_recursion_limit] l0 =`; times of constant
+//! rows `((1) x 2 @ 5)`; `Constant error("…")`; `Join on=(…) impl=linear(…)`.
+
+mod errors;
+mod lex;
+mod names;
+mod parse;
+mod print;
+mod scalars;
+mod values;
+
+pub use lex::ParseError;
+pub use names::{binary_symbol, table_function_name, type_name};
+pub use parse::{PlanError, parse};
+pub use print::{header, print, scalar_text};
