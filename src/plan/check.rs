@@ -18,9 +18,7 @@ use super::{keys, scalar};
 use crate::protocol::v26_30::{
     AggregateExpr, AggregateFunc, BinaryFunc, ColumnOrder, Id, MirScalarExpr, TableFunc,
 };
-use crate::repr::{
-    Datum, Diff, GlobalId, LocalId, ReprColumnType, ReprScalarType, Row, Timestamp,
-};
+use crate::repr::{Datum, Diff, GlobalId, LocalId, ReprColumnType, ReprScalarType, Row, Timestamp};
 
 /// The types of the collections that a plan may read.
 pub type Globals = BTreeMap<GlobalId, RelationType>;
@@ -142,7 +140,10 @@ impl Checker<'_> {
         for binding in bindings {
             let found = self.relation(&binding.value)?;
             let fits = readable_as(&found, &binding.typ);
-            at(r, fits.map_err(|problem| format!("{}: {problem}", binding.id)))?;
+            at(
+                r,
+                fits.map_err(|problem| format!("{}: {problem}", binding.id)),
+            )?;
         }
         let typ = self.relation(body);
         for binding in bindings {
@@ -152,14 +153,21 @@ impl Checker<'_> {
     }
 
     /// Every operator but bindings and local reads, from its inputs' types.
-    fn operator(&mut self, r: &Relation, inputs: Vec<RelationType>) -> Result<RelationType, Problem> {
+    fn operator(
+        &mut self,
+        r: &Relation,
+        inputs: Vec<RelationType>,
+    ) -> Result<RelationType, Problem> {
         let first = inputs.first();
         let columns: &[ReprColumnType] = first.map_or(&[], |typ| &typ.column_types);
         let empty = Vec::new();
         let input_keys = first.map_or(&empty, |typ| &typ.keys);
         let arity = columns.len();
         let (column_types, keys) = match r {
-            Relation::Constant { rows: Ok(rows), typ } => constant(rows, typ)?,
+            Relation::Constant {
+                rows: Ok(rows),
+                typ,
+            } => constant(rows, typ)?,
             Relation::Constant { rows: Err(_), typ } => {
                 (typ.column_types.clone(), vec![Vec::new()])
             }
@@ -167,9 +175,10 @@ impl Checker<'_> {
                 id: Id::Global(id),
                 typ,
             } => {
-                let known = self.globals.get(id).ok_or_else(|| {
-                    format!("{id} is neither imported nor built before")
-                })?;
+                let known = self
+                    .globals
+                    .get(id)
+                    .ok_or_else(|| format!("{id} is neither imported nor built before"))?;
                 readable_as(known, typ)?;
                 return Ok(typ.clone());
             }
@@ -197,9 +206,10 @@ impl Checker<'_> {
                 all.extend(table_function(func, &args)?);
                 (all, Vec::new())
             }
-            Relation::Filter { predicates, .. } => {
-                (filter(columns, predicates)?, keys::of_filter(input_keys, predicates))
-            }
+            Relation::Filter { predicates, .. } => (
+                filter(columns, predicates)?,
+                keys::of_filter(input_keys, predicates),
+            ),
             Relation::Join {
                 equivalences,
                 implementation,
@@ -275,7 +285,11 @@ fn readable_as(known: &RelationType, typ: &RelationType) -> Result<(), Problem> 
         ));
     }
     for (c, (known, typ)) in known.column_types.iter().zip(&typ.column_types).enumerate() {
-        expect(&format!("column #{c}"), &known.scalar_type, &typ.scalar_type)?;
+        expect(
+            &format!("column #{c}"),
+            &known.scalar_type,
+            &typ.scalar_type,
+        )?;
         if known.nullable && !typ.nullable {
             return Err(format!("column #{c} may be null, expected it not to be"));
         }
@@ -385,7 +399,11 @@ fn join(
             .map(|e| timeless_type(e, &declared))
             .collect::<Result<Vec<_>, _>>()?;
         for typ in types.iter().skip(1) {
-            expect("a member of a class", &typ.scalar_type, &types[0].scalar_type)?;
+            expect(
+                "a member of a class",
+                &typ.scalar_type,
+                &types[0].scalar_type,
+            )?;
         }
         if types.iter().any(|typ| !typ.nullable) {
             for c in class.iter().filter_map(scalar::as_column) {
@@ -499,7 +517,10 @@ fn aggregate(a: &AggregateExpr, columns: &[ReprColumnType]) -> Result<ReprColumn
             ordered(order_by)?;
             match &item.scalar_type {
                 ReprScalarType::Array(_) => Ok(item),
-                other => Err(format!("the item of {name} is {}, expected an array", shown(other))),
+                other => Err(format!(
+                    "the item of {name} is {}, expected an array",
+                    shown(other)
+                )),
             }
         }
         AggregateFunc::ListConcat { order_by } => {
@@ -507,7 +528,10 @@ fn aggregate(a: &AggregateExpr, columns: &[ReprColumnType]) -> Result<ReprColumn
             ordered(order_by)?;
             match &item.scalar_type {
                 ReprScalarType::List { .. } => Ok(item),
-                other => Err(format!("the item of {name} is {}, expected a list", shown(other))),
+                other => Err(format!(
+                    "the item of {name} is {}, expected a list",
+                    shown(other)
+                )),
             }
         }
         other => {
@@ -537,9 +561,14 @@ fn top_k(
     let Some(limit) = limit else { return Ok(()) };
     let typ = timeless_type(limit, columns)?;
     expect("the limit", &typ.scalar_type, &ReprScalarType::Int64)?;
-    match scalar::support(limit).iter().find(|c| !group_key.contains(c)) {
+    match scalar::support(limit)
+        .iter()
+        .find(|c| !group_key.contains(c))
+    {
         None => Ok(()),
-        Some(c) => Err(format!("the limit uses #{c}, which is not in the group key")),
+        Some(c) => Err(format!(
+            "the limit uses #{c}, which is not in the group key"
+        )),
     }
 }
 
@@ -577,10 +606,13 @@ fn table_function(func: &TableFunc, args: &[ReprColumnType]) -> Result<Columns, 
             let (n, m) = (args.len(), expected.len());
             return Err(format!("{name} has {n} arguments, expected {m}"));
         }
-        args.iter().zip(expected).enumerate().try_for_each(|(i, (arg, expected))| {
-            let what = format!("argument {} of {name}", i + 1);
-            expect(&what, &arg.scalar_type, expected)
-        })
+        args.iter()
+            .zip(expected)
+            .enumerate()
+            .try_for_each(|(i, (arg, expected))| {
+                let what = format!("argument {} of {name}", i + 1);
+                expect(&what, &arg.scalar_type, expected)
+            })
     };
     match func {
         TableFunc::GenerateSeriesInt32 => {

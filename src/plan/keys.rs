@@ -49,7 +49,9 @@ pub(super) fn of_constant(rows: &[(Row, Timestamp, Diff)], arity: usize) -> Keys
 
 pub(super) fn of_project(input: &Keys, outputs: &[usize]) -> Keys {
     let place = |c: &usize| outputs.iter().position(|o| o == c);
-    let kept = input.iter().filter_map(|key| key.iter().map(place).collect());
+    let kept = input
+        .iter()
+        .filter_map(|key| key.iter().map(place).collect());
     normalized(kept)
 }
 
@@ -61,10 +63,11 @@ pub(super) fn of_map(input: &Keys, arity: usize, scalars: &[MirScalarExpr]) -> K
         .collect();
     let mut keys = input.clone();
     if let [(from, to)] = copies[..] {
-        let replaced = input
-            .iter()
-            .filter(|key| key.contains(&from))
-            .map(|key| key.iter().map(|c| if *c == from { to } else { *c }).collect());
+        let replaced = input.iter().filter(|key| key.contains(&from)).map(|key| {
+            key.iter()
+                .map(|c| if *c == from { to } else { *c })
+                .collect()
+        });
         keys.extend(replaced);
     }
     normalized(keys)
@@ -135,11 +138,11 @@ pub(super) fn of_filter(input: &Keys, predicates: &[MirScalarExpr]) -> Keys {
         let mut more = keys.clone();
         for (a, b) in &equated {
             for (from, to) in [(a, b), (b, a)] {
-                more.extend(
-                    keys.iter()
-                        .filter(|key| key.contains(from))
-                        .map(|key| key.iter().map(|c| if c == from { *to } else { *c }).collect()),
-                );
+                more.extend(keys.iter().filter(|key| key.contains(from)).map(|key| {
+                    key.iter()
+                        .map(|c| if c == from { *to } else { *c })
+                        .collect()
+                }));
             }
         }
         let more = normalized(more);
@@ -186,7 +189,11 @@ pub(super) fn of_join(
             }
         }
     }
-    let unique = |i: usize| inputs[i].iter().any(|key| key.iter().all(|c| bound[i].contains(c)));
+    let unique = |i: usize| {
+        inputs[i]
+            .iter()
+            .any(|key| key.iter().all(|c| bound[i].contains(c)))
+    };
     match inputs.first() {
         Some(keys) if (1..inputs.len()).all(unique) => keys.clone(),
         _ => Vec::new(),
@@ -194,7 +201,11 @@ pub(super) fn of_join(
 }
 
 pub(super) fn of_reduce(input: &Keys, group_key: &[MirScalarExpr]) -> Keys {
-    let place = |c: &usize| group_key.iter().position(|e| scalar::as_column(e) == Some(*c));
+    let place = |c: &usize| {
+        group_key
+            .iter()
+            .position(|e| scalar::as_column(e) == Some(*c))
+    };
     let kept: Keys = input
         .iter()
         .filter_map(|key| key.iter().map(place).collect())
@@ -206,11 +217,7 @@ pub(super) fn of_reduce(input: &Keys, group_key: &[MirScalarExpr]) -> Keys {
     }
 }
 
-pub(super) fn of_top_k(
-    input: &Keys,
-    group_key: &[usize],
-    limit: Option<&MirScalarExpr>,
-) -> Keys {
+pub(super) fn of_top_k(input: &Keys, group_key: &[usize], limit: Option<&MirScalarExpr>) -> Keys {
     let mut keys = input.clone();
     let one = limit
         .and_then(scalar::as_literal)
@@ -248,12 +255,10 @@ pub(super) fn of_union(inputs: &[Relation], keys_of: impl Fn(&Relation) -> Keys)
         return Vec::new();
     }
     let base_output = |c: usize| base_outputs.map_or(Some(c), |columns| columns.get(c).copied());
-    let kept = keys_of(other)
-        .into_iter()
-        .filter(|key| {
-            key.iter()
-                .all(|c| outputs.get(*c).copied() == base_output(*c))
-        });
+    let kept = keys_of(other).into_iter().filter(|key| {
+        key.iter()
+            .all(|c| outputs.get(*c).copied() == base_output(*c))
+    });
     normalized(kept)
 }
 

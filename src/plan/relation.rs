@@ -305,9 +305,7 @@ pub(super) fn table_function_arity(func: &TableFunc) -> usize {
         TableFunc::RepeatRow | TableFunc::RepeatRowNonNegative => 0,
         TableFunc::Wrap { width, .. } => *width,
         TableFunc::WithOrdinality { inner } => table_function_arity(inner) + 1,
-        TableFunc::UnnestMap { .. }
-        | TableFunc::JsonbEach
-        | TableFunc::JsonbEachStringify => 2,
+        TableFunc::UnnestMap { .. } | TableFunc::JsonbEach | TableFunc::JsonbEachStringify => 2,
         _ => 1,
     }
 }

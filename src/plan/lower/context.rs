@@ -87,10 +87,10 @@ fn peel(r: &Relation) -> (Mfp, &Relation) {
 }
 
 /// The longest candidate key that the literals fix; the last of equals.
-fn longest_lookup<'a>(
-    arranged: &'a [Arrangement],
+fn longest_lookup(
+    arranged: &[Arrangement],
     fixed: impl Fn(&Arrangement) -> Option<Row>,
-) -> Option<(&'a Arrangement, Row)> {
+) -> Option<(&Arrangement, Row)> {
     let mut best: Option<(&Arrangement, Row)> = None;
     for arrangement in arranged {
         if let Some(row) = fixed(arrangement)
@@ -294,11 +294,7 @@ impl Context {
     }
 
     /// §2.4
-    fn let_rec(
-        &mut self,
-        bindings: &[RecBinding],
-        body: &Relation,
-    ) -> Result<Lowered, LowerError> {
+    fn let_rec(&mut self, bindings: &[RecBinding], body: &Relation) -> Result<Lowered, LowerError> {
         let mut lowered_bindings = Vec::new();
         let mut any_future = false;
         for binding in bindings {
@@ -390,7 +386,11 @@ impl Context {
                         c - arity + physical
                     }
                 };
-                (Some(key.clone()), exprs, m.permute(place, physical + outputs))
+                (
+                    Some(key.clone()),
+                    exprs,
+                    m.permute(place, physical + outputs),
+                )
             }
             _ => (None, exprs.to_vec(), m),
         };

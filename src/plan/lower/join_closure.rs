@@ -131,7 +131,11 @@ impl JoinState {
         }
         demand.retain(|c| self.cols.contains_key(c));
         let positions: Vec<usize> = demand.iter().map(|c| self.cols[c]).collect();
-        self.cols = demand.into_iter().enumerate().map(|(i, c)| (c, i)).collect();
+        self.cols = demand
+            .into_iter()
+            .enumerate()
+            .map(|(i, c)| (c, i))
+            .collect();
         before.project(positions)
     }
 

@@ -27,6 +27,10 @@ pub(super) enum Reading {
     Collection(Mfp),
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "plans are few and read often; the shape is the wire's"
+)]
 #[derive(Debug, Clone)]
 pub(super) enum Op {
     Constant(Result<Vec<(Row, Timestamp, Diff)>, EvalError>),

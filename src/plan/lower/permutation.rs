@@ -43,7 +43,9 @@ pub(super) fn join_permutation(
     stream_thinning: usize,
     lookup: &[usize],
 ) -> Vec<usize> {
-    let lookup = lookup.iter().map(|q| if *q < key { *q } else { q + stream_thinning });
+    let lookup = lookup
+        .iter()
+        .map(|q| if *q < key { *q } else { q + stream_thinning });
     stream.iter().copied().chain(lookup).collect()
 }
 

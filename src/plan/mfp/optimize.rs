@@ -155,7 +155,10 @@ impl Mfp {
         }
         let mut renumbered: Vec<usize> = (0..arity).collect();
         let mut kept = Vec::new();
-        for (j, mut e) in std::mem::take(&mut self.expressions).into_iter().enumerate() {
+        for (j, mut e) in std::mem::take(&mut self.expressions)
+            .into_iter()
+            .enumerate()
+        {
             renumbered.push(arity + kept.len());
             if demand.contains(&(arity + j)) {
                 scalar::map_columns(&mut e, |c| renumbered[c]);

@@ -12,7 +12,10 @@ const FIXED: [(&str, EvalError); 8] = [
     ("numeric field overflow", EvalError::NumericFieldOverflow),
     ("value out of range: overflow", EvalError::FloatOverflow),
     ("value out of range: underflow", EvalError::FloatUnderflow),
-    ("step mz_timestamp overflow", EvalError::MzTimestampStepOverflow),
+    (
+        "step mz_timestamp overflow",
+        EvalError::MzTimestampStepOverflow,
+    ),
     ("timestamp out of range", EvalError::TimestampOutOfRange),
     ("LIMIT must not be negative", EvalError::NegLimit),
     ("requested length too large", EvalError::LengthTooLarge),

@@ -358,7 +358,10 @@ mod tests {
 
     #[test]
     fn annotations_are_no_comments() {
-        assert_eq!(kinds("// { a")[..2], [Token::Punct("::"), Token::Punct("{")]);
+        assert_eq!(
+            kinds("// { a")[..2],
+            [Token::Punct("::"), Token::Punct("{")]
+        );
     }
 
     #[test]

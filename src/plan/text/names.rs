@@ -149,11 +149,17 @@ pub(super) const OPERATORS: [(&str, u8, BinaryFunc); 10] = [
 pub(super) const TABLE_FUNCTIONS: [(&str, TableFunc); 7] = [
     ("generate_series", TableFunc::GenerateSeriesInt64),
     ("generate_series_i32", TableFunc::GenerateSeriesInt32),
-    ("generate_series_timestamp", TableFunc::GenerateSeriesTimestamp),
+    (
+        "generate_series_timestamp",
+        TableFunc::GenerateSeriesTimestamp,
+    ),
     ("jsonb_object_keys", TableFunc::JsonbObjectKeys),
     ("repeat_row", TableFunc::RepeatRow),
     ("repeat_row_non_negative", TableFunc::RepeatRowNonNegative),
-    ("generate_subscripts_array", TableFunc::GenerateSubscriptsArray),
+    (
+        "generate_subscripts_array",
+        TableFunc::GenerateSubscriptsArray,
+    ),
 ];
 
 /// `wrap1` to `wrap3`: columns of nullable Int64.

@@ -10,9 +10,7 @@ use std::num::NonZeroU64;
 use thiserror::Error;
 
 use super::lex::{ParseError, Spanned, Token, tokens};
-use super::names::{
-    TABLE_FUNCTIONS, plain_wrap, second_word, simple_type, sql_column, sql_type,
-};
+use super::names::{TABLE_FUNCTIONS, plain_wrap, second_word, simple_type, sql_column, sql_type};
 use super::values::Written;
 use crate::plan::check::{Globals, type_of};
 use crate::plan::functions::{self, snake_name};
@@ -479,13 +477,10 @@ impl Parser<'_> {
     }
 
     /// `- (1, "a")`, `- ((1, "a") x -2)`, `- ((1, "a") x 1 @ 5)`
-    fn constant_row(
-        &mut self,
-        typ: &RelationType,
-    ) -> Result<(Row, Timestamp, i64), ParseError> {
+    fn constant_row(&mut self, typ: &RelationType) -> Result<(Row, Timestamp, i64), ParseError> {
         self.expect("-")?;
-        let counted =
-            self.peek_at(0).token == Token::Punct("(") && self.peek_at(1).token == Token::Punct("(");
+        let counted = self.peek_at(0).token == Token::Punct("(")
+            && self.peek_at(1).token == Token::Punct("(");
         self.at += usize::from(counted);
         let mut column = 0;
         let values = self.list("(", ")", |p| {
@@ -676,9 +671,8 @@ impl Parser<'_> {
                 }
             }
             "delta" => {
-                let lookup = |p: &mut Self| -> Result<Lookup, ParseError> {
-                    Ok((p.index()?, p.exprs()?))
-                };
+                let lookup =
+                    |p: &mut Self| -> Result<Lookup, ParseError> { Ok((p.index()?, p.exprs()?)) };
                 let orders = self.list("(", ")", |p| p.list("(", ")", lookup))?;
                 Ok(JoinImplementation::DeltaQuery(orders))
             }
@@ -835,7 +829,9 @@ impl Parser<'_> {
             return self.error("expected `Return`");
         }
         let body = self.child(&here, depth)?;
-        self.check_order(&bindings, "seen With before Return", "ascending", |a, b| a <= b)?;
+        self.check_order(&bindings, "seen With before Return", "ascending", |a, b| {
+            a <= b
+        })?;
         Ok(bind(bindings, recursive, body))
     }
 
@@ -848,7 +844,12 @@ impl Parser<'_> {
         }
         let recursive = self.mutually_recursive()?;
         let mut bindings = self.bindings(&here, recursive, depth)?;
-        self.check_order(&bindings, "seen Return before With", "descending", |a, b| a >= b)?;
+        self.check_order(
+            &bindings,
+            "seen Return before With",
+            "descending",
+            |a, b| a >= b,
+        )?;
         bindings.reverse();
         Ok(bind(bindings, recursive, body))
     }
@@ -935,11 +936,12 @@ fn bind(bindings: Vec<RecBinding>, recursive: bool, body: Relation) -> Relation 
         let body = Box::new(body);
         return Relation::LetRec { bindings, body };
     }
-    bindings.into_iter().rev().fold(body, |body, binding| {
-        Relation::Let {
+    bindings
+        .into_iter()
+        .rev()
+        .fold(body, |body, binding| Relation::Let {
             id: binding.id,
             value: Box::new(binding.value),
             body: Box::new(body),
-        }
-    })
+        })
 }

@@ -52,7 +52,11 @@ fn write(r: &Relation, indent: usize, out: &mut String) {
         _ => {}
     }
     line(indent, &header(r), out);
-    if let Relation::Constant { rows: Ok(rows), typ } = r {
+    if let Relation::Constant {
+        rows: Ok(rows),
+        typ,
+    } = r
+    {
         for row in rows {
             line(indent + 2, &row_text(row, typ), out);
         }
@@ -406,9 +410,7 @@ fn unary_text(func: &UnaryFunc, expr: &MirScalarExpr) -> String {
 }
 
 fn variadic_text(func: &VariadicFunc, exprs: &[MirScalarExpr]) -> String {
-    let nested = |e: &MirScalarExpr| {
-        matches!(e, MirScalarExpr::CallVariadic { func: inner, .. } if inner == func)
-    };
+    let nested = |e: &MirScalarExpr| matches!(e, MirScalarExpr::CallVariadic { func: inner, .. } if inner == func);
     let infix = match func {
         VariadicFunc::And => Some(" AND "),
         VariadicFunc::Or => Some(" OR "),

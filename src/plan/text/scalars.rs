@@ -204,7 +204,7 @@ impl Parser<'_> {
                 self.expect("(")?;
                 let text = self.string()?;
                 let bytes = parse_hex(&text);
-                let Some(row) = bytes.and_then(|bytes| Row::from_bytes(&bytes).ok()) else {
+                let Some(row) = bytes.and_then(|bytes| Row::from_bytes(bytes).ok()) else {
                     return self.error("row(…) needs the bytes of a row in hex");
                 };
                 self.expect(")")?;
@@ -274,9 +274,7 @@ impl Parser<'_> {
     }
 
     /// `error("…")`
-    pub(super) fn error_text(
-        &mut self,
-    ) -> Result<EvalError, ParseError> {
+    pub(super) fn error_text(&mut self) -> Result<EvalError, ParseError> {
         self.next();
         self.expect("(")?;
         let at = self.peek().clone();
@@ -479,7 +477,9 @@ fn unary_by_name(name: &str) -> Option<UnaryFunc> {
         "list_length" => return Some(UnaryFunc::ListLength),
         _ => {}
     }
-    let found = functions::UNARY.iter().find(|f| snake_name(&f.func) == name);
+    let found = functions::UNARY
+        .iter()
+        .find(|f| snake_name(&f.func) == name);
     found.map(|f| f.func.clone())
 }
 
@@ -487,6 +487,8 @@ fn binary_by_name(name: &str) -> Option<BinaryFunc> {
     if name == "ltrim" {
         return Some(BinaryFunc::TrimLeading);
     }
-    let found = functions::BINARY.iter().find(|f| snake_name(&f.func) == name);
+    let found = functions::BINARY
+        .iter()
+        .find(|f| snake_name(&f.func) == name);
     found.map(|f| f.func.clone())
 }

@@ -60,12 +60,10 @@ impl Written {
                 Datum::MzTimestamp((*n).try_into().map_err(|_| in_range())?)
             }
             // Integers up to 2^53 are floats exactly; larger ones round.
-            (Written::Int(n), ReprScalarType::Float64) => Datum::from(*n as f64),
-            (Written::Float(x), ReprScalarType::Float64) => Datum::from(*x),
+            (Written::Int(n), ReprScalarType::Float64) => Datum::Float64(*n as f64),
+            (Written::Float(x), ReprScalarType::Float64) => Datum::Float64(*x),
             (Written::Str(s), ReprScalarType::String) => Datum::String(s),
-            (Written::Str(s), ReprScalarType::Date) => {
-                Datum::Date(parse_date(s).ok_or_else(none)?)
-            }
+            (Written::Str(s), ReprScalarType::Date) => Datum::Date(parse_date(s).ok_or_else(none)?),
             (Written::Str(s), ReprScalarType::Bytes) => {
                 bytes = s.strip_prefix("\\x").and_then(parse_hex).ok_or_else(none)?;
                 Datum::Bytes(&bytes)
@@ -106,12 +104,10 @@ pub(super) fn value_text(row: &Row, typ: &ReprScalarType) -> String {
         (Datum::False, ReprScalarType::Bool) => "false".into(),
         (Datum::Int64(n), ReprScalarType::Int64) => n.to_string(),
         (Datum::String(s), ReprScalarType::String) => quoted(s),
-        (Datum::Float64(x), ReprScalarType::Float64) if f64::from(x).is_finite() => {
-            format!("{:?}", f64::from(x))
-        }
+        (Datum::Float64(x), ReprScalarType::Float64) if x.is_finite() => format!("{x:?}"),
         (Datum::Int32(n), ReprScalarType::Int32) => typed(n.to_string()),
         (Datum::Int16(n), ReprScalarType::Int16) => typed(n.to_string()),
-        (Datum::MzTimestamp(t), ReprScalarType::MzTimestamp) => typed(u64::from(t).to_string()),
+        (Datum::MzTimestamp(t), ReprScalarType::MzTimestamp) => typed(t.to_string()),
         (Datum::Bytes(b), ReprScalarType::Bytes) => {
             typed(quoted(&format!("\\x{}", hex::encode(b))))
         }

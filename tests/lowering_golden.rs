@@ -1,0 +1,135 @@
+//! Holds lowering to what upstream's own lowering made of the same plans. What
+//! this file alone can catch: a plan whose bytes differ from upstream's in any
+//! field, LirId or order.
+
+mod golden_notation;
+
+use clusterd_fuzz::plan::lower::{
+    DataflowPlan, IndexExport, IndexImport, LowerOptions, SourceImport, lower_dataflow,
+};
+use clusterd_fuzz::protocol::v26_30::MapFilterProject;
+use clusterd_fuzz::protocol::wire;
+use clusterd_fuzz::repr::Antichain;
+use golden_notation::*;
+use serde_json::Value;
+
+fn antichain(v: &Value) -> Antichain {
+    Antichain::from_option(list(v).first().and_then(Value::as_u64))
+}
+
+fn dataflow(line: &Value) -> DataflowPlan {
+    let types = import_types(line);
+    let sources = list(&line["sources"]).iter();
+    let indexes = list(&line["indexes"]).iter();
+    DataflowPlan {
+        sources: sources
+            .map(|source| SourceImport {
+                id: global(&source["id"]),
+                typ: types[&global(&source["id"])].clone(),
+                monotonic: source["monotonic"].as_bool().unwrap(),
+                operators: source.get("operators_in").map(mfp),
+            })
+            .collect(),
+        indexes: indexes
+            .map(|index| IndexImport {
+                index: global(&index["id"]),
+                on: global(&index["on"]),
+                key: scalars(&index["key"]),
+                typ: relation_type(&index["type"]),
+                monotonic: index["monotonic"].as_bool().unwrap(),
+            })
+            .collect(),
+        objects: list(&line["objects"])
+            .iter()
+            .map(|object| (global(&object["id"]), relation(&object["mir"])))
+            .collect(),
+        index_exports: list(&line["exports"])
+            .iter()
+            .map(|export| IndexExport {
+                index: global(&export["id"]),
+                on: global(&export["on"]),
+                key: scalars(&export["key"]),
+                typ: Default::default(),
+            })
+            .collect(),
+        sink_from: list(&line["sinks"])
+            .iter()
+            .map(|sink| global(&sink["on"]))
+            .collect(),
+        as_of: antichain(&line["as_of"]),
+        until: antichain(&line["until"]),
+    }
+}
+
+fn check(line: &Value) -> Result<(), String> {
+    let options = LowerOptions {
+        reduce_mfp_fusion: line["reduce_mfp_fusion"].as_bool().unwrap_or(false),
+        ..LowerOptions::default()
+    };
+    let lowered = match (lower_dataflow(&dataflow(line), &options), line.get("error")) {
+        (Ok(lowered), None) => lowered,
+        (Err(err), None) => return Err(format!("failed: {err}")),
+        (Ok(_), Some(error)) => return Err(format!("lowered, expected {error}")),
+        (Err(err), Some(error)) => {
+            let expected = text(&error["text"]);
+            return if err.to_string().contains(expected) {
+                Ok(())
+            } else {
+                Err(format!("failed with `{err}`, expected `{expected}`"))
+            };
+        }
+    };
+    for ((id, plan), object) in lowered.objects.iter().zip(list(&line["objects"])) {
+        let found = hex::encode(wire::encode(plan));
+        let expected = text(&object["render_plan_hex"]);
+        if found != expected {
+            return Err(format!("{id}: {found}\nexpected {expected}\n{object}"));
+        }
+    }
+    for source in list(&line["sources"]) {
+        let found: &Option<MapFilterProject> = &lowered.operators[&global(&source["id"])];
+        let expected = source.get("operators_hex").map(text);
+        let found = found.as_ref().map(|m| hex::encode(wire::encode(m)));
+        if found.as_deref() != expected {
+            return Err(format!("operators of {source}: {found:?}"));
+        }
+    }
+    Ok(())
+}
+
+fn check_all(file: &str) {
+    let lines = lines(file);
+    let dataflows = lines
+        .iter()
+        .filter(|line| line.get("k").is_none_or(|k| k == "dataflow"));
+    let mut failures = Vec::new();
+    let mut count = 0;
+    for line in dataflows {
+        count += 1;
+        if let Err(problem) = check(line) {
+            let name = line.get("n").or(line.get("sec"));
+            failures.push(format!("{}: {problem}", name.unwrap()));
+        }
+    }
+    assert!(
+        failures.is_empty(),
+        "{} of {count} differ, the first:\n{}",
+        failures.len(),
+        failures[0]
+    );
+}
+
+#[test]
+fn random_dataflows_lower_to_upstream_s_bytes() {
+    check_all("lowering/dataflows.jsonl.gz");
+}
+
+#[test]
+fn dataflows_beyond_the_text_language_lower_to_upstream_s_bytes() {
+    check_all("lowering/dataflows_ext.jsonl.gz");
+}
+
+#[test]
+fn worked_dataflows_lower_to_upstream_s_bytes() {
+    check_all("lowering/worked.jsonl.gz");
+}
