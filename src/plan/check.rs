@@ -40,7 +40,9 @@ pub(super) fn type_of_in(
         bound: BTreeSet::new(),
         second_keys: BTreeMap::new(),
     };
-    checker.relation(relation)
+    let mut typ = checker.relation(relation)?;
+    typ.keys = keys::finished(typ.keys);
+    Ok(typ)
 }
 
 struct Checker<'a> {
@@ -93,7 +95,8 @@ impl Checker<'_> {
         match r {
             Relation::Let { id, value, body } => {
                 self.bind(r, *id)?;
-                let typ = self.relation(value)?;
+                let mut typ = self.relation(value)?;
+                typ.keys = keys::finished(typ.keys);
                 self.locals.insert(*id, typ);
                 let typ = self.relation(body);
                 self.locals.remove(id);
@@ -405,7 +408,9 @@ fn join(
                 &types[0].scalar_type,
             )?;
         }
-        if types.iter().any(|typ| !typ.nullable) {
+        // Only columns say so, not literals or calls among the members.
+        let known = class.iter().filter_map(scalar::as_column);
+        if known.into_iter().any(|c| !declared[c].nullable) {
             for c in class.iter().filter_map(scalar::as_column) {
                 columns[c].nullable = false;
             }

@@ -2,8 +2,9 @@
 //! share. They travel with index imports and exports. Source: `spec/script.md`
 //! §4.1.
 //!
-//! Invariant: each key's columns ascend; the list of keys is sorted and has no
-//! duplicates. A key is a promise about inputs that keep theirs; it is exactly
+//! Invariant: while inference runs, a key's columns stand in the order in which
+//! they arose, and the list of keys is sorted by that; in the type that comes out
+//! each key's columns ascend, the list's order kept. A key is a promise about inputs that keep theirs; it is exactly
 //! as strong as upstream's inference, not stronger.
 
 use std::collections::BTreeSet;
@@ -15,19 +16,24 @@ use crate::repr::{Datum, Diff, Row, Timestamp};
 
 pub(super) type Keys = Vec<Vec<usize>>;
 
-/// Sorted, without duplicates; each key likewise.
+/// The list sorted, without duplicates.
 pub(super) fn normalized(keys: impl IntoIterator<Item = Vec<usize>>) -> Keys {
-    let mut keys: Keys = keys
-        .into_iter()
-        .map(|mut key| {
-            key.sort_unstable();
-            key.dedup();
-            key
-        })
-        .collect();
+    let mut keys: Keys = keys.into_iter().collect();
     keys.sort();
     keys.dedup();
     keys
+}
+
+/// As the finished type shows them.
+pub(super) fn finished(keys: Keys) -> Keys {
+    let mut shown = Keys::new();
+    for mut key in keys {
+        key.sort_unstable();
+        if !shown.contains(&key) {
+            shown.push(key);
+        }
+    }
+    shown
 }
 
 pub(super) fn of_constant(rows: &[(Row, Timestamp, Diff)], arity: usize) -> Keys {
@@ -129,20 +135,20 @@ pub(super) fn of_filter(input: &Keys, predicates: &[MirScalarExpr]) -> Keys {
             _ => {}
         }
     }
-    let mut keys = normalized(
-        input
-            .iter()
-            .map(|key| key.iter().copied().filter(|c| !fixed.contains(c)).collect()),
-    );
+    // Here a column counts once, however often the key names it.
+    let once = |key: BTreeSet<usize>| -> Vec<usize> { key.into_iter().collect() };
+    let mut keys = normalized(input.iter().map(|key| {
+        let free = key.iter().copied().filter(|c| !fixed.contains(c));
+        once(free.collect())
+    }));
     loop {
         let mut more = keys.clone();
         for (a, b) in &equated {
-            for (from, to) in [(a, b), (b, a)] {
-                more.extend(keys.iter().filter(|key| key.contains(from)).map(|key| {
-                    key.iter()
-                        .map(|c| if c == from { *to } else { *c })
-                        .collect()
-                }));
+            for (from, to) in [(*a, *b), (*b, *a)] {
+                for key in keys.iter().filter(|key| key.contains(&from)) {
+                    let moved = key.iter().map(|c| if *c == from { to } else { *c });
+                    more.push(once(moved.collect()));
+                }
             }
         }
         let more = normalized(more);

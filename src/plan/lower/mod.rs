@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-pub use join::plan_join;
+pub use join::{MissingForms, canonical_equivalences, plan_join};
 pub use permutation::arrangement_by;
 
 use super::relation::Relation;

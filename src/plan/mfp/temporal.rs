@@ -30,6 +30,13 @@ pub enum TemporalError {
     NotTemporal,
 }
 
+impl TemporalError {
+    /// Upstream shows the function's struct inside its variant.
+    fn operation(func: &BinaryFunc) -> Self {
+        TemporalError::Operation(format!("{func:?}({func:?})"))
+    }
+}
+
 /// An MFP whose temporal predicates became bounds: a row is valid from its
 /// time and the lower bounds on, until the upper bounds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +55,8 @@ pub(super) fn as_temporal_filter(
     if !scalar::is_temporal(e) {
         return Err(TemporalError::NotTemporal);
     }
-    let text = scalar_text(e);
+    // The text that upstream shows spells this one function in capitals.
+    let text = scalar_text(e).replace("not(", "NOT(");
     let MirScalarExpr::CallBinary { func, expr1, expr2 } = e else {
         return Err(TemporalError::NotAComparison(text));
     };
@@ -59,7 +67,7 @@ pub(super) fn as_temporal_filter(
             BinaryFunc::Lte => BinaryFunc::Gte,
             BinaryFunc::Gt => BinaryFunc::Lt,
             BinaryFunc::Gte => BinaryFunc::Lte,
-            other => return Err(TemporalError::Operation(format!("{other:?}"))),
+            other => return Err(TemporalError::operation(other)),
         };
         std::mem::swap(expr1, expr2);
         *func = turned;
@@ -128,7 +136,7 @@ impl Mfp {
                 BinaryFunc::Lte => upper_bounds.push(step(e)),
                 BinaryFunc::Gt => lower_bounds.push(step(e)),
                 BinaryFunc::Gte => lower_bounds.push(e.clone()),
-                other => return Err(TemporalError::Operation(format!("{other:?}"))),
+                other => return Err(TemporalError::operation(&other)),
             }
         }
         self.predicates = kept;
