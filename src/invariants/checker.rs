@@ -1,0 +1,121 @@
+//! The checker: owns the model and every invariant, and feeds both with the
+//! events of a run.
+//!
+//! The order between them is decided by the event. What the *driver* did
+//! (commands, writes, sessions) reaches the model first: an invariant that sees
+//! it may ask about the world that it made. What the *replica* did (responses,
+//! waits that ran out, its end) reaches the invariants first: they judge it by
+//! the world in which it was said.
+//!
+//! Invariant: once the sequence is invalid nothing is judged any more; what a
+//! replica does after a forbidden command is nobody's bug.
+
+use super::verdict::{Counts, Verdicts, Violation};
+use super::{Invariant, all_with_patience};
+use crate::model::Model;
+use crate::script::trace::Event;
+
+/// Judges one run; see the module.
+pub struct Checker {
+    model: Model,
+    invariants: Vec<Box<dyn Invariant>>,
+    verdicts: Verdicts,
+}
+
+impl Default for Checker {
+    fn default() -> Self {
+        Checker::new()
+    }
+}
+
+impl Checker {
+    /// A checker of all invariants.
+    pub fn new() -> Self {
+        Checker::with_patience(0)
+    }
+
+    /// A checker that calls a wait stuck only if it ran for `patience_ms`;
+    /// shorter ones are unknown. 0 trusts the runner's own patience.
+    pub fn with_patience(patience_ms: u64) -> Self {
+        Checker::of(all_with_patience(patience_ms))
+    }
+
+    /// A checker of some invariants.
+    pub fn of(invariants: Vec<Box<dyn Invariant>>) -> Self {
+        Checker {
+            model: Model::new(),
+            verdicts: Verdicts::new(invariants.len()),
+            invariants,
+        }
+    }
+
+    /// Takes note of the next event.
+    pub fn on_event(&mut self, event: &Event) {
+        if is_driver(event) {
+            self.model.apply(event);
+            self.judge(event);
+        } else {
+            self.judge(event);
+            self.model.apply(event);
+        }
+    }
+
+    fn judge(&mut self, event: &Event) {
+        let valid = self.model.invalid().is_none();
+        let (step, session) = (self.model.step(), self.model.session().number);
+        for (index, invariant) in self.invariants.iter_mut().enumerate() {
+            let (id, title) = (invariant.id(), invariant.title());
+            self.verdicts.speaker(index, id, title, step, session);
+            if valid {
+                invariant.on_event(event, &self.model, &mut self.verdicts);
+            } else if matches!(event, Event::Finished) {
+                self.verdicts.unknown();
+            }
+        }
+    }
+
+    /// What did not hold, in the order in which it was seen.
+    pub fn violations(&self) -> &[Violation] {
+        self.verdicts.violations()
+    }
+
+    /// Per invariant, in the order of the catalogue: what it was and what came
+    /// of it.
+    pub fn counts(&self) -> Vec<(&'static str, Counts)> {
+        self.invariants
+            .iter()
+            .enumerate()
+            .map(|(index, invariant)| (invariant.id(), self.verdicts.counts(index)))
+            .collect()
+    }
+
+    /// The model in its present state.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+}
+
+/// Whether the driver did this, and not the replica.
+fn is_driver(event: &Event) -> bool {
+    match event {
+        Event::Command { .. }
+        | Event::SessionStarted { .. }
+        | Event::InstanceCreated
+        | Event::InitializationComplete
+        | Event::ConfigurationUpdated
+        | Event::DataflowCreated(_)
+        | Event::Scheduled { .. }
+        | Event::AllowedCompaction { .. }
+        | Event::AllowedWrites { .. }
+        | Event::PeekSent(_)
+        | Event::PeekCanceled { .. }
+        | Event::ShardWritten { .. }
+        | Event::SinceDowngraded { .. }
+        | Event::TargetRestarted => true,
+        Event::Response(_)
+        | Event::WaitTimedOut { .. }
+        | Event::ConnectionLost { .. }
+        | Event::TargetDied { .. }
+        | Event::Finished => false,
+    }
+}

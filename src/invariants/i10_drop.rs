@@ -1,0 +1,73 @@
+//! I-10: after a collection was dropped, each of its frontiers goes to `[]`.
+//! Source: `spec/replica.md` §3.6, §10 I-26.
+//!
+//! Does not apply to subscribes, which say `DroppedAt` instead.
+
+use std::collections::BTreeMap;
+
+use super::kinds::Last;
+use super::{Finding, Invariant, Place, Verdicts, described};
+use crate::model::Model;
+use crate::protocol::v26_30::ComputeResponse;
+use crate::repr::GlobalId;
+use crate::script::trace::{Event, Wait};
+
+pub struct DropEmpties {
+    patience_ms: u64,
+    last: BTreeMap<GlobalId, Last>,
+}
+
+impl DropEmpties {
+    pub fn new(patience_ms: u64) -> Self {
+        DropEmpties {
+            patience_ms,
+            last: BTreeMap::new(),
+        }
+    }
+}
+
+impl Invariant for DropEmpties {
+    described!("I-10", "the frontiers of a dropped collection go empty");
+
+    fn on_event(&mut self, event: &Event, model: &Model, verdicts: &mut Verdicts) {
+        match event {
+            Event::SessionStarted { .. } => self.last.clear(),
+            Event::Response(response) => {
+                let ComputeResponse::Frontiers(id, report) = response.as_ref() else {
+                    return;
+                };
+                let last = self.last.entry(*id).or_default();
+                let before = last.is_done();
+                last.absorb(report);
+                if model.is_dropped(*id) && last.is_done() && !before {
+                    verdicts.holds();
+                }
+            }
+            Event::WaitTimedOut {
+                wait: Wait::Frontier { id, .. },
+                waited_ms,
+            } if model.is_dropped(*id) && model.session().initialized && !model.is_lost() => {
+                if *waited_ms < self.patience_ms {
+                    return verdicts.unknown();
+                }
+                verdicts.violated(Finding {
+                    kind: "not-empty",
+                    place: Place::at(*id),
+                    expected: "all frontiers at [] after the drop".to_string(),
+                    observed: format!("the output frontier was not [] within {waited_ms} ms"),
+                });
+            }
+            Event::Finished => {
+                let dropped = model.session().collections.values().filter(|c| {
+                    c.is_index() && model.is_dropped(c.id) && model.session().initialized
+                });
+                for collection in dropped {
+                    if !self.last.get(&collection.id).is_some_and(Last::is_done) {
+                        verdicts.unknown();
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! I-20: the first write frontier of an index that reads a shard directly is
+//! strictly beyond the as_of: it never rests on it. Source: `spec/replica.md`
+//! §3.2, §10 I-05.
+//!
+//! Does not apply to materialized views, nor to what reconciliation kept.
+
+use std::collections::BTreeSet;
+
+use super::kinds::{self, Kind};
+use super::{Finding, Invariant, Place, Verdicts, described};
+use crate::model::Model;
+use crate::protocol::v26_30::ComputeResponse;
+use crate::repr::GlobalId;
+use crate::script::trace::Event;
+
+#[derive(Default)]
+pub struct PastAsOf {
+    seen: BTreeSet<GlobalId>,
+}
+
+impl Invariant for PastAsOf {
+    described!("I-20", "the first write frontier over a shard is beyond the as_of");
+
+    fn on_event(&mut self, event: &Event, model: &Model, verdicts: &mut Verdicts) {
+        match event {
+            Event::SessionStarted { .. } => self.seen.clear(),
+            Event::Response(response) => {
+                let ComputeResponse::Frontiers(id, report) = response.as_ref() else {
+                    return;
+                };
+                let Some(write) = kinds::of(report, Kind::Write) else {
+                    return;
+                };
+                let Some(collection) = model.collection(*id) else {
+                    return;
+                };
+                let applies = collection.is_index()
+                    && !collection.retained
+                    && collection
+                        .dataflow
+                        .reads_source_directly(collection.export.on());
+                if !self.seen.insert(*id) || !applies {
+                    return;
+                }
+                let as_of = collection.as_of();
+                verdicts.check(!write.less_equal(as_of), || Finding {
+                    kind: "rests-on-as-of",
+                    place: Place::at(*id),
+                    expected: format!("a first write frontier beyond [{as_of}]"),
+                    observed: format!("write frontier {write}"),
+                });
+            }
+            _ => {}
+        }
+    }
+}

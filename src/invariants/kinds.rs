@@ -1,0 +1,93 @@
+//! The three kinds of frontiers, and what has been reported of them. Source:
+//! `spec/replica.md` §4.1.
+//!
+//! Invariant: a kind that was never reported is `None`, not `[0]`.
+
+use std::fmt;
+
+use crate::protocol::v26_30::FrontiersResponse;
+use crate::repr::Antichain;
+
+/// A kind of frontier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    Write,
+    Input,
+    Output,
+}
+
+impl Kind {
+    pub const ALL: [Kind; 3] = [Kind::Write, Kind::Input, Kind::Output];
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Kind::Write => "write",
+            Kind::Input => "input",
+            Kind::Output => "output",
+        })
+    }
+}
+
+/// The frontier of this kind in a report.
+pub fn of(report: &FrontiersResponse, kind: Kind) -> Option<&Antichain> {
+    let FrontiersResponse {
+        write_frontier,
+        input_frontier,
+        output_frontier,
+    } = report;
+    match kind {
+        Kind::Write => write_frontier.as_ref(),
+        Kind::Input => input_frontier.as_ref(),
+        Kind::Output => output_frontier.as_ref(),
+    }
+}
+
+/// The kinds that a report carries.
+pub fn reported(report: &FrontiersResponse) -> impl Iterator<Item = (Kind, &Antichain)> {
+    Kind::ALL
+        .into_iter()
+        .filter_map(|kind| Some((kind, of(report, kind)?)))
+}
+
+/// The last report of each kind.
+#[derive(Debug, Clone, Default)]
+pub struct Last {
+    write: Option<Antichain>,
+    input: Option<Antichain>,
+    output: Option<Antichain>,
+}
+
+impl Last {
+    pub fn get(&self, kind: Kind) -> Option<&Antichain> {
+        match kind {
+            Kind::Write => self.write.as_ref(),
+            Kind::Input => self.input.as_ref(),
+            Kind::Output => self.output.as_ref(),
+        }
+    }
+
+    pub fn set(&mut self, kind: Kind, frontier: &Antichain) {
+        let slot = match kind {
+            Kind::Write => &mut self.write,
+            Kind::Input => &mut self.input,
+            Kind::Output => &mut self.output,
+        };
+        *slot = Some(frontier.clone());
+    }
+
+    /// Takes over what a report says.
+    pub fn absorb(&mut self, report: &FrontiersResponse) {
+        for (kind, frontier) in reported(report) {
+            self.set(kind, frontier);
+        }
+    }
+
+    /// Whether every kind was reported as `[]`.
+    pub fn is_done(&self) -> bool {
+        Kind::ALL
+            .iter()
+            .all(|kind| self.get(*kind).is_some_and(Antichain::is_empty))
+    }
+}

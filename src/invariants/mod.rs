@@ -1,0 +1,122 @@
+//! The properties that every run must have, one checker a file. Each sees the
+//! trace event by event and may ask the model; each counts when its premise
+//! held, so that a green that checked nothing is visible. `invariants.md` is
+//! their catalogue.
+//!
+//! Architecture Invariant: checkers do no I/O and send nothing; they are
+//! level-triggered, so no verdict depends on which of two legal responses came
+//! first.
+
+mod answers;
+mod checker;
+mod kinds;
+mod show;
+mod verdict;
+
+mod i01_peek_answer;
+mod i02_frontiers_advance;
+mod i03_first_frontier;
+mod i04_schedule;
+mod i05_beyond_inputs;
+mod i06_one_answer;
+mod i07_canceled;
+mod i08_unknown_ids;
+mod i09_compaction;
+mod i10_drop;
+mod i11_reconciliation;
+mod i12_progress;
+mod i13_no_crash;
+mod i14_below_since;
+mod i15_sealed_first;
+mod i16_sorted;
+mod i17_handshake;
+mod i18_output_is_write;
+mod i19_silence;
+mod i20_past_as_of;
+mod i21_well_formed;
+mod i22_repeatable;
+mod i23_cancel_answered;
+mod i24_kept;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use checker::Checker;
+pub use kinds::Kind;
+pub use verdict::{Counts, Finding, Place, Verdicts, Violation};
+
+use crate::model::Model;
+use crate::script::trace::Event;
+
+/// A property of a trace.
+pub trait Invariant: Send {
+    /// `I-01`, …: the number in `invariants.md`.
+    fn id(&self) -> &'static str;
+
+    /// The property, in one line.
+    fn title(&self) -> &'static str;
+
+    /// The file of the checker, for the catalogue.
+    fn file(&self) -> &'static str;
+
+    /// Sees the next event. `model` has seen it already if the driver caused
+    /// it, and not yet if the replica did.
+    fn on_event(&mut self, event: &Event, model: &Model, verdicts: &mut Verdicts);
+}
+
+/// Every invariant, in the order of the catalogue.
+pub fn all() -> Vec<Box<dyn Invariant>> {
+    all_with_patience(0)
+}
+
+/// Every invariant; a wait that ran for less than `patience_ms` is no proof
+/// that something is stuck.
+pub fn all_with_patience(patience_ms: u64) -> Vec<Box<dyn Invariant>> {
+    vec![
+        Box::new(i01_peek_answer::PeekAnswer),
+        Box::new(i02_frontiers_advance::FrontiersAdvance::default()),
+        Box::new(i03_first_frontier::FirstFrontier::default()),
+        Box::new(i04_schedule::NothingBeforeSchedule),
+        Box::new(i05_beyond_inputs::BeyondInputs),
+        Box::new(i06_one_answer::OneAnswer { patience_ms }),
+        Box::new(i07_canceled::CanceledOnlyIfCancelled),
+        Box::new(i08_unknown_ids::UnknownIds),
+        Box::new(i09_compaction::CompactionKeepsAnswers::default()),
+        Box::new(i10_drop::DropEmpties::new(patience_ms)),
+        Box::new(i11_reconciliation::ReconciliationKeepsAnswers::default()),
+        Box::new(i12_progress::Progress { patience_ms }),
+        Box::new(i13_no_crash::NoCrash),
+        Box::new(i14_below_since::BelowSince),
+        Box::new(i15_sealed_first::SealedFirst),
+        Box::new(i16_sorted::Sorted),
+        Box::new(i17_handshake::Handshake),
+        Box::new(i18_output_is_write::OutputIsWrite::default()),
+        Box::new(i19_silence::Silence::default()),
+        Box::new(i20_past_as_of::PastAsOf::default()),
+        Box::new(i21_well_formed::WellFormed),
+        Box::new(i22_repeatable::Repeatable::default()),
+        Box::new(i23_cancel_answered::CancelAnswered { patience_ms }),
+        Box::new(i24_kept::Kept::default()),
+    ]
+}
+
+/// Writes the part of an [`Invariant`] that is the same for all: its number,
+/// its title, and the name of its file.
+macro_rules! described {
+    ($id:literal, $title:literal) => {
+        fn id(&self) -> &'static str {
+            $id
+        }
+
+        fn title(&self) -> &'static str {
+            $title
+        }
+
+        fn file(&self) -> &'static str {
+            file!()
+        }
+    };
+}
+pub(self) use described;

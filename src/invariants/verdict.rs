@@ -1,0 +1,268 @@
+//! Verdicts: what a checker says about what it saw. Three outcomes, and a
+//! finding that an engineer can read without the source at hand.
+//!
+//! Invariant: a signature depends on the invariant and on the kind of breakage
+//! alone, never on ids, times or rows, so that it survives shrinking.
+
+use std::fmt;
+
+use uuid::Uuid;
+
+use crate::repr::{GlobalId, Timestamp};
+
+/// How often an invariant was looked at, and what came of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Its premise held and it was decided, violations included.
+    pub checked: u64,
+    /// It did not hold.
+    pub violated: u64,
+    /// Its premise held and it could not be decided.
+    pub unknown: u64,
+}
+
+/// Where something was seen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Place {
+    pub id: Option<GlobalId>,
+    pub uuid: Option<Uuid>,
+    pub ts: Option<Timestamp>,
+}
+
+impl Place {
+    /// Nowhere in particular.
+    pub fn nowhere() -> Self {
+        Place::default()
+    }
+
+    /// At a collection.
+    pub fn at(id: GlobalId) -> Self {
+        Place {
+            id: Some(id),
+            ..Place::default()
+        }
+    }
+
+    /// At a peek of a collection.
+    pub fn peek(id: GlobalId, ts: Timestamp, uuid: Uuid) -> Self {
+        Place {
+            id: Some(id),
+            uuid: Some(uuid),
+            ts: Some(ts),
+        }
+    }
+
+    /// The same place, at a time.
+    pub fn time(mut self, ts: Timestamp) -> Self {
+        self.ts = Some(ts);
+        self
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts = Vec::new();
+        match (self.uuid, self.id) {
+            (Some(_), Some(id)) => parts.push(format!("peek of {id}")),
+            (Some(_), None) => parts.push("peek".to_string()),
+            (None, Some(id)) => parts.push(id.to_string()),
+            (None, None) => {}
+        }
+        if let Some(ts) = self.ts {
+            parts.push(format!("at time {ts}"));
+        }
+        if let Some(uuid) = self.uuid {
+            parts.push(format!("({uuid})"));
+        }
+        if parts.is_empty() {
+            parts.push("the replica".to_string());
+        }
+        write!(f, "{}", parts.join(" "))
+    }
+}
+
+/// An invariant that did not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// `I-01`, ….
+    pub invariant: &'static str,
+    pub title: &'static str,
+    /// What kind of breakage: a few words with hyphens.
+    pub kind: &'static str,
+    /// The command that was being executed, from 0.
+    pub step: usize,
+    /// The session in which it was seen, from 1.
+    pub session: u64,
+    pub place: Place,
+    pub expected: String,
+    pub observed: String,
+}
+
+impl Violation {
+    /// What two violations must share to be the same finding.
+    pub fn signature(&self) -> String {
+        format!("{}/{}", self.invariant, self.kind)
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Violation {
+            invariant,
+            title,
+            kind,
+            step,
+            session,
+            place,
+            expected,
+            observed,
+        } = self;
+        writeln!(f, "{invariant} {kind}: {title}")?;
+        writeln!(f, "  where:    {place}, command {step}, session {session}")?;
+        writeln!(f, "  expected: {expected}")?;
+        write!(f, "  observed: {observed}")
+    }
+}
+
+/// A breakage as a checker reports it; the rest is filled in from the context.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    pub kind: &'static str,
+    pub place: Place,
+    pub expected: String,
+    pub observed: String,
+}
+
+/// A run that breaks everywhere keeps only so many findings; all are counted.
+const KEPT: usize = 200;
+
+/// Collects the verdicts of one run.
+#[derive(Debug, Clone, Default)]
+pub struct Verdicts {
+    counts: Vec<Counts>,
+    violations: Vec<Violation>,
+    current: Current,
+}
+
+/// Which invariant speaks, and when.
+#[derive(Debug, Clone, Copy, Default)]
+struct Current {
+    index: usize,
+    id: &'static str,
+    title: &'static str,
+    step: usize,
+    session: u64,
+}
+
+impl Verdicts {
+    pub fn new(invariants: usize) -> Self {
+        Verdicts {
+            counts: vec![Counts::default(); invariants],
+            ..Verdicts::default()
+        }
+    }
+
+    /// The invariant with this index speaks from now on.
+    pub(super) fn speaker(
+        &mut self,
+        index: usize,
+        id: &'static str,
+        title: &'static str,
+        step: usize,
+        session: u64,
+    ) {
+        self.current = Current {
+            index,
+            id,
+            title,
+            step,
+            session,
+        };
+    }
+
+    /// The premise held, and so did the invariant.
+    pub fn holds(&mut self) {
+        self.counts[self.current.index].checked += 1;
+    }
+
+    /// The premise held, but the question could not be decided.
+    pub fn unknown(&mut self) {
+        self.counts[self.current.index].unknown += 1;
+    }
+
+    /// The premise held, and the invariant did not.
+    pub fn violated(&mut self, finding: Finding) {
+        let counts = &mut self.counts[self.current.index];
+        counts.checked += 1;
+        counts.violated += 1;
+        if self.violations.len() >= KEPT {
+            return;
+        }
+        let Current {
+            index: _,
+            id,
+            title,
+            step,
+            session,
+        } = self.current;
+        let Finding {
+            kind,
+            place,
+            expected,
+            observed,
+        } = finding;
+        self.violations.push(Violation {
+            invariant: id,
+            title,
+            kind,
+            step,
+            session,
+            place,
+            expected,
+            observed,
+        });
+    }
+
+    /// Holds, or is violated by what `finding` says.
+    pub fn check(&mut self, holds: bool, finding: impl FnOnce() -> Finding) {
+        match holds {
+            true => self.holds(),
+            false => self.violated(finding()),
+        }
+    }
+
+    pub fn violations(&self) -> &[Violation] {
+        &self.violations
+    }
+
+    pub fn counts(&self, index: usize) -> Counts {
+        self.counts[index]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_violation_reads_in_four_lines() {
+        let violation = Violation {
+            invariant: "I-01",
+            title: "a peek gives the collection's contents at its time",
+            kind: "wrong-rows",
+            step: 14,
+            session: 2,
+            place: Place::peek(GlobalId::User(1001), 3, Uuid::nil()),
+            expected: "1 row: (1, 10)".into(),
+            observed: "no rows".into(),
+        };
+        assert_eq!(
+            violation.to_string(),
+            "I-01 wrong-rows: a peek gives the collection's contents at its time\n  \
+             where:    peek of u1001 at time 3 (00000000-0000-0000-0000-000000000000), command 14, session 2\n  \
+             expected: 1 row: (1, 10)\n  \
+             observed: no rows"
+        );
+        assert_eq!(violation.signature(), "I-01/wrong-rows");
+    }
+}

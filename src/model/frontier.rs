@@ -1,0 +1,157 @@
+//! How far a collection's frontiers may have come, and how far they must come
+//! in time. Source: `spec/replica.md` §3.1, §4, §10 (I-06, I-32).
+//!
+//! Invariants: `must_reach` is never beyond `may_reach`; both only grow while
+//! nothing is dropped.
+
+use super::Model;
+use super::dataflow::{Dataflow, Input};
+use super::session::{Collection, Life};
+use crate::repr::{Antichain, GlobalId, Timestamp};
+use crate::script::trace::{ExportSpec, Wait};
+
+impl Model {
+    /// The furthest write frontier that a collection may have reported: the
+    /// meet of the uppers of the shards below it; `[]` if there are none, or
+    /// where nothing before `until` can come any more. `None` for an id that
+    /// this session does not know.
+    pub fn may_reach(&self, id: GlobalId) -> Option<Antichain> {
+        let collection = self.session.collections.get(&id)?;
+        if collection.life == Life::Dropped || collection.disturbed {
+            return Some(Antichain::empty());
+        }
+        Some(self.sealed(&collection.dataflow, collection.export.on()))
+    }
+
+    /// The furthest input frontier that a collection may have reported: the
+    /// meet over every import of its dataflow.
+    pub fn input_may_reach(&self, id: GlobalId) -> Option<Antichain> {
+        let collection = self.session.collections.get(&id)?;
+        if collection.life == Life::Dropped || collection.disturbed {
+            return Some(Antichain::empty());
+        }
+        let dataflow = &collection.dataflow;
+        let inputs = dataflow.inputs.values();
+        Some(meet(inputs.map(|input| self.input_sealed(dataflow, input))))
+    }
+
+    /// The frontier that a collection must reach while nothing more is written:
+    /// `[0]` as long as nothing is owed. `None` for an id that this session
+    /// does not know.
+    pub fn must_reach(&self, id: GlobalId) -> Option<Antichain> {
+        let collection = self.session.collections.get(&id)?;
+        let nothing = Antichain::minimum();
+        if !self.session.initialized || self.is_lost() {
+            return Some(nothing);
+        }
+        if collection.life == Life::Dropped {
+            return Some(Antichain::empty());
+        }
+        if collection.disturbed || !self.session.started(&collection.dataflow) {
+            return Some(nothing);
+        }
+        let dataflow = &collection.dataflow;
+        let inputs = dataflow.inputs.values().map(|input| {
+            let reached = match input {
+                Input::Source { shard } => self.shard_must_seal(shard),
+                Input::Index { index, .. } => self.must_reach(*index).unwrap_or(nothing.clone()),
+            };
+            cut(reached, dataflow.until())
+        });
+        let reached = meet(inputs);
+        // Nothing is owed before the snapshot at as_of can be taken.
+        if reached.less_equal(collection.as_of()) {
+            return Some(nothing);
+        }
+        Some(reached)
+    }
+
+    /// Whether a wait must end with what it waits for.
+    pub fn must_end(&self, wait: &Wait) -> bool {
+        match wait {
+            Wait::Frontier { id, ts } => self
+                .must_reach(*id)
+                .is_some_and(|frontier| !frontier.less_than(*ts)),
+            Wait::Peek { uuid, .. } => self.must_answer(*uuid),
+            Wait::Subscribe { .. } => false,
+        }
+    }
+
+    /// Whether a peek must be answered while nothing more is written.
+    pub fn must_answer(&self, uuid: uuid::Uuid) -> bool {
+        let Some(peek) = self.session.peeks.get(&uuid) else {
+            return false;
+        };
+        if !self.session.initialized || self.is_lost() {
+            return false;
+        }
+        let collection = self.session.collections.get(&peek.spec.id);
+        match collection.map(|c| &c.export) {
+            Some(ExportSpec::Index { .. }) => {}
+            Some(ExportSpec::MaterializedView { .. } | ExportSpec::Subscribe { .. }) | None => {
+                return false;
+            }
+        }
+        if peek.canceled {
+            return true;
+        }
+        !peek.disturbed
+            && self
+                .must_reach(peek.spec.id)
+                .is_some_and(|frontier| !frontier.less_equal(peek.spec.ts))
+    }
+
+    /// Whether an object's contents at `ts` are final.
+    pub fn is_sealed(&self, collection: &Collection, ts: Timestamp) -> bool {
+        !self
+            .sealed(&collection.dataflow, collection.export.on())
+            .less_equal(ts)
+    }
+
+    /// The first time at which an object of a dataflow may still change.
+    pub(super) fn sealed(&self, dataflow: &Dataflow, object: GlobalId) -> Antichain {
+        meet(
+            dataflow
+                .inputs_of(object)
+                .map(|(_, input)| self.input_sealed(dataflow, input)),
+        )
+    }
+
+    fn input_sealed(&self, dataflow: &Dataflow, input: &Input) -> Antichain {
+        let sealed = match input {
+            Input::Source { shard } => self.shard_sealed(shard),
+            Input::Index { of, on, .. } => self.sealed(of, *on),
+        };
+        cut(sealed, dataflow.until())
+    }
+
+    /// Where a shard stands, or may stand where the replica writes it.
+    fn shard_sealed(&self, shard: &str) -> Antichain {
+        let written = Antichain::from_elem(self.shards.get(shard).map_or(0, |s| s.upper()));
+        match self.views.get(shard) {
+            None => written,
+            Some(views) => written.join(&views.may_seal(self)),
+        }
+    }
+
+    fn shard_must_seal(&self, shard: &str) -> Antichain {
+        let written = Antichain::from_elem(self.shards.get(shard).map_or(0, |s| s.upper()));
+        match self.views.get(shard) {
+            None => written,
+            Some(views) => written.join(&views.must_seal(self)),
+        }
+    }
+}
+
+/// The greatest lower bound; `[]` of nothing.
+fn meet(frontiers: impl Iterator<Item = Antichain>) -> Antichain {
+    frontiers.min().unwrap_or_else(Antichain::empty)
+}
+
+/// An import is finished once its frontier reaches `until`.
+fn cut(frontier: Antichain, until: Option<Timestamp>) -> Antichain {
+    match until {
+        Some(until) if !frontier.less_than(until) => Antichain::empty(),
+        Some(_) | None => frontier,
+    }
+}

@@ -1,0 +1,237 @@
+//! The reference: an in-memory account of every shard and of everything that
+//! was asked of the replica, fed by the events of a trace. It answers what a
+//! collection contains at a time, how far its frontiers may and must come, and
+//! what a valid sequence may do next.
+//!
+//! Architecture Invariant: the model shares no evaluation code with the
+//! replica, and knows neither timely nor differential: it evaluates the logical
+//! plan, one time at a time, by the book.
+
+pub mod answer;
+pub mod dataflow;
+pub mod eval;
+mod frontier;
+pub mod multiset;
+mod read;
+mod reconcile;
+pub mod session;
+pub mod shard;
+pub mod valid;
+mod view;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub use answer::{ErrorTexts, Expected, Undefined};
+pub use multiset::Multiset;
+pub use session::{Collection, Life, Peek, Session};
+pub use shard::Shard;
+pub use valid::{Invalid, Unwise};
+
+use self::dataflow::Dataflow;
+use self::read::Cache;
+use self::reconcile::Baseline;
+use self::view::Views;
+use crate::protocol::v26_30::ComputeResponse;
+use crate::repr::GlobalId;
+use crate::script::trace::{DataflowSpec, Event, ExportSpec};
+
+/// The reference model of one run.
+#[derive(Debug, Clone, Default)]
+pub struct Model {
+    shards: BTreeMap<String, Shard>,
+    session: Session,
+    /// Shards that materialized views write, by alias.
+    views: BTreeMap<String, Views>,
+    /// What the replica kept when the current session began.
+    baseline: Baseline,
+    step: usize,
+    invalid: Option<(usize, Invalid)>,
+    lost: bool,
+    dataflows: u64,
+    cache: RefCell<Cache>,
+}
+
+impl Model {
+    pub fn new() -> Self {
+        Model::default()
+    }
+
+    /// Takes note of one event.
+    pub fn apply(&mut self, event: &Event) {
+        if self.invalid.is_none()
+            && let Err(invalid) = self.check(event)
+        {
+            self.invalid = Some((self.step, invalid));
+        }
+        match event {
+            Event::Command { step } => self.step = *step,
+            Event::SessionStarted { session } => self.start_session(*session),
+            Event::InstanceCreated => self.session.instance_created = true,
+            Event::InitializationComplete => self.complete_initialization(),
+            Event::ConfigurationUpdated => {}
+            Event::DataflowCreated(spec) => self.create(spec),
+            Event::Scheduled { id } => {
+                if let Some(collection) = self.session.collections.get_mut(id) {
+                    collection.scheduled = true;
+                }
+            }
+            Event::AllowedCompaction { id, frontier } => {
+                self.session.allow_compaction(*id, frontier);
+            }
+            Event::AllowedWrites { id } => {
+                if let Some(collection) = self.session.collections.get_mut(id) {
+                    collection.writes_allowed = true;
+                }
+            }
+            Event::PeekSent(spec) => {
+                let collection = self.session.collections.get(&spec.id);
+                let peek = Peek {
+                    spec: spec.clone(),
+                    since: collection.map(|c| c.since.clone()).unwrap_or_default(),
+                    compaction: collection.and_then(|c| c.compaction.clone()),
+                    canceled: false,
+                    answered: false,
+                    disturbed: collection.is_some_and(|c| c.disturbed),
+                };
+                self.session.peeks.insert(spec.uuid, peek);
+            }
+            Event::PeekCanceled { uuid } => {
+                if let Some(peek) = self.session.peeks.get_mut(uuid) {
+                    peek.canceled = true;
+                }
+            }
+            Event::ShardWritten {
+                shard,
+                updates,
+                upper,
+                desc: _,
+            } => {
+                self.shards
+                    .entry(shard.clone())
+                    .or_default()
+                    .append(updates, *upper);
+            }
+            Event::SinceDowngraded { shard, since } => {
+                self.shards
+                    .entry(shard.clone())
+                    .or_default()
+                    .downgrade_since(*since);
+            }
+            Event::Response(response) => self.hear(response),
+            Event::ConnectionLost { .. } | Event::TargetDied { .. } => self.lost = true,
+            Event::TargetRestarted => {
+                // A new process remembers nothing, and nothing of the old one
+                // can become the baseline of the session that follows.
+                self.session = Session::default();
+                self.baseline = Baseline::default();
+                self.lost = false;
+            }
+            Event::WaitTimedOut { .. } | Event::Finished => {}
+        }
+    }
+
+    fn start_session(&mut self, number: u64) {
+        if self.session.initialized {
+            self.baseline = Baseline::of(&self.session);
+        }
+        self.session = Session::new(number);
+        self.lost = false;
+    }
+
+    fn complete_initialization(&mut self) {
+        if self.session.initialized {
+            return;
+        }
+        self.session.initialized = true;
+        self.baseline.reconcile(&mut self.session);
+        let unreadable = self.session.dataflows.iter().find_map(|dataflow| {
+            let kept = (dataflow.spec.exports.iter())
+                .all(|e| self.session.collections.get(&e.id()).is_some_and(|c| c.retained));
+            let mut shards = dataflow.inputs.values().filter_map(|input| match input {
+                dataflow::Input::Source { shard } if !kept => Some(shard),
+                dataflow::Input::Source { .. } | dataflow::Input::Index { .. } => None,
+            });
+            shards.find_map(|shard| self.check_shard(shard, dataflow.spec.as_of).err())
+        });
+        if let (None, Some(invalid)) = (&self.invalid, unreadable) {
+            self.invalid = Some((self.step, invalid));
+        }
+    }
+
+    fn create(&mut self, spec: &Arc<DataflowSpec>) {
+        self.dataflows += 1;
+        let session = &self.session;
+        let resolved = Dataflow::resolve(self.dataflows, Arc::clone(spec), |index| {
+            let collection = session.live(index)?;
+            Some((Arc::clone(&collection.dataflow), collection.export.on()))
+        });
+        // What does not resolve is invalid, and was noted as such.
+        let Ok(dataflow) = resolved else { return };
+        let dataflow = Arc::new(dataflow);
+        for export in &spec.exports {
+            match export {
+                ExportSpec::MaterializedView { id, on, shard, .. } => {
+                    let views = self.views.entry(shard.clone()).or_default();
+                    views.add(*id, Arc::clone(&dataflow), *on);
+                }
+                ExportSpec::Index { .. } | ExportSpec::Subscribe { .. } => {}
+            }
+        }
+        self.session.create(dataflow);
+    }
+
+    fn hear(&mut self, response: &ComputeResponse) {
+        match response {
+            ComputeResponse::PeekResponse(uuid, ..) => self.peek_answered(*uuid),
+            ComputeResponse::Frontiers(..)
+            | ComputeResponse::SubscribeResponse(..)
+            | ComputeResponse::CopyToResponse(..)
+            | ComputeResponse::Status(..) => {}
+        }
+    }
+
+    /// Takes note that a peek was answered.
+    pub fn peek_answered(&mut self, uuid: uuid::Uuid) {
+        if let Some(peek) = self.session.peeks.get_mut(&uuid) {
+            peek.answered = true;
+        }
+    }
+
+    /// The current session.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// A collection of the current session, live or dropped.
+    pub fn collection(&self, id: GlobalId) -> Option<&Collection> {
+        self.session.collections.get(&id)
+    }
+
+    /// A shard that was written or moved, by alias.
+    pub fn shard(&self, alias: &str) -> Option<&Shard> {
+        self.shards.get(alias)
+    }
+
+    /// The shards, by alias.
+    pub fn shards(&self) -> &BTreeMap<String, Shard> {
+        &self.shards
+    }
+
+    /// The command that is being executed, from 0.
+    pub fn step(&self) -> usize {
+        self.step
+    }
+
+    /// Where the sequence stopped being valid, and why: from there on nothing
+    /// that the replica does is a finding.
+    pub fn invalid(&self) -> Option<&(usize, Invalid)> {
+        self.invalid.as_ref()
+    }
+
+    /// Whether the session ended without the script's doing.
+    pub fn is_lost(&self) -> bool {
+        self.lost
+    }
+}

@@ -1,0 +1,203 @@
+//! Reading the model: contents of a collection at a time, and the answer of a
+//! peek in the physical layout of an arrangement. Source: `spec/replica.md`
+//! §5.2, §5.3, §7.
+//!
+//! Invariant: what is cached is sealed, so it never becomes wrong.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Model;
+use super::answer::{ErrorTexts, Expected, Undefined};
+use super::dataflow::{Dataflow, Input};
+use super::eval::{self, Evaluated};
+use super::multiset::Multiset;
+use super::session::{Collection, Life, Peek};
+use crate::repr::{Antichain, Datum, GlobalId, Row, Timestamp};
+
+/// Evaluated objects by dataflow, object and time.
+pub(super) type Cache = BTreeMap<(u64, GlobalId, Timestamp), Arc<Evaluated>>;
+
+/// How the replica's complaint about a negative row begins.
+const NEGATIVE_ROW: &str = "Invalid data in source, saw retractions (";
+
+/// How its complaint about an error with a negative count begins.
+const NEGATIVE_ERROR: &str = "Invalid data in source errors, saw retractions (";
+
+impl Model {
+    /// What a collection of the current session contains at `ts`, in the
+    /// column order of its relation.
+    pub fn contents(&self, id: GlobalId, ts: Timestamp) -> Expected {
+        match self.readable(id) {
+            Ok(collection) => self.contents_since(collection, ts, &collection.since),
+            Err(undefined) => Expected::Undefined(undefined),
+        }
+    }
+
+    /// What a peek of an index at `ts` must be answered, if it were sent now:
+    /// key columns first, then the others in order.
+    pub fn peek_answer(&self, id: GlobalId, ts: Timestamp) -> Expected {
+        match self.readable(id) {
+            Ok(collection) => {
+                let contents = self.contents_since(collection, ts, &collection.since);
+                physical(collection, contents, None)
+            }
+            Err(undefined) => Expected::Undefined(undefined),
+        }
+    }
+
+    /// What a peek that was sent must be answered, once its time is sealed.
+    pub fn answer_of(&self, peek: &Peek) -> Expected {
+        let Some(collection) = self.session.collections.get(&peek.spec.id) else {
+            return Expected::Undefined(Undefined::Unknown(peek.spec.id));
+        };
+        if peek.disturbed || collection.disturbed {
+            return Expected::Undefined(Undefined::Dropped(peek.spec.id));
+        }
+        let contents = self.contents_since(collection, peek.spec.ts, &peek.since);
+        physical(collection, contents, Some(peek.spec.arity))
+    }
+
+    /// What an object of a dataflow contains at `ts`, whatever became of the
+    /// session that created it.
+    pub fn object_at(
+        &self,
+        dataflow: &Dataflow,
+        object: GlobalId,
+        ts: Timestamp,
+    ) -> Result<Arc<Evaluated>, Undefined> {
+        let sealed = self.sealed(dataflow, object);
+        let key = (dataflow.uid, object, ts);
+        if !sealed.less_equal(ts)
+            && let Some(known) = self.cache.borrow().get(&key)
+        {
+            return Ok(Arc::clone(known));
+        }
+        let evaluated = match (dataflow.plan(object), dataflow.inputs.get(&object)) {
+            (Some(plan), _) => {
+                let mut get = |id| self.object_at(dataflow, id, ts);
+                Arc::new(eval::evaluate(plan, ts, &mut get)?)
+            }
+            (None, Some(Input::Source { shard })) => Arc::new(self.shard_at(shard, ts)?),
+            (None, Some(Input::Index { of, on, .. })) => self.object_at(of, *on, ts)?,
+            (None, None) => return Err(Undefined::Unknown(object)),
+        };
+        if !sealed.less_equal(ts) {
+            self.cache.borrow_mut().insert(key, Arc::clone(&evaluated));
+        }
+        Ok(evaluated)
+    }
+
+    fn shard_at(&self, shard: &str, ts: Timestamp) -> Result<Evaluated, Undefined> {
+        match self.views.get(shard) {
+            None => Ok(Evaluated::from_rows(
+                self.shards
+                    .get(shard)
+                    .map(|s| s.contents(ts))
+                    .unwrap_or_default(),
+            )),
+            Some(views) => views.contents(self, shard, ts),
+        }
+    }
+
+    fn readable(&self, id: GlobalId) -> Result<&Collection, Undefined> {
+        let collection = self
+            .session
+            .collections
+            .get(&id)
+            .ok_or(Undefined::Unknown(id))?;
+        match (collection.life, collection.disturbed) {
+            (Life::Live, false) => Ok(collection),
+            (Life::Dropped, _) | (Life::Live, true) => Err(Undefined::Dropped(id)),
+        }
+    }
+
+    fn contents_since(
+        &self,
+        collection: &Collection,
+        ts: Timestamp,
+        since: &Antichain,
+    ) -> Expected {
+        let dataflow = &collection.dataflow;
+        let object = collection.export.on();
+        if !since.less_equal(ts) {
+            let since = since.clone();
+            return Expected::Undefined(Undefined::BeforeSince { ts, since });
+        }
+        if let Some(until) = dataflow.until().filter(|until| ts >= *until) {
+            return Expected::Undefined(Undefined::BeyondUntil { ts, until });
+        }
+        let sealed = self.sealed(dataflow, object);
+        if let Some(upper) = sealed.as_option().filter(|upper| *upper <= ts) {
+            return Expected::Undefined(Undefined::NotSealed { ts, upper });
+        }
+        match self.object_at(dataflow, object, ts) {
+            Ok(evaluated) => expected(&evaluated),
+            Err(undefined) => Expected::Undefined(undefined),
+        }
+    }
+}
+
+/// What a read of these contents must give (`spec/replica.md` §5.2, §5.3).
+fn expected(evaluated: &Evaluated) -> Expected {
+    let mut errors = ErrorTexts::default();
+    for (error, count) in &evaluated.errors {
+        match count.signum() {
+            0 => {}
+            1 => errors.extend(ErrorTexts::exact(error.text())),
+            _ => errors.extend(ErrorTexts::prefix(NEGATIVE_ERROR)),
+        }
+    }
+    let certain = !errors.is_empty() || evaluated.rows.has_negative();
+    if evaluated.rows.has_negative() {
+        errors.extend(ErrorTexts::prefix(NEGATIVE_ROW));
+    }
+    let mut all = errors;
+    for error in &evaluated.possible {
+        all.extend(ErrorTexts::exact(error.text()));
+        all.extend(ErrorTexts::prefix(NEGATIVE_ERROR));
+    }
+    match (certain, all.is_empty()) {
+        (true, _) => Expected::Errors(all),
+        (false, true) => Expected::Rows(evaluated.rows.clone()),
+        (false, false) => Expected::Either(evaluated.rows.clone(), all),
+    }
+}
+
+/// Brings rows into the layout of an arrangement: its key, then the columns
+/// that are not in it. `arity` is what the peek reads back.
+fn physical(collection: &Collection, contents: Expected, arity: Option<usize>) -> Expected {
+    let Some(key) = collection.index_key() else {
+        return contents;
+    };
+    let permute = |rows: Multiset| -> Result<Multiset, Undefined> {
+        let mut permuted = Multiset::new();
+        for (row, diff) in rows.iter() {
+            let datums: Vec<Datum<'_>> = row.unpack();
+            let rest = (0..datums.len()).filter(|column| !key.contains(column));
+            let columns: Vec<usize> = key.iter().copied().chain(rest).collect();
+            if let Some(peek) = arity.filter(|peek| *peek != columns.len()) {
+                let collection = columns.len();
+                return Err(Undefined::Arity { peek, collection });
+            }
+            if columns.iter().any(|column| *column >= datums.len()) {
+                let text = format!("a key column beyond {} columns", datums.len());
+                return Err(Undefined::Unsupported(text));
+            }
+            permuted.add(Row::pack(columns.iter().map(|c| datums[*c])), diff);
+        }
+        Ok(permuted)
+    };
+    match contents {
+        Expected::Rows(rows) => match permute(rows) {
+            Ok(rows) => Expected::Rows(rows),
+            Err(undefined) => Expected::Undefined(undefined),
+        },
+        Expected::Either(rows, errors) => match permute(rows) {
+            Ok(rows) => Expected::Either(rows, errors),
+            Err(undefined) => Expected::Undefined(undefined),
+        },
+        Expected::Errors(errors) => Expected::Errors(errors),
+        Expected::Undefined(undefined) => Expected::Undefined(undefined),
+    }
+}

@@ -1,0 +1,199 @@
+//! What one session has told the replica: collections, peeks, and how far
+//! initialization has come. Source: `spec/replica.md` §2.2, §3, §5.1.
+//!
+//! Invariants: a collection's since only grows; what was dropped stays known as
+//! dropped until the session ends; nothing here knows what the replica said,
+//! except which peeks it answered.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::dataflow::Dataflow;
+use crate::repr::{Antichain, GlobalId, Timestamp};
+use crate::script::trace::{ExportSpec, PeekSpec};
+
+/// The state of one session, from `Hello` on.
+#[derive(Debug, Clone, Default)]
+pub struct Session {
+    /// Sessions count from 1; 0 is the time before the first.
+    pub number: u64,
+    pub instance_created: bool,
+    pub initialized: bool,
+    /// Live and dropped ones.
+    pub collections: BTreeMap<GlobalId, Collection>,
+    /// In the order of their creation.
+    pub dataflows: Vec<Arc<Dataflow>>,
+    pub peeks: BTreeMap<Uuid, Peek>,
+}
+
+/// What one export of a dataflow is to the replica.
+#[derive(Debug, Clone)]
+pub struct Collection {
+    pub id: GlobalId,
+    pub dataflow: Arc<Dataflow>,
+    pub export: ExportSpec,
+    /// join(as_of, every frontier that AllowCompaction named).
+    pub since: Antichain,
+    /// The last frontier that AllowCompaction named, if any.
+    pub compaction: Option<Antichain>,
+    pub life: Life,
+    pub scheduled: bool,
+    pub writes_allowed: bool,
+    /// Reconciliation kept it from an earlier session.
+    pub retained: bool,
+    /// Something that it reads was dropped from under it: nothing that it says
+    /// from then on is specified (`spec/replica.md` §3.6).
+    pub disturbed: bool,
+}
+
+/// Whether a collection still exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Life {
+    Live,
+    Dropped,
+}
+
+/// A peek of this session.
+#[derive(Debug, Clone)]
+pub struct Peek {
+    pub spec: PeekSpec,
+    /// The collection's since when the peek was sent: a later compaction does
+    /// not disturb it (`spec/replica.md` §3.7).
+    pub since: Antichain,
+    /// The compaction frontier when the peek was sent: below it, an error.
+    pub compaction: Option<Antichain>,
+    pub canceled: bool,
+    pub answered: bool,
+    /// Its collection was dropped while it waited.
+    pub disturbed: bool,
+}
+
+impl Session {
+    pub fn new(number: u64) -> Self {
+        Session {
+            number,
+            ..Session::default()
+        }
+    }
+
+    /// A collection that exists.
+    pub fn live(&self, id: GlobalId) -> Option<&Collection> {
+        self.collections
+            .get(&id)
+            .filter(|collection| collection.life == Life::Live)
+    }
+
+    /// Live collections, by id.
+    pub fn live_collections(&self) -> impl Iterator<Item = &Collection> {
+        self.collections
+            .values()
+            .filter(|collection| collection.life == Life::Live)
+    }
+
+    /// The live collections that import the index `id` directly.
+    pub fn importers(&self, id: GlobalId) -> impl Iterator<Item = &Collection> {
+        self.live_collections()
+            .filter(move |c| c.dataflow.imported_indexes().any(|index| index == id))
+    }
+
+    /// Peeks of `id` that wait for an answer and were not cancelled.
+    pub fn open_peeks(&self, id: GlobalId) -> impl Iterator<Item = &Peek> {
+        self.peeks
+            .values()
+            .filter(move |peek| peek.spec.id == id && !peek.answered && !peek.canceled)
+    }
+
+    /// Whether computation of the dataflow may have begun: every export was
+    /// scheduled or dropped (`spec/replica.md` §3.1).
+    pub fn started(&self, dataflow: &Dataflow) -> bool {
+        dataflow.spec.exports.iter().all(|export| {
+            self.collections
+                .get(&export.id())
+                .is_none_or(|c| c.scheduled || c.life == Life::Dropped)
+        })
+    }
+
+    /// Registers the exports of a dataflow.
+    pub fn create(&mut self, dataflow: Arc<Dataflow>) {
+        let as_of = Antichain::from_elem(dataflow.spec.as_of);
+        for export in &dataflow.spec.exports {
+            self.collections.insert(
+                export.id(),
+                Collection {
+                    id: export.id(),
+                    dataflow: Arc::clone(&dataflow),
+                    export: export.clone(),
+                    since: as_of.clone(),
+                    compaction: None,
+                    life: Life::Live,
+                    scheduled: false,
+                    writes_allowed: false,
+                    retained: false,
+                    disturbed: false,
+                },
+            );
+        }
+        self.dataflows.push(dataflow);
+    }
+
+    /// `AllowCompaction`; the empty frontier drops the collection, and disturbs
+    /// whatever still reads it.
+    pub fn allow_compaction(&mut self, id: GlobalId, frontier: &Antichain) {
+        let Some(collection) = self.collections.get_mut(&id) else {
+            return;
+        };
+        if collection.life == Life::Dropped {
+            return;
+        }
+        collection.since = collection.since.join(frontier);
+        collection.compaction = Some(frontier.clone());
+        if !frontier.is_empty() {
+            return;
+        }
+        collection.life = Life::Dropped;
+        for peek in self.peeks.values_mut() {
+            if peek.spec.id == id && !peek.answered {
+                peek.disturbed = true;
+            }
+        }
+        self.disturb_importers(id);
+    }
+
+    fn disturb_importers(&mut self, id: GlobalId) {
+        let importers: Vec<GlobalId> = self
+            .importers(id)
+            .filter(|c| !c.disturbed)
+            .map(|c| c.id)
+            .collect();
+        for importer in importers {
+            if let Some(collection) = self.collections.get_mut(&importer) {
+                collection.disturbed = true;
+            }
+            self.disturb_importers(importer);
+        }
+    }
+}
+
+impl Collection {
+    pub fn as_of(&self) -> Timestamp {
+        self.dataflow.spec.as_of
+    }
+
+    /// The key of an index; `None` for what is none.
+    pub fn index_key(&self) -> Option<&[usize]> {
+        match &self.export {
+            ExportSpec::Index { key, .. } => Some(key),
+            ExportSpec::MaterializedView { .. } | ExportSpec::Subscribe { .. } => None,
+        }
+    }
+
+    pub fn is_index(&self) -> bool {
+        self.index_key().is_some()
+    }
+
+    pub fn is_live(&self) -> bool {
+        self.life == Life::Live
+    }
+}
