@@ -5,7 +5,6 @@
 
 use crate::model::{Expected, Multiset};
 use crate::protocol::v26_30::{PeekResponse, RowCollection};
-use crate::repr::Row;
 
 /// How many rows a text lists.
 const LISTED: usize = 8;
@@ -23,11 +22,7 @@ pub fn rows_of(collections: &[RowCollection]) -> Result<Multiset, String> {
     Ok(rows)
 }
 
-/// `(1, "a")`.
-pub fn row(row: &Row) -> String {
-    let datums: Vec<String> = row.iter().map(|datum| datum.to_string()).collect();
-    format!("({})", datums.join(", "))
-}
+pub use crate::model::answer::row_text as row;
 
 /// `2 rows: (1, "a"), (2, "b") x 3`.
 pub fn rows(rows: &Multiset) -> String {
@@ -97,7 +92,7 @@ pub fn answer(response: &PeekResponse) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::repr::Datum;
+    use crate::repr::{Datum, Row};
 
     fn set(items: &[(i64, i64)]) -> Multiset {
         items

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::multiset::Multiset;
-use crate::repr::{Antichain, GlobalId, Timestamp};
+use crate::repr::{Antichain, GlobalId, Row, Timestamp};
 
 /// What a read must give.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +73,12 @@ impl fmt::Display for ErrorTexts {
         let all: Vec<String> = exact.chain(prefixes).collect();
         write!(f, "{}", all.join(" or "))
     }
+}
+
+/// A row as error texts show it: `(1, "a")`.
+pub fn row_text(row: &Row) -> String {
+    let datums: Vec<String> = row.iter().map(|datum| datum.to_string()).collect();
+    format!("({})", datums.join(", "))
 }
 
 /// Why a question has no answer.

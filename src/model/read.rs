@@ -144,7 +144,7 @@ fn expected(evaluated: &Evaluated) -> Expected {
     for (error, count) in &evaluated.errors {
         match count.signum() {
             0 => {}
-            1 => errors.extend(ErrorTexts::exact(error.text())),
+            1 => errors.extend(error.texts()),
             _ => errors.extend(ErrorTexts::prefix(NEGATIVE_ERROR)),
         }
     }
@@ -154,7 +154,7 @@ fn expected(evaluated: &Evaluated) -> Expected {
     }
     let mut all = errors;
     for error in &evaluated.possible {
-        all.extend(ErrorTexts::exact(error.text()));
+        all.extend(error.texts());
         all.extend(ErrorTexts::prefix(NEGATIVE_ERROR));
     }
     match (certain, all.is_empty()) {

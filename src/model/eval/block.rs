@@ -1,0 +1,289 @@
+//! Map, Filter and Project: a chain of them is one block, because a replica
+//! evaluates it as one. Source: `spec/plan.md` §3, `spec/replica.md` §16.1,
+//! §16.2.
+//!
+//! Invariants: a column that nobody reads is not evaluated; a row that a
+//! predicate rejects raises nothing of the columns above it. Where predicates
+//! mask each other's errors, the order is the replica's: the error is possible,
+//! not certain.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use super::scalar::{self, Stop, Value};
+use super::{Evaluated, Fault, pack};
+use crate::model::answer::Undefined;
+use crate::model::multiset::Multiset;
+use crate::plan::Relation;
+use crate::protocol::v26_30::{MirScalarExpr, VariadicFunc};
+use crate::repr::{Datum, Timestamp};
+
+/// A chain of Map, Filter and Project.
+pub(super) struct Block<'a> {
+    computed: Vec<Scalar<'a>>,
+    predicates: Vec<Scalar<'a>>,
+    outputs: Layout,
+    /// Some part occurs twice: the replica may compute it ahead of predicates.
+    shares: bool,
+}
+
+/// An expression, and what its column numbers meant where it was written.
+struct Scalar<'a> {
+    expr: &'a MirScalarExpr,
+    layout: Layout,
+}
+
+type Layout = Rc<Vec<Cell>>;
+
+/// Where a column's value comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Cell {
+    Input(usize),
+    Computed(usize),
+}
+
+impl<'a> Block<'a> {
+    /// The block at the top of a plan, and the plan below it.
+    pub(super) fn above(plan: &'a Relation) -> (Block<'a>, &'a Relation) {
+        let mut steps = Vec::new();
+        let mut below = plan;
+        while let Relation::Project { input, .. }
+        | Relation::Map { input, .. }
+        | Relation::Filter { input, .. } = below
+        {
+            steps.push(below);
+            below = input;
+        }
+        let mut layout: Layout = Rc::new((0..super::arity(below)).map(Cell::Input).collect());
+        let mut computed: Vec<Scalar<'a>> = Vec::new();
+        let mut predicates = Vec::new();
+        for step in steps.into_iter().rev() {
+            match step {
+                Relation::Map { scalars, .. } => {
+                    let mut cells = layout.as_ref().clone();
+                    for expr in scalars {
+                        let layout = Rc::new(cells.clone());
+                        cells.push(Cell::Computed(computed.len()));
+                        computed.push(Scalar { expr, layout });
+                    }
+                    layout = Rc::new(cells);
+                }
+                Relation::Filter { predicates: all, .. } => {
+                    for expr in all {
+                        let layout = Rc::clone(&layout);
+                        predicates.push(Scalar { expr, layout });
+                    }
+                }
+                Relation::Project { outputs, .. } => {
+                    let cells = outputs.iter().filter_map(|c| layout.get(*c).copied());
+                    layout = Rc::new(cells.collect());
+                }
+                _ => {}
+            }
+        }
+        let mut block = Block {
+            computed,
+            predicates,
+            outputs: layout,
+            shares: false,
+        };
+        block.shares = block.has_shared_part();
+        (block, below)
+    }
+
+    /// The block's answer over its input.
+    pub(super) fn apply(&self, input: Evaluated, ts: Timestamp) -> Result<Evaluated, Undefined> {
+        let rows = input.rows.clone();
+        let mut out = input.with_rows(Multiset::new());
+        for (row, diff) in rows.iter() {
+            let over = Over {
+                block: self,
+                datums: row.unpack(),
+                memo: RefCell::new(vec![None; self.computed.len()]),
+                ts,
+            };
+            match over.outcome()? {
+                Outcome::Row(values) => out.rows.add(pack(&values), diff),
+                Outcome::Dropped => {}
+                Outcome::Failed(fault) => out.fail(fault, diff),
+            }
+            out.possible.extend(over.possible()?);
+        }
+        Ok(out)
+    }
+
+    /// Whether a call occurs more than once, columns that are read more than
+    /// once included.
+    fn has_shared_part(&self) -> bool {
+        let mut reads = vec![0_usize; self.computed.len()];
+        let mut calls: Vec<&MirScalarExpr> = Vec::new();
+        let scalars = self.computed.iter().chain(&self.predicates);
+        let mut shared = false;
+        for scalar in scalars {
+            visit(scalar.expr, &mut |node| match node {
+                MirScalarExpr::Column(column, _) => {
+                    if let Some(Cell::Computed(index)) = scalar.layout.get(*column) {
+                        reads[*index] += 1;
+                    }
+                }
+                MirScalarExpr::Literal(..) | MirScalarExpr::CallUnmaterializable(_) => {}
+                MirScalarExpr::CallUnary { .. }
+                | MirScalarExpr::CallBinary { .. }
+                | MirScalarExpr::CallVariadic { .. }
+                | MirScalarExpr::If { .. } => {
+                    shared |= calls.contains(&node);
+                    calls.push(node);
+                }
+            });
+        }
+        for cell in self.outputs.iter() {
+            if let Cell::Computed(index) = cell {
+                reads[*index] += 1;
+            }
+        }
+        shared || reads.iter().any(|reads| *reads > 1)
+    }
+}
+
+/// What becomes of a row.
+enum Outcome {
+    Row(Vec<Value>),
+    Dropped,
+    Failed(Fault),
+}
+
+/// A block over one row; columns are computed when somebody reads them.
+struct Over<'b, 'a, 'r> {
+    block: &'b Block<'a>,
+    datums: Vec<Datum<'r>>,
+    memo: RefCell<Vec<Option<scalar::Result>>>,
+    ts: Timestamp,
+}
+
+impl Over<'_, '_, '_> {
+    fn cell(&self, cell: Cell) -> scalar::Result {
+        match cell {
+            Cell::Input(column) => match self.datums.get(column) {
+                Some(datum) => Ok(Value::new(*datum)),
+                None => Err(Stop::Unsupported(format!("column #{column}"))),
+            },
+            Cell::Computed(index) => {
+                if let Some(known) = &self.memo.borrow()[index] {
+                    return known.clone();
+                }
+                let computed = self.scalar(&self.block.computed[index]);
+                self.memo.borrow_mut()[index] = Some(computed.clone());
+                computed
+            }
+        }
+    }
+
+    fn expr(&self, expr: &MirScalarExpr, layout: &Layout) -> scalar::Result {
+        let column = &mut |column: usize| match layout.get(column) {
+            Some(cell) => self.cell(*cell),
+            None => Err(Stop::Unsupported(format!("column #{column}"))),
+        };
+        scalar::eval_over(expr, column, self.ts)
+    }
+
+    fn scalar(&self, scalar: &Scalar<'_>) -> scalar::Result {
+        self.expr(scalar.expr, &scalar.layout)
+    }
+
+    /// The outcome if no predicate masks an error; a masked one is reported by
+    /// [`Over::possible`].
+    fn outcome(&self) -> Result<Outcome, Undefined> {
+        let mut failed = None;
+        for predicate in &self.block.predicates {
+            match self.scalar(predicate) {
+                Ok(value) if value.datum() == Datum::True => {}
+                Ok(_) => return Ok(Outcome::Dropped),
+                Err(stop) => {
+                    let fault = stop.fault()?;
+                    failed.get_or_insert(fault);
+                }
+            }
+        }
+        if let Some(fault) = failed {
+            // Whether a later predicate drops the row was decided above.
+            return Ok(Outcome::Failed(fault));
+        }
+        let mut values = Vec::with_capacity(self.block.outputs.len());
+        for cell in self.block.outputs.iter() {
+            match self.cell(*cell) {
+                Ok(value) => values.push(value),
+                Err(stop) => return Ok(Outcome::Failed(stop.fault()?)),
+            }
+        }
+        Ok(Outcome::Row(values))
+    }
+
+    /// Errors that another order of evaluation would have met.
+    fn possible(&self) -> Result<Vec<Fault>, Undefined> {
+        let mut stops: Vec<Stop> = Vec::new();
+        let mut passes = true;
+        for predicate in &self.block.predicates {
+            let value = self.scalar(predicate);
+            passes &= matches!(&value, Ok(value) if value.datum() == Datum::True);
+            stops.extend(value.err());
+            if self.block.shares {
+                self.masked(predicate.expr, &predicate.layout, &mut stops);
+            }
+        }
+        if passes || self.block.shares {
+            for cell in self.block.outputs.iter() {
+                stops.extend(self.cell(*cell).err());
+                if let (Cell::Computed(index), true) = (cell, self.block.shares) {
+                    let scalar = &self.block.computed[*index];
+                    self.masked(scalar.expr, &scalar.layout, &mut stops);
+                }
+            }
+        }
+        stops.into_iter().map(Stop::fault).collect()
+    }
+
+    /// Errors of operands that AND and OR skip.
+    fn masked(&self, expr: &MirScalarExpr, layout: &Layout, stops: &mut Vec<Stop>) {
+        visit(expr, &mut |node| {
+            if let MirScalarExpr::CallVariadic {
+                func: VariadicFunc::And | VariadicFunc::Or,
+                exprs,
+            } = node
+            {
+                for operand in exprs {
+                    stops.extend(self.expr(operand, layout).err());
+                }
+            }
+        });
+    }
+}
+
+/// Calls `f` on every node that is always evaluated with its parent, and on
+/// those behind AND and OR; not on the branches of If and Coalesce.
+fn visit<'e>(expr: &'e MirScalarExpr, f: &mut dyn FnMut(&'e MirScalarExpr)) {
+    f(expr);
+    match expr {
+        MirScalarExpr::Column(..)
+        | MirScalarExpr::Literal(..)
+        | MirScalarExpr::CallUnmaterializable(_) => {}
+        MirScalarExpr::CallUnary { expr, .. } => visit(expr, f),
+        MirScalarExpr::CallBinary { expr1, expr2, .. } => {
+            visit(expr1, f);
+            visit(expr2, f);
+        }
+        MirScalarExpr::CallVariadic {
+            func: VariadicFunc::Coalesce,
+            exprs,
+        } => {
+            if let Some(first) = exprs.first() {
+                visit(first, f);
+            }
+        }
+        MirScalarExpr::CallVariadic { exprs, .. } => {
+            for expr in exprs {
+                visit(expr, f);
+            }
+        }
+        MirScalarExpr::If { cond, .. } => visit(cond, f),
+    }
+}

@@ -1,0 +1,297 @@
+//! The evaluator: a logical plan at one time, by the book, over multisets of
+//! rows beside a multiset of errors. Source: `spec/plan.md` §2, §5,
+//! `spec/replica.md` §9, §16.
+//!
+//! Architecture Invariant: nothing here is shared with a replica, and nothing
+//! is incremental: every operator takes whole multisets and gives a whole one.
+//! Errors never suppress rows; a reader looks at the errors first.
+
+mod aggregate;
+mod block;
+mod flat_map;
+mod join;
+mod recursion;
+mod reduce;
+pub mod scalar;
+mod top_k;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::answer::{ErrorTexts, Undefined};
+use super::multiset::Multiset;
+use crate::plan::Relation;
+use crate::protocol::v26_30::{EvalError, Id};
+use crate::repr::{Datum, Diff, GlobalId, LocalId, Row, Timestamp};
+
+/// What an object contains at one time.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Evaluated {
+    pub rows: Multiset,
+    /// Errors with their counts; only their presence is meaningful.
+    pub errors: BTreeMap<Fault, Diff>,
+    /// Errors that the replica may raise or not: the contract leaves the order
+    /// of evaluation to it (`spec/replica.md` §16.2).
+    pub possible: BTreeSet<Fault>,
+}
+
+/// An error in a collection.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// An evaluation error.
+    Eval(EvalError),
+    /// An internal error of which only the beginning of the text is known.
+    Begins(String),
+}
+
+impl Fault {
+    /// The internal error with this core (`spec/replica.md` §9).
+    pub fn internal(core: impl Into<String>) -> Self {
+        Fault::Eval(EvalError::Internal(core.into()))
+    }
+
+    /// How a reader of the collection sees it.
+    pub fn texts(&self) -> ErrorTexts {
+        match self {
+            Fault::Eval(error @ EvalError::IfNullError(_)) => ErrorTexts::exact(error.to_string()),
+            Fault::Eval(error) => ErrorTexts::exact(format!("Evaluation error: {error}")),
+            Fault::Begins(text) => ErrorTexts::prefix(text.clone()),
+        }
+    }
+}
+
+impl From<EvalError> for Fault {
+    fn from(error: EvalError) -> Self {
+        Fault::Eval(error)
+    }
+}
+
+impl Evaluated {
+    pub fn from_rows(rows: Multiset) -> Self {
+        Evaluated {
+            rows,
+            ..Evaluated::default()
+        }
+    }
+
+    /// Adds an error, `count` times.
+    pub fn fail(&mut self, fault: impl Into<Fault>, count: Diff) {
+        let fault = fault.into();
+        let sum = self.errors.get(&fault).copied().unwrap_or(0).saturating_add(count);
+        if sum == 0 {
+            self.errors.remove(&fault);
+        } else {
+            self.errors.insert(fault, sum);
+        }
+    }
+
+    /// Takes over the errors of an input.
+    fn inherit(&mut self, input: &Evaluated) {
+        for (fault, count) in &input.errors {
+            self.fail(fault.clone(), *count);
+        }
+        self.possible.extend(input.possible.iter().cloned());
+    }
+
+    /// The same errors over other rows.
+    fn with_rows(self, rows: Multiset) -> Self {
+        Evaluated { rows, ..self }
+    }
+}
+
+/// Gives the contents of a global collection at the time of evaluation.
+pub type Globals<'a> = dyn FnMut(GlobalId) -> Result<Arc<Evaluated>, Undefined> + 'a;
+
+/// What a plan contains at `ts`.
+///
+/// Errors: an operator or function that the model does not evaluate.
+pub fn evaluate(
+    plan: &Relation,
+    ts: Timestamp,
+    globals: &mut Globals<'_>,
+) -> Result<Evaluated, Undefined> {
+    let mut scope = Scope {
+        ts,
+        globals,
+        locals: BTreeMap::new(),
+    };
+    scope.relation(plan)
+}
+
+/// The global collections that a plan reads.
+pub fn global_gets(plan: &Relation) -> BTreeSet<GlobalId> {
+    let mut gets = BTreeSet::new();
+    plan.visit(&mut |operator| {
+        if let Relation::Get {
+            id: Id::Global(id), ..
+        } = operator
+        {
+            gets.insert(*id);
+        }
+    });
+    gets
+}
+
+/// What names mean while a plan is evaluated.
+struct Scope<'a, 'g> {
+    ts: Timestamp,
+    globals: &'a mut Globals<'g>,
+    locals: BTreeMap<LocalId, Arc<Evaluated>>,
+}
+
+impl Scope<'_, '_> {
+    fn relation(&mut self, plan: &Relation) -> Result<Evaluated, Undefined> {
+        match plan {
+            Relation::Constant { rows, typ: _ } => {
+                let mut out = Evaluated::default();
+                match rows {
+                    Ok(rows) => {
+                        for (row, time, diff) in rows {
+                            if *time <= self.ts {
+                                out.rows.add(row.clone(), *diff);
+                            }
+                        }
+                    }
+                    Err(error) => out.fail(error.clone(), 1),
+                }
+                Ok(out)
+            }
+            Relation::Get { id, typ: _ } => match id {
+                Id::Global(id) => Ok((self.globals)(*id)?.as_ref().clone()),
+                Id::Local(id) => match self.locals.get(id) {
+                    Some(known) => Ok(known.as_ref().clone()),
+                    None => Err(Undefined::Unsupported(format!("the unbound name {id}"))),
+                },
+            },
+            Relation::Let { id, value, body } => {
+                let value = Arc::new(self.relation(value)?);
+                let shadowed = self.locals.insert(*id, value);
+                let body = self.relation(body);
+                match shadowed {
+                    Some(old) => self.locals.insert(*id, old),
+                    None => self.locals.remove(id),
+                };
+                body
+            }
+            Relation::LetRec { bindings, body } => self.recursion(bindings, body),
+            Relation::Project { .. } | Relation::Map { .. } | Relation::Filter { .. } => {
+                let (block, below) = block::Block::above(plan);
+                let input = self.relation(below)?;
+                block.apply(input, self.ts)
+            }
+            Relation::FlatMap { input, func, exprs } => {
+                let input = self.relation(input)?;
+                flat_map::flat_map(input, func, exprs, self.ts)
+            }
+            Relation::Join {
+                inputs,
+                equivalences,
+                implementation: _,
+            } => {
+                let evaluated = self.relations(inputs)?;
+                let arities: Vec<usize> = inputs.iter().map(arity).collect();
+                join::join(evaluated, &arities, equivalences, self.ts)
+            }
+            Relation::Reduce {
+                input,
+                group_key,
+                aggregates,
+                monotonic,
+                expected_group_size,
+            } => {
+                let input = self.relation(input)?;
+                let promise = reduce::Promise {
+                    monotonic: *monotonic,
+                    expected_group_size: *expected_group_size,
+                };
+                reduce::reduce(input, group_key, aggregates, promise, self.ts)
+            }
+            Relation::TopK {
+                input,
+                group_key,
+                order_key,
+                limit,
+                offset,
+                monotonic,
+                expected_group_size: _,
+            } => {
+                let input = self.relation(input)?;
+                let order = top_k::Order {
+                    group_key,
+                    order_key,
+                    limit: limit.as_ref(),
+                    offset: *offset,
+                    monotonic: *monotonic,
+                };
+                top_k::top_k(input, &order, self.ts)
+            }
+            Relation::Negate { input } => {
+                let input = self.relation(input)?;
+                let mut rows = Multiset::new();
+                rows.add_all(&input.rows, -1);
+                Ok(input.with_rows(rows))
+            }
+            Relation::Threshold { input } => {
+                let input = self.relation(input)?;
+                let positive = input.rows.iter().filter(|(_, diff)| *diff > 0);
+                let rows = positive.map(|(row, diff)| (row.clone(), diff)).collect();
+                Ok(input.with_rows(rows))
+            }
+            Relation::Union { inputs } => {
+                let mut out = Evaluated::default();
+                for input in self.relations(inputs)? {
+                    out.rows.add_all(&input.rows, 1);
+                    out.inherit(&input);
+                }
+                Ok(out)
+            }
+            Relation::ArrangeBy { input, keys } => {
+                let mut out = self.relation(input)?;
+                // A key that fails shows only to readers of its arrangement, and
+                // which form a reader takes is the planner's choice.
+                for (row, _) in out.rows.clone().iter() {
+                    let datums = row.unpack();
+                    for key in keys.iter().flatten() {
+                        if let Err(stop) = scalar::eval(key, &datums, self.ts) {
+                            out.possible.insert(stop.fault()?);
+                        }
+                    }
+                }
+                Ok(out)
+            }
+        }
+    }
+
+    fn relations(&mut self, plans: &[Relation]) -> Result<Vec<Evaluated>, Undefined> {
+        plans.iter().map(|plan| self.relation(plan)).collect()
+    }
+}
+
+/// A row of values.
+fn pack(values: &[scalar::Value]) -> Row {
+    let datums: Vec<Datum<'_>> = values.iter().map(scalar::Value::datum).collect();
+    Row::pack(datums)
+}
+
+/// The number of columns of a plan.
+fn arity(plan: &Relation) -> usize {
+    match plan {
+        Relation::Constant { typ, .. } | Relation::Get { typ, .. } => typ.arity(),
+        Relation::Let { body, .. } | Relation::LetRec { body, .. } => arity(body),
+        Relation::Project { outputs, .. } => outputs.len(),
+        Relation::Map { input, scalars } => arity(input) + scalars.len(),
+        Relation::FlatMap { input, func, .. } => arity(input) + flat_map::width(func),
+        Relation::Join { inputs, .. } => inputs.iter().map(arity).sum(),
+        Relation::Reduce {
+            group_key,
+            aggregates,
+            ..
+        } => group_key.len() + aggregates.len(),
+        Relation::Filter { input, .. }
+        | Relation::TopK { input, .. }
+        | Relation::Negate { input }
+        | Relation::Threshold { input }
+        | Relation::ArrangeBy { input, .. } => arity(input),
+        Relation::Union { inputs } => inputs.first().map_or(0, arity),
+    }
+}

@@ -1,0 +1,190 @@
+//! Reduce: one row per group, by the class of its aggregates. Source:
+//! `spec/plan.md` §2.5, §5.8, `spec/replica.md` §9, §16.4.
+//!
+//! Invariant: a group exists while something of it is left; what is left after
+//! cancelling decides, never what came and went.
+
+use std::collections::BTreeMap;
+
+use super::aggregate::{self, Class, Group};
+use super::scalar::{self, Value};
+use super::{Evaluated, Fault, pack};
+use crate::model::answer::Undefined;
+use crate::model::multiset::Multiset;
+use crate::protocol::v26_30::{AggregateExpr, MirScalarExpr};
+use crate::repr::{Diff, Row, Timestamp};
+
+/// What the plan promises about its input.
+#[derive(Clone, Copy)]
+pub(super) struct Promise {
+    pub monotonic: bool,
+    pub expected_group_size: Option<u64>,
+}
+
+/// Without a promise of this size, min and max work in buckets, and complain
+/// with another text.
+const ONE_BUCKET: u64 = 16;
+
+pub(super) fn reduce(
+    input: Evaluated,
+    group_key: &[MirScalarExpr],
+    aggregates: &[AggregateExpr],
+    promise: Promise,
+    ts: Timestamp,
+) -> Result<Evaluated, Undefined> {
+    let rows = input.rows.clone();
+    let mut out = input.with_rows(Multiset::new());
+    let mut groups: BTreeMap<Row, BTreeMap<Vec<Value>, Diff>> = BTreeMap::new();
+    for (row, diff) in rows.iter() {
+        let datums = row.unpack();
+        let values = |exprs: &mut dyn Iterator<Item = &MirScalarExpr>| {
+            exprs
+                .map(|expr| scalar::eval(expr, &datums, ts))
+                .collect::<scalar::Result<Vec<Value>>>()
+        };
+        let key = values(&mut group_key.iter());
+        let arguments = values(&mut aggregates.iter().map(|a| &a.expr));
+        match key.and_then(|key| Ok((key, arguments?))) {
+            Ok((key, arguments)) => {
+                let group = groups.entry(pack(&key)).or_default();
+                *group.entry(arguments).or_default() += diff;
+            }
+            Err(stop) => out.fail(stop.fault()?, diff),
+        }
+    }
+    let class = class(aggregates)?;
+    for (key, mut entries) in groups {
+        entries.retain(|_, diff| *diff != 0);
+        if entries.is_empty() {
+            continue;
+        }
+        let negative = entries.values().any(|diff| *diff < 0);
+        let mut values: Vec<Value> = key.iter().map(Value::new).collect();
+        match class {
+            None => {
+                // Only the key counts, whatever rows it came from.
+                let net: Diff = entries.values().sum();
+                match net.signum() {
+                    0 => continue,
+                    1 => {}
+                    _ => out.fail(Fault::internal("Non-positive multiplicity in DistinctBy"), 1),
+                }
+            }
+            Some(Class::Accumulable) => {
+                let Some(results) = accumulate(aggregates, &entries, &key, &mut out)? else {
+                    continue;
+                };
+                values.extend(results);
+            }
+            Some(Class::Hierarchical) => {
+                if negative {
+                    out.fail(hierarchical_complaint(promise), 1);
+                }
+                for (index, aggregate) in aggregates.iter().enumerate() {
+                    let column = entries.keys().map(|arguments| &arguments[index]);
+                    values.push(aggregate::extreme(&aggregate.func, column)?);
+                }
+            }
+            Some(Class::Basic) => {
+                if negative {
+                    let begins = "Evaluation error: internal error: Non-positive accumulation in ReduceInaccumulable";
+                    out.fail(Fault::Begins(begins.to_string()), 1);
+                }
+                for (index, aggregate) in aggregates.iter().enumerate() {
+                    let mut column: BTreeMap<Value, Diff> = BTreeMap::new();
+                    for (arguments, diff) in &entries {
+                        *column.entry(arguments[index].clone()).or_default() += diff;
+                    }
+                    if aggregate.distinct {
+                        column.values_mut().for_each(|diff| *diff = (*diff).signum());
+                    }
+                    values.push(aggregate::basic(&aggregate.func, &column)?);
+                }
+            }
+        }
+        out.rows.add(pack(&values), 1);
+    }
+    Ok(out)
+}
+
+/// The one class of these aggregates; `None` of none.
+fn class(aggregates: &[AggregateExpr]) -> Result<Option<Class>, Undefined> {
+    let mut classes = aggregates.iter().map(|a| aggregate::class(&a.func));
+    let Some(first) = classes.next() else {
+        return Ok(None);
+    };
+    match classes.all(|class| class == first) {
+        true => Ok(Some(first)),
+        // This version of the replica cannot collate them either.
+        false => Err(Undefined::Unsupported("a reduce that mixes classes".to_string())),
+    }
+}
+
+fn hierarchical_complaint(promise: Promise) -> Fault {
+    let begins = |core: &str| Fault::Begins(format!("Evaluation error: internal error: {core}"));
+    match promise {
+        Promise {
+            monotonic: true, ..
+        } => begins("tried to build a monotonic reduction on non-monotonic input"),
+        Promise {
+            expected_group_size: Some(size),
+            ..
+        } if size <= ONE_BUCKET => begins("Non-positive accumulation in ReduceMinsMaxes"),
+        Promise { .. } => begins("Invalid data in source, saw non-positive accumulation for key "),
+    }
+}
+
+/// The accumulable aggregates of a group; `None` if nothing of it is left.
+fn accumulate(
+    aggregates: &[AggregateExpr],
+    entries: &BTreeMap<Vec<Value>, Diff>,
+    key: &Row,
+    out: &mut Evaluated,
+) -> Result<Option<Vec<Value>>, Undefined> {
+    let simple = aggregates.iter().any(|aggregate| !aggregate.distinct);
+    let mut total: i128 = match simple {
+        true => entries.values().map(|diff| i128::from(*diff)).sum(),
+        false => 0,
+    };
+    let mut columns = Vec::new();
+    for (index, aggregate) in aggregates.iter().enumerate() {
+        let mut column: BTreeMap<Value, Diff> = BTreeMap::new();
+        for (arguments, diff) in entries {
+            *column.entry(arguments[index].clone()).or_default() += diff;
+        }
+        column.retain(|_, diff| *diff != 0);
+        if aggregate.distinct {
+            // Any nonzero count counts once, a negative one too.
+            column.values_mut().for_each(|diff| *diff = 1);
+            total += column.len() as i128;
+        }
+        columns.push(column);
+    }
+    let groups: Vec<Group> = aggregates
+        .iter()
+        .zip(&columns)
+        .map(|(aggregate, column)| Group::of(&aggregate.func, column))
+        .collect::<Result<_, _>>()?;
+    if total == 0 {
+        if groups.iter().all(Group::is_zero) {
+            return Ok(None);
+        }
+        let key = super::super::answer::row_text(key);
+        out.fail(
+            Fault::Begins(format!(
+                "Evaluation error: internal error: Invalid data in source, saw net-zero records for key {key}"
+            )),
+            1,
+        );
+    }
+    let mut values = Vec::new();
+    for (aggregate, group) in aggregates.iter().zip(&groups) {
+        let (value, negative_unsigned) = group.result(&aggregate.func, total)?;
+        if negative_unsigned {
+            let begins = "Evaluation error: internal error: Invalid data in source, saw negative accumulation with unsigned type";
+            out.fail(Fault::Begins(begins.to_string()), 1);
+        }
+        values.push(value);
+    }
+    Ok(Some(values))
+}
