@@ -29,7 +29,7 @@ impl Invariant for BelowSince {
             return;
         };
         let ts = peek.spec.ts;
-        let Some(compaction) = peek.compaction.as_ref().filter(|c| !c.less_equal(ts)) else {
+        let Some(compacted) = peek.compacted.as_ref().filter(|c| !c.less_equal(ts)) else {
             return;
         };
         let applies = model.collection(peek.spec.id).is_some_and(|c| c.is_index());
@@ -44,7 +44,7 @@ impl Invariant for BelowSince {
         verdicts.check(right, || Finding {
             kind: "read-below-since",
             place: Place::peek(peek.spec.id, ts, *uuid),
-            expected: format!("the error `{BEGINS}…`: it was compacted to {compaction} before"),
+            expected: format!("the error `{BEGINS}…`: it was compacted to {compacted} before"),
             observed: show::answer(answer),
         });
     }

@@ -34,7 +34,7 @@ use self::read::Cache;
 use self::reconcile::Baseline;
 use self::view::Views;
 use crate::protocol::v26_30::ComputeResponse;
-use crate::repr::GlobalId;
+use crate::repr::{Antichain, GlobalId};
 use crate::script::trace::{DataflowSpec, Event, ExportSpec};
 
 /// The reference model of one run.
@@ -90,7 +90,7 @@ impl Model {
                 let peek = Peek {
                     spec: spec.clone(),
                     since: collection.map(|c| c.since.clone()).unwrap_or_default(),
-                    compaction: collection.and_then(|c| c.compaction.clone()),
+                    compacted: collection.and_then(|c| c.compacted.clone()),
                     canceled: false,
                     answered: false,
                     disturbed: collection.is_some_and(|c| c.disturbed),
@@ -185,10 +185,21 @@ impl Model {
     fn hear(&mut self, response: &ComputeResponse) {
         match response {
             ComputeResponse::PeekResponse(uuid, ..) => self.peek_answered(*uuid),
-            ComputeResponse::Frontiers(..)
-            | ComputeResponse::SubscribeResponse(..)
+            ComputeResponse::Frontiers(id, report) => {
+                if let Some(write) = &report.write_frontier {
+                    self.frontier_reached(*id, write);
+                }
+            }
+            ComputeResponse::SubscribeResponse(..)
             | ComputeResponse::CopyToResponse(..)
             | ComputeResponse::Status(..) => {}
+        }
+    }
+
+    /// Takes note of a write frontier that was reported.
+    pub fn frontier_reached(&mut self, id: GlobalId, frontier: &Antichain) {
+        if let Some(collection) = self.session.collections.get_mut(&id) {
+            collection.hydrated |= !frontier.less_equal(collection.as_of());
         }
     }
 

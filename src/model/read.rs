@@ -39,6 +39,9 @@ impl Model {
     pub fn peek_answer(&self, id: GlobalId, ts: Timestamp) -> Expected {
         match self.readable(id) {
             Ok(collection) => {
+                if let Some(error) = compacted_away(collection, ts) {
+                    return Expected::Errors(error);
+                }
                 let contents = self.contents_since(collection, ts, &collection.since);
                 physical(collection, contents, None)
             }
@@ -136,6 +139,18 @@ impl Model {
             Err(undefined) => Expected::Undefined(undefined),
         }
     }
+}
+
+/// The error of a peek below what an index was compacted to (`spec/replica.md`
+/// §5.2).
+fn compacted_away(collection: &Collection, ts: Timestamp) -> Option<ErrorTexts> {
+    let compacted = collection.compacted.as_ref()?;
+    let applies = collection.is_index() && !compacted.less_equal(ts);
+    applies.then(|| {
+        ErrorTexts::exact(format!(
+            "Arrangement compaction frontier ({compacted}) is beyond the time of the attempted read ({ts})"
+        ))
+    })
 }
 
 /// What a read of these contents must give (`spec/replica.md` §5.2, §5.3).

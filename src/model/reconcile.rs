@@ -28,6 +28,7 @@ struct Old {
     leftovers: Vec<Antichain>,
     scheduled: BTreeSet<GlobalId>,
     writes_allowed: BTreeSet<GlobalId>,
+    hydrated: BTreeSet<GlobalId>,
 }
 
 impl Baseline {
@@ -66,6 +67,7 @@ impl Baseline {
                     leftovers,
                     scheduled: ids(|c| c.scheduled),
                     writes_allowed: ids(|c| c.writes_allowed),
+                    hydrated: ids(|c| c.hydrated),
                 },
             );
         }
@@ -89,15 +91,11 @@ impl Baseline {
                     collection.retained = true;
                     collection.scheduled |= old.scheduled.contains(id);
                     collection.writes_allowed |= old.writes_allowed.contains(id);
+                    collection.hydrated |= old.hydrated.contains(id);
                 }
             }
             retained.extend(ids);
         }
-    }
-
-    /// Whether anything with these exports is there.
-    pub fn has(&self, ids: &BTreeSet<GlobalId>) -> bool {
-        self.old.contains_key(ids)
     }
 }
 

@@ -36,11 +36,17 @@ pub struct Collection {
     pub export: ExportSpec,
     /// join(as_of, every frontier that AllowCompaction named).
     pub since: Antichain,
-    /// The last frontier that AllowCompaction named, if any.
+    /// The last frontier that AllowCompaction named, if any: what the command
+    /// history keeps.
     pub compaction: Option<Antichain>,
+    /// The join of all of them: what the arrangement was compacted to.
+    pub compacted: Option<Antichain>,
     pub life: Life,
     pub scheduled: bool,
     pub writes_allowed: bool,
+    /// Its snapshot is known to be read: a frontier beyond the as_of was
+    /// reported.
+    pub hydrated: bool,
     /// Reconciliation kept it from an earlier session.
     pub retained: bool,
     /// Something that it reads was dropped from under it: nothing that it says
@@ -62,8 +68,9 @@ pub struct Peek {
     /// The collection's since when the peek was sent: a later compaction does
     /// not disturb it (`spec/replica.md` §3.7).
     pub since: Antichain,
-    /// The compaction frontier when the peek was sent: below it, an error.
-    pub compaction: Option<Antichain>,
+    /// What the collection was compacted to when the peek was sent: below it,
+    /// an error.
+    pub compacted: Option<Antichain>,
     pub canceled: bool,
     pub answered: bool,
     /// Its collection was dropped while it waited.
@@ -127,9 +134,11 @@ impl Session {
                     export: export.clone(),
                     since: as_of.clone(),
                     compaction: None,
+                    compacted: None,
                     life: Life::Live,
                     scheduled: false,
                     writes_allowed: false,
+                    hydrated: false,
                     retained: false,
                     disturbed: false,
                 },
@@ -149,6 +158,10 @@ impl Session {
         }
         collection.since = collection.since.join(frontier);
         collection.compaction = Some(frontier.clone());
+        collection.compacted = Some(match &collection.compacted {
+            Some(before) => before.join(frontier),
+            None => frontier.clone(),
+        });
         if !frontier.is_empty() {
             return;
         }

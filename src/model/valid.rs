@@ -12,6 +12,7 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use super::Model;
+use super::dataflow::Input;
 use super::session::Life;
 use crate::repr::{Antichain, GlobalId, Timestamp};
 use crate::script::trace::{DataflowSpec, Event, ExportSpec, ImportSpec, PeekSpec};
@@ -91,9 +92,9 @@ impl Model {
                 }),
                 Some(_) | None => Ok(()),
             },
+            Event::SinceDowngraded { shard, since } => self.check_downgrade(shard, *since),
             Event::Command { .. }
             | Event::SessionStarted { .. }
-            | Event::SinceDowngraded { .. }
             | Event::Response(_)
             | Event::WaitTimedOut { .. }
             | Event::ConnectionLost { .. }
@@ -197,6 +198,26 @@ impl Model {
         match peekable {
             true => Ok(()),
             false => Err(Invalid::PeekOfNothing(spec.id)),
+        }
+    }
+
+    /// A since may pass an as_of only when the snapshot there is known to be
+    /// read: until then the reader of the replica may not even exist.
+    fn check_downgrade(&self, shard: &str, since: Timestamp) -> Result<(), Invalid> {
+        let behind = self.session.live_collections().find(|c| {
+            let direct = c.dataflow.inputs.values().any(|input| match input {
+                Input::Source { shard: read } => read == shard,
+                Input::Index { .. } => false,
+            });
+            direct && !c.hydrated && c.as_of() < since
+        });
+        match behind {
+            None => Ok(()),
+            Some(collection) => Err(Invalid::ShardCompacted {
+                shard: shard.to_string(),
+                as_of: collection.as_of(),
+                since,
+            }),
         }
     }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::scalar::{Value, extremes, ordered};
+use super::scalar::Value;
 use crate::model::answer::Undefined;
 use crate::protocol::v26_30::AggregateFunc;
 use crate::repr::{Datum, Diff, Numeric};
@@ -39,6 +39,49 @@ pub(super) fn class(func: &AggregateFunc) -> Class {
     }
 }
 
+/// Whether the function takes the greatest value; `None` if neither greatest
+/// nor least.
+fn extremes(func: &AggregateFunc) -> Option<bool> {
+    use AggregateFunc as F;
+    match func {
+        F::MaxNumeric
+        | F::MaxInt16
+        | F::MaxInt32
+        | F::MaxInt64
+        | F::MaxUInt16
+        | F::MaxUInt32
+        | F::MaxUInt64
+        | F::MaxMzTimestamp
+        | F::MaxFloat32
+        | F::MaxFloat64
+        | F::MaxBool
+        | F::MaxString
+        | F::MaxDate
+        | F::MaxTimestamp
+        | F::MaxTimestampTz
+        | F::MaxInterval
+        | F::MaxTime => Some(true),
+        F::MinNumeric
+        | F::MinInt16
+        | F::MinInt32
+        | F::MinInt64
+        | F::MinUInt16
+        | F::MinUInt32
+        | F::MinUInt64
+        | F::MinMzTimestamp
+        | F::MinFloat32
+        | F::MinFloat64
+        | F::MinBool
+        | F::MinString
+        | F::MinDate
+        | F::MinTimestamp
+        | F::MinTimestampTz
+        | F::MinInterval
+        | F::MinTime => Some(false),
+        _ => None,
+    }
+}
+
 /// The greatest or least value that is not NULL.
 pub(super) fn extreme<'a>(
     func: &AggregateFunc,
@@ -61,7 +104,8 @@ pub(super) fn basic(
     func: &AggregateFunc,
     values: &BTreeMap<Value, Diff>,
 ) -> Result<Value, Undefined> {
-    ordered(func, values).ok_or_else(|| unsupported(func))
+    let _ = values;
+    Err(unsupported(func))
 }
 
 fn unsupported(func: &AggregateFunc) -> Undefined {
@@ -107,8 +151,8 @@ impl Group {
                 (_, Datum::UInt16(n)) => group.add(n.into(), diff),
                 (_, Datum::UInt32(n)) => group.add(n.into(), diff),
                 (_, Datum::UInt64(n)) => group.add(n.into(), diff),
-                (_, Datum::Float32(x)) => group.add_float(f64::from(f32::from(x)), diff),
-                (_, Datum::Float64(x)) => group.add_float(f64::from(x), diff),
+                (_, Datum::Float32(x)) => group.add_float(f64::from(x), diff),
+                (_, Datum::Float64(x)) => group.add_float(x, diff),
                 (func, _) => return Err(unsupported(func)),
             }
         }
@@ -177,8 +221,8 @@ impl Group {
             }
             F::SumUInt16 | F::SumUInt32 => fine(Datum::UInt64(self.sum as u64)),
             F::SumUInt64 => numeric(self.sum),
-            F::SumFloat32 => fine(Datum::Float32((self.float() as f32).into())),
-            F::SumFloat64 => fine(Datum::Float64(self.float().into())),
+            F::SumFloat32 => fine(Datum::Float32(self.float() as f32)),
+            F::SumFloat64 => fine(Datum::Float64(self.float())),
             F::Any if self.trues > 0 => fine(Datum::True),
             F::Any if self.falses == total => fine(Datum::False),
             F::All if self.falses > 0 => fine(Datum::False),

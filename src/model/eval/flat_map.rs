@@ -144,7 +144,8 @@ fn table(func: &TableFunc, arguments: &[Value]) -> scalar::Result<Extensions> {
                     let Some(dim) = at.and_then(|at| dims.get(at).copied()) else {
                         return Ok(Vec::new());
                     };
-                    let (first, length) = (dim.lower_bound as i64, dim.length as i64);
+                    let (first, length) = dim;
+                    let length = i64::try_from(length).unwrap_or(i64::MAX);
                     let subscripts = (first..first.saturating_add(length)).map(|n| {
                         let out_of_range = || EvalError::Int32OutOfRange(n.to_string().into());
                         let n = i32::try_from(n).map_err(|_| out_of_range())?;

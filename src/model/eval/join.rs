@@ -95,7 +95,7 @@ fn last_errors(
     let datums: Vec<Datum<'_>> = values.iter().map(Value::datum).collect();
     for expr in equivalences.iter().flatten() {
         if let Err(stop) = scalar::eval(expr, &datums, ts) {
-            return stop.fault().map(Some);
+            return Ok(Some(stop.fault()?));
         }
     }
     Ok(None)

@@ -100,7 +100,7 @@ fn limit_of(order: &Order<'_>, row: &Row, ts: Timestamp) -> Result<Option<i128>,
             other => Err(Undefined::Unsupported(format!("a limit of {other}"))),
         },
         Err(Stop::Error(_)) => Ok(Some(0)),
-        Err(stop @ Stop::Unsupported(_)) => stop.fault().map(|_| None),
+        Err(Stop::Unsupported(what)) => Err(Undefined::Unsupported(what)),
     }
 }
 

@@ -1,4 +1,9 @@
 //! Floating-point arithmetic. Source: `spec/plan.md` §5.4.
 
 use super::{Result, Value};
-use crate::protocol::v26_30::{BinaryFunc, UnaryFunc, VariadicFunc};
+use crate::protocol::v26_30::UnaryFunc;
+
+/// Functions of one argument. `None`: another family's.
+pub(super) fn unary(_func: &UnaryFunc, _a: &Value) -> Option<Result> {
+    None
+}

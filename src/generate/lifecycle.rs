@@ -1,0 +1,139 @@
+//! Compaction, drops, sinces, configuration. Source: `spec/replica.md` §3.5,
+//! §3.6, §8.2.
+//!
+//! Invariant: nothing is dropped from under a reader; a since of a shard passes
+//! no as_of whose snapshot may still be wanted.
+
+use super::world::{NEVER, World};
+use crate::repr::{GlobalId, Timestamp};
+use crate::script::{Command, Setting};
+
+/// Switches that change how a replica works and never what it answers
+/// (`spec/replica.md` §8.2): name, type, values.
+const HARMLESS: &[(&str, &str, &[&str])] = &[
+    ("enable_mz_join_core", "bool", &["true", "false"]),
+    ("linear_join_yielding", "string", &["work:1", "work:1000000,time:100"]),
+    ("enable_compute_half_join2", "bool", &["true", "false"]),
+    ("enable_column_paged_batcher", "bool", &["false", "true"]),
+    ("enable_compute_temporal_bucketing", "bool", &["false", "true"]),
+    ("compute_flat_map_fuel", "usize", &["1000000", "1"]),
+    (
+        "enable_compute_render_fueled_as_specific_collection",
+        "bool",
+        &["true", "false"],
+    ),
+    ("compute_apply_column_demands", "bool", &["true", "false"]),
+    ("compute_server_maintenance_interval", "duration", &["10ms", "1ms", "50ms"]),
+    ("persist_stats_filter_enabled", "bool", &["true", "false"]),
+    ("persist_stats_audit_percent", "usize", &["1", "100"]),
+    ("persist_inline_writes_single_max_bytes", "usize", &["4096", "0"]),
+    ("persist_part_decode_format", "string", &["arrow", "row_with_validate"]),
+    ("persist_validate_part_bounds_on_read", "bool", &["false", "true"]),
+];
+
+impl World<'_> {
+    /// One or two harmless switches.
+    pub fn configure(&mut self) -> bool {
+        let count = self.choices.between("settings", 1, 2);
+        let mut settings: Vec<Setting> = Vec::new();
+        for _ in 0..count {
+            let Some((name, ty, values)) = self.choices.pick("setting", HARMLESS) else {
+                continue;
+            };
+            let Some(value) = self.choices.pick("setting's value", values) else {
+                continue;
+            };
+            if settings.iter().all(|setting| setting.name != *name) {
+                settings.push(Setting {
+                    name: name.to_string(),
+                    ty: ty.to_string(),
+                    value: value.to_string(),
+                });
+            }
+        }
+        self.emit(Command::UpdateConfiguration { settings }, true)
+    }
+
+    /// Compacts an index; often looks at it before and after.
+    pub fn compact(&mut self) -> bool {
+        let indexes = self.live_indexes();
+        if indexes.is_empty() {
+            return false;
+        }
+        let id = indexes[self.choices.index("compacted index", indexes.len())];
+        let since = self.since(id);
+        let upper = self
+            .model
+            .may_reach(id)
+            .and_then(|frontier| frontier.as_option())
+            .unwrap_or(since + 2);
+        let last = upper.saturating_sub(1);
+        let frontier = match self.choices.weighted("compaction", &[5, 3, 1]) {
+            Some(1) => last.max(since),
+            // Beyond what is sealed: nobody can read until it is.
+            Some(2) => last.max(since) + 1,
+            _ => self.choices.between("compaction frontier", since, last.max(since)),
+        };
+        let look = self.choices.chance("look before and after", 1, 2);
+        if look {
+            self.peek_at(id, frontier);
+        }
+        let written = self.allow_compaction(id, Some(frontier), frontier > since);
+        if written && look {
+            self.peek_at(id, frontier);
+        }
+        written
+    }
+
+    fn allow_compaction(
+        &mut self,
+        id: GlobalId,
+        frontier: Option<Timestamp>,
+        meaningful: bool,
+    ) -> bool {
+        self.emit(Command::AllowCompaction { id, frontier }, meaningful)
+    }
+
+    /// Drops an index that nobody reads, and often waits for its end.
+    pub fn drop_index(&mut self) -> bool {
+        let free: Vec<GlobalId> = self
+            .live_indexes()
+            .into_iter()
+            .filter(|id| self.model.check_drop(*id).is_ok())
+            .collect();
+        if free.is_empty() {
+            return false;
+        }
+        let id = free[self.choices.index("dropped index", free.len())];
+        if !self.allow_compaction(id, None, true) {
+            return false;
+        }
+        // An export that is gone is not created again; a flow without any is
+        // forgotten.
+        let World { flows, model, .. } = self;
+        flows.retain(|flow| flow.exports.iter().any(|e| !model.is_dropped(e.index)));
+        if !self.choices.chance("leave the drop alone", 1, 4) {
+            self.await_frontier(id, NEVER);
+        }
+        true
+    }
+
+    /// Moves the since that the driver holds on a shard.
+    pub fn downgrade_since(&mut self) -> bool {
+        if !self.profile.downgrade || self.shards.is_empty() {
+            return false;
+        }
+        let index = self.choices.index("downgraded shard", self.shards.len());
+        let shard = &self.shards[index];
+        let Some(known) = self.model.shard(&shard.alias) else {
+            return false;
+        };
+        let last = known.upper().saturating_sub(1);
+        if known.since() >= last {
+            return false;
+        }
+        let alias = shard.alias.clone();
+        let since = self.choices.between("since", known.since() + 1, last);
+        self.emit(Command::DowngradeSince { shard: alias, since }, true)
+    }
+}

@@ -1,0 +1,156 @@
+//! What the generator may draw, and how often: bounds, switches and weights.
+//!
+//! Invariant: a profile with every switch off generates scripts that upstream's
+//! own driver can run, but for retractions.
+
+/// The kinds of steps that a script is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Action {
+    /// Rows, inserted and retracted.
+    Write,
+    /// No rows: only the upper moves.
+    Advance,
+    DefineIndex,
+    CreateDataflow,
+    Schedule,
+    Compact,
+    Drop,
+    Count,
+    Peek,
+    StartPeek,
+    AwaitPeek,
+    CancelPeek,
+    AwaitFrontier,
+    Reconnect,
+    Configure,
+    DowngradeSince,
+    Restart,
+}
+
+impl Action {
+    pub const ALL: [Action; 17] = [
+        Action::Write,
+        Action::Advance,
+        Action::DefineIndex,
+        Action::CreateDataflow,
+        Action::Schedule,
+        Action::Compact,
+        Action::Drop,
+        Action::Count,
+        Action::Peek,
+        Action::StartPeek,
+        Action::AwaitPeek,
+        Action::CancelPeek,
+        Action::AwaitFrontier,
+        Action::Reconnect,
+        Action::Configure,
+        Action::DowngradeSince,
+        Action::Restart,
+    ];
+
+    /// How often it is drawn among the others.
+    fn weight(self) -> u64 {
+        match self {
+            Action::Write => 10,
+            Action::Advance => 2,
+            Action::DefineIndex => 5,
+            Action::CreateDataflow => 4,
+            Action::Schedule => 3,
+            Action::Compact => 4,
+            Action::Drop => 1,
+            Action::Count => 2,
+            Action::Peek => 6,
+            Action::StartPeek => 4,
+            Action::AwaitPeek => 3,
+            Action::CancelPeek => 1,
+            Action::AwaitFrontier => 2,
+            Action::Reconnect => 2,
+            Action::Configure => 1,
+            Action::DowngradeSince => 1,
+            Action::Restart => 0,
+        }
+    }
+
+    /// Whether a case may do without it: the others are its substance.
+    pub(super) fn is_optional(self) -> bool {
+        match self {
+            Action::Write | Action::DefineIndex | Action::Peek => false,
+            Action::Advance
+            | Action::CreateDataflow
+            | Action::Schedule
+            | Action::Compact
+            | Action::Drop
+            | Action::Count
+            | Action::StartPeek
+            | Action::AwaitPeek
+            | Action::CancelPeek
+            | Action::AwaitFrontier
+            | Action::Reconnect
+            | Action::Configure
+            | Action::DowngradeSince
+            | Action::Restart => true,
+        }
+    }
+}
+
+/// What a generator draws from.
+#[derive(Debug, Clone)]
+pub struct Profile {
+    /// Steps after the handshake, at least and at most. A step is one command
+    /// or a few that belong together.
+    pub steps: (u64, u64),
+    /// One weight per action, in the order of [`Action::ALL`].
+    pub weights: Vec<u64>,
+    /// Each case switches some kinds of steps off.
+    pub swarm: bool,
+    pub shards: usize,
+    pub schemas: usize,
+    /// Rows of one write, at most.
+    pub rows: u64,
+    /// Retract rows that are not there, so that counts become negative.
+    pub negative: bool,
+    /// Dataflows with an `until`.
+    pub until: bool,
+    /// Dataflows with two exports.
+    pub two_exports: bool,
+    /// Move the since that the driver holds.
+    pub downgrade: bool,
+    /// How many live collections a session may have.
+    pub collections: usize,
+}
+
+impl Default for Profile {
+    fn default() -> Self {
+        Profile {
+            steps: (6, 14),
+            weights: Action::ALL.iter().map(|action| action.weight()).collect(),
+            swarm: true,
+            shards: 3,
+            schemas: 3,
+            rows: 4,
+            negative: false,
+            until: false,
+            two_exports: true,
+            downgrade: true,
+            collections: 5,
+        }
+    }
+}
+
+impl Profile {
+    /// The weight of an action.
+    pub fn weight(&self, action: Action) -> u64 {
+        let index = Action::ALL.iter().position(|a| *a == action);
+        index.and_then(|index| self.weights.get(index)).copied().unwrap_or(0)
+    }
+
+    /// The same profile with another weight for an action.
+    pub fn with_weight(mut self, action: Action, weight: u64) -> Self {
+        if let Some(index) = Action::ALL.iter().position(|a| *a == action)
+            && let Some(slot) = self.weights.get_mut(index)
+        {
+            *slot = weight;
+        }
+        self
+    }
+}

@@ -1,0 +1,242 @@
+//! Reads: peeks that wait, peeks in flight, counts, waits for frontiers.
+//! Source: `spec/script.md` §2.6, `spec/replica.md` §5.
+//!
+//! Invariant: a command that waits is written only if the model says that the
+//! wait ends without another command.
+
+use super::world::{OpenPeek, World};
+use crate::model::Expected;
+use crate::repr::{GlobalId, Timestamp};
+use crate::script::{Command, DEFAULT_TIMEOUT_SECS};
+
+impl World<'_> {
+    /// A peek of an index at a time that is sealed.
+    pub fn peek(&mut self) -> bool {
+        let readable = self.readable_indexes();
+        if readable.is_empty() {
+            return false;
+        }
+        let id = readable[self.choices.index("peeked index", readable.len())];
+        if self.choices.chance("below the since", 1, 12) && self.peek_below_since(id) {
+            return true;
+        }
+        let Some((first, last)) = self.readable(id) else {
+            return false;
+        };
+        let ts = self.time_between(first, last);
+        self.peek_at(id, ts)
+    }
+
+    fn readable_indexes(&self) -> Vec<GlobalId> {
+        let mut indexes = self.live_indexes();
+        indexes.retain(|id| self.readable(*id).is_some());
+        indexes
+    }
+
+    fn time_between(&mut self, first: Timestamp, last: Timestamp) -> Timestamp {
+        match self.choices.weighted("time of read", &[4, 2, 3]) {
+            Some(1) => first,
+            Some(2) => self.choices.between("time of read", first, last),
+            _ => last,
+        }
+    }
+
+    /// A peek of an index at a time; written only if it must be answered.
+    pub fn peek_at(&mut self, id: GlobalId, ts: Timestamp) -> bool {
+        let readable = self.readable(id);
+        if !readable.is_some_and(|(first, last)| (first..=last).contains(&ts)) {
+            return false;
+        }
+        let meaningful = match self.model.contents(id, ts) {
+            Expected::Rows(rows) => !rows.is_empty(),
+            Expected::Errors(_) | Expected::Either(..) => true,
+            Expected::Undefined(_) => false,
+        };
+        self.write_peek(id, ts, meaningful)
+    }
+
+    /// A peek below what the index was compacted to: an error, but only once
+    /// the time is sealed.
+    fn peek_below_since(&mut self, id: GlobalId) -> bool {
+        let Some(collection) = self.model.collection(id) else {
+            return false;
+        };
+        let since = self.since(id);
+        let compacted = (collection.compacted.as_ref())
+            .and_then(|frontier| frontier.as_option())
+            .filter(|compacted| *compacted > collection.as_of());
+        let sealed = self.model.must_reach(id).and_then(|frontier| frontier.as_option());
+        match (compacted, sealed) {
+            (Some(compacted), Some(sealed)) if sealed >= since => {
+                self.write_peek(id, compacted - 1, true)
+            }
+            _ => false,
+        }
+    }
+
+    fn write_peek(&mut self, id: GlobalId, ts: Timestamp, meaningful: bool) -> bool {
+        let Some(schema) = self.peek_schema(id) else {
+            return false;
+        };
+        let command = Command::Peek {
+            id,
+            schema: Some(schema),
+            ts,
+        };
+        let written = self.emit(command, meaningful);
+        if written {
+            self.answered(id, ts);
+        }
+        written
+    }
+
+    /// The schema that reads an index back.
+    fn peek_schema(&mut self, id: GlobalId) -> Option<String> {
+        let columns = self.flow_of(id)?.columns.clone();
+        self.schema_for(&columns)
+    }
+
+    /// The last peek was answered, so its index has come past its time.
+    fn answered(&mut self, id: GlobalId, ts: Timestamp) {
+        if let Some(uuid) = self.last_peek() {
+            self.model.peek_answered(uuid);
+        }
+        let reached = crate::repr::Antichain::from_elem(ts + 1);
+        self.model.frontier_reached(id, &reached);
+    }
+
+    /// A count on the replica.
+    pub fn count(&mut self) -> bool {
+        let readable = self.readable_indexes();
+        if readable.is_empty() {
+            return false;
+        }
+        let id = readable[self.choices.index("counted index", readable.len())];
+        let until = self.flow_of(id).and_then(|flow| flow.until);
+        let Some((first, last)) = self.readable(id).filter(|_| until.is_none()) else {
+            return false;
+        };
+        let ts = self.time_between(first, last);
+        let written = self.emit(Command::Count { id, ts }, true);
+        if written {
+            self.answered(id, ts);
+        }
+        written
+    }
+
+    /// A peek that nobody waits for yet, at a time that may not be sealed.
+    pub fn start_peek(&mut self) -> bool {
+        let indexes = self.live_indexes();
+        if indexes.is_empty() {
+            return false;
+        }
+        let id = indexes[self.choices.index("peeked index", indexes.len())];
+        let since = self.since(id);
+        let last = match self.flow_of(id).and_then(|flow| flow.until) {
+            Some(until) => until.saturating_sub(1),
+            None => {
+                let upper = self.model.may_reach(id).and_then(|frontier| frontier.as_option());
+                upper.unwrap_or(since + 1) + 1
+            }
+        };
+        if since > last {
+            return false;
+        }
+        let ts = match self.choices.chance("not sealed yet", 1, 2) {
+            true => last.saturating_sub(self.choices.draw("how far ahead", 2)).max(since),
+            false => self.choices.between("time of read", since, last),
+        };
+        let Some(schema) = self.peek_schema(id) else {
+            return false;
+        };
+        let name = self.next_peek_name();
+        let command = Command::StartPeek {
+            peek: name.clone(),
+            id,
+            schema: Some(schema),
+            ts,
+        };
+        if !self.emit(command, true) {
+            return false;
+        }
+        if let Some(uuid) = self.started(&name) {
+            self.open_peeks.push(OpenPeek { name, uuid, id, ts });
+        }
+        true
+    }
+
+    /// Awaits a started peek that must be answered.
+    pub fn await_peek(&mut self) -> bool {
+        let due: Vec<usize> = (0..self.open_peeks.len())
+            .filter(|index| self.model.must_answer(self.open_peeks[*index].uuid))
+            .collect();
+        match due.is_empty() {
+            true => false,
+            false => {
+                let index = due[self.choices.index("awaited peek", due.len())];
+                self.await_open_peek(index)
+            }
+        }
+    }
+
+    pub fn await_open_peek(&mut self, index: usize) -> bool {
+        let open = self.open_peeks.remove(index);
+        let command = Command::AwaitPeek {
+            peek: open.name,
+            timeout_secs: DEFAULT_TIMEOUT_SECS,
+        };
+        let canceled = self
+            .model
+            .session()
+            .peeks
+            .get(&open.uuid)
+            .is_none_or(|peek| peek.canceled);
+        let written = self.emit(command, true);
+        if written {
+            self.model.peek_answered(open.uuid);
+            if !canceled {
+                let reached = crate::repr::Antichain::from_elem(open.ts + 1);
+                self.model.frontier_reached(open.id, &reached);
+            }
+        }
+        written
+    }
+
+    /// Cancels a started peek.
+    pub fn cancel_peek(&mut self) -> bool {
+        let open: Vec<usize> = (0..self.open_peeks.len())
+            .filter(|index| {
+                let peek = self.model.session().peeks.get(&self.open_peeks[*index].uuid);
+                peek.is_some_and(|peek| !peek.canceled)
+            })
+            .collect();
+        match open.is_empty() {
+            true => false,
+            false => {
+                let index = open[self.choices.index("cancelled peek", open.len())];
+                let peek = self.open_peeks[index].name.clone();
+                self.emit(Command::CancelPeek { peek }, true)
+            }
+        }
+    }
+
+    /// Waits for a frontier that must come.
+    pub fn await_some_frontier(&mut self) -> bool {
+        let indexes = self.live_indexes();
+        let due: Vec<(GlobalId, Timestamp)> = indexes
+            .into_iter()
+            .filter_map(|id| {
+                let must = self.model.must_reach(id)?;
+                let ts = must.as_option().unwrap_or(self.since(id) + 1);
+                (ts > 0).then_some((id, ts))
+            })
+            .collect();
+        match due.is_empty() {
+            true => false,
+            false => {
+                let (id, ts) = due[self.choices.index("awaited index", due.len())];
+                self.await_frontier(id, ts)
+            }
+        }
+    }
+}

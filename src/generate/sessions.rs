@@ -1,0 +1,158 @@
+//! Sessions: the handshake, and reconnects that create again what was there:
+//! the same, something else, or less. Source: `spec/replica.md` §2.2, §2.5.
+//!
+//! Invariant: what imports an index is created again only if that index is;
+//! ids keep their meaning unless the dataflow is changed on purpose.
+
+use super::plans;
+use super::world::{Flow, FlowSource, World};
+use crate::repr::{GlobalId, Timestamp};
+use crate::script::Command;
+
+/// What a new session does with a dataflow of the old one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Keep,
+    Change,
+    Omit,
+}
+
+impl World<'_> {
+    /// `create-instance` and what may stand before `initialization-complete`.
+    pub fn handshake(&mut self) {
+        self.create_instance();
+        if self.choices.chance("configure in the handshake", 1, 6) {
+            self.configure();
+        }
+        self.emit(Command::InitializationComplete, false);
+    }
+
+    fn create_instance(&mut self) {
+        // Fixed by the first one of a process; later ones do not matter.
+        let command = Command::CreateInstance {
+            expiration_offset: None,
+            arrangement_dictionary_compression: self.choices.chance("compression", 1, 8),
+        };
+        self.emit(command, false);
+    }
+
+    pub fn reconnect(&mut self) -> bool {
+        self.next_session(Command::Reconnect)
+    }
+
+    pub fn restart(&mut self) -> bool {
+        self.next_session(Command::Restart)
+    }
+
+    fn next_session(&mut self, command: Command) -> bool {
+        let old = std::mem::take(&mut self.flows);
+        let plan: Vec<(Flow, Fate, Timestamp)> = old
+            .into_iter()
+            .map(|flow| {
+                let fate = match self.choices.weighted("fate of a dataflow", &[6, 1, 2]) {
+                    Some(1) => Fate::Change,
+                    Some(2) => Fate::Omit,
+                    _ => Fate::Keep,
+                };
+                let since = flow.exports.iter().map(|e| self.since(e.index)).max();
+                let since = since.unwrap_or(0);
+                (flow, fate, since)
+            })
+            .collect();
+        // Dropped exports do not come back, nor what they belong to.
+        let dropped = |world: &Self, flow: &Flow| {
+            flow.exports.iter().any(|e| world.model.is_dropped(e.index))
+        };
+        let plan: Vec<_> = plan
+            .into_iter()
+            .map(|(flow, fate, since)| {
+                let fate = if dropped(self, &flow) { Fate::Omit } else { fate };
+                (flow, fate, since)
+            })
+            .collect();
+        let scheduled: Vec<GlobalId> = (self.model.session().live_collections())
+            .filter(|c| c.scheduled)
+            .map(|c| c.id)
+            .collect();
+        let again = plan.iter().any(|(_, fate, _)| *fate != Fate::Omit);
+        self.open_peeks.clear();
+        if !self.emit(command, again) {
+            return false;
+        }
+        self.create_instance();
+        let mut late: Vec<GlobalId> = Vec::new();
+        for (flow, fate, since) in plan {
+            if fate == Fate::Omit {
+                continue;
+            }
+            let ids: Vec<GlobalId> = flow.exports.iter().map(|e| e.index).collect();
+            let Some(flow) = self.again(flow, fate, since) else {
+                continue;
+            };
+            if !self.create(flow) {
+                continue;
+            }
+            for id in ids {
+                match scheduled.contains(&id) {
+                    true if !self.choices.chance("schedule after", 1, 6) => {
+                        self.schedule_id(id);
+                    }
+                    true => late.push(id),
+                    false => {}
+                }
+            }
+        }
+        self.emit(Command::InitializationComplete, false);
+        for id in late {
+            // What was kept keeps its schedule too.
+            if !self.choices.chance("leave it to its old schedule", 1, 3) {
+                self.schedule_id(id);
+            }
+        }
+        true
+    }
+
+    /// A dataflow as the new session creates it; `None` if what it reads is
+    /// not there.
+    fn again(&mut self, mut flow: Flow, fate: Fate, since: Timestamp) -> Option<Flow> {
+        let least = match &flow.source {
+            FlowSource::Shard(index) => {
+                let known = self.model.shard(&self.shards[*index].alias);
+                known.map_or(0, |shard| shard.since())
+            }
+            FlowSource::Index { index, .. } => match self.is_live(*index) {
+                true => self.since(*index),
+                false => return None,
+            },
+        };
+        // At its since it can be kept; earlier, where the shard allows it, it
+        // is built anew.
+        flow.as_of = match self.choices.weighted("as_of again", &[6, 2, 1]) {
+            Some(1) => since + self.choices.draw("later as_of", 2),
+            Some(2) => least,
+            _ => since,
+        };
+        flow.as_of = flow.as_of.max(least);
+        if flow.until.is_some_and(|until| flow.as_of >= until) {
+            return None;
+        }
+        if fate == Fate::Change {
+            match &mut flow.built {
+                Some((_, plan)) if self.choices.chance("other filter", 1, 2) => {
+                    plan.filter = plans::predicate(self.choices, &flow.input_columns);
+                }
+                Some(_) | None => {
+                    for export in &mut flow.exports {
+                        export.key = plans::key(self.choices, flow.columns.len());
+                    }
+                    if let [a, b] = &flow.exports[..]
+                        && a.key == b.key
+                    {
+                        return None;
+                    }
+                }
+            }
+        }
+        Some(flow)
+    }
+}

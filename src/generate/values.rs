@@ -1,0 +1,127 @@
+//! Schemas and values: few columns of few types, and few values of each, so
+//! that keys meet, rows repeat and predicates are sometimes true.
+//!
+//! Invariant: a value is a token that reads back as itself (`spec/script.md`
+//! §2.4): no quotes and no blanks inside texts.
+
+use super::choices::Choices;
+use crate::repr::{Datum, Row};
+use crate::script::{Cell, ColumnDef};
+
+/// The types that scripts can write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Type {
+    Int64,
+    String,
+    Int32,
+    Int16,
+    Bool,
+    Bytes,
+}
+
+impl Type {
+    const ALL: [Type; 6] = [
+        Type::Int64,
+        Type::String,
+        Type::Int32,
+        Type::Int16,
+        Type::Bool,
+        Type::Bytes,
+    ];
+
+    /// The type's name in a schema.
+    pub fn name(self) -> &'static str {
+        match self {
+            Type::Int64 => "bigint",
+            Type::String => "text",
+            Type::Int32 => "integer",
+            Type::Int16 => "smallint",
+            Type::Bool => "boolean",
+            Type::Bytes => "bytea",
+        }
+    }
+
+    /// Its few values, the simplest first.
+    fn tokens(self) -> &'static [&'static str] {
+        match self {
+            Type::Int64 => &["0", "1", "2", "3", "-1", "300", "-9223372036854775808"],
+            Type::String => &["\"a\"", "\"b\"", "\"\"", "\"ab\"", "\"long-enough-to-leave-the-row\""],
+            Type::Int32 => &["0", "1", "2", "-1", "2147483647"],
+            Type::Int16 => &["0", "1", "-1", "256", "-32768"],
+            Type::Bool => &["false", "true"],
+            Type::Bytes => &["\"\"", "\"x\"", "\"xy\"", "\"y\""],
+        }
+    }
+}
+
+/// A column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Column {
+    pub ty: Type,
+    pub nullable: bool,
+}
+
+/// Draws one to four columns; the first is most often an Int64.
+pub fn columns(choices: &mut dyn Choices) -> Vec<Column> {
+    let count = choices.weighted("columns", &[1, 5, 3, 1]).unwrap_or(0) + 1;
+    (0..count)
+        .map(|index| Column {
+            ty: match index {
+                0 if !choices.chance("first column of any type", 1, 4) => Type::Int64,
+                _ => *choices.pick("column type", &Type::ALL).unwrap_or(&Type::Int64),
+            },
+            nullable: choices.chance("nullable", 1, 3),
+        })
+        .collect()
+}
+
+/// The lines of a schema.
+pub fn definition(columns: &[Column]) -> Vec<ColumnDef> {
+    columns
+        .iter()
+        .enumerate()
+        .map(|(index, column)| ColumnDef {
+            name: format!("c{index}"),
+            ty: column.ty.name().to_string(),
+            nullable: column.nullable,
+        })
+        .collect()
+}
+
+/// Draws a row.
+pub fn row(choices: &mut dyn Choices, columns: &[Column]) -> Vec<Cell> {
+    columns.iter().map(|column| value(choices, *column)).collect()
+}
+
+fn value(choices: &mut dyn Choices, column: Column) -> Cell {
+    if column.nullable && choices.chance("null", 1, 4) {
+        return Cell::Token("null".to_string());
+    }
+    let tokens = column.ty.tokens();
+    // The first few values are the likely ones.
+    let common = tokens.len().min(3);
+    let index = match choices.chance("uncommon value", 1, 4) {
+        false => choices.index("value", common),
+        true => choices.index("value", tokens.len()),
+    };
+    Cell::Token(tokens[index].to_string())
+}
+
+/// The cells that write this row; `None` if it holds what no token can say.
+pub fn cells(row: &Row) -> Option<Vec<Cell>> {
+    row.iter()
+        .map(|datum| {
+            Some(Cell::Token(match datum {
+                Datum::Null => "null".to_string(),
+                Datum::True => "true".to_string(),
+                Datum::False => "false".to_string(),
+                Datum::Int16(n) => n.to_string(),
+                Datum::Int32(n) => n.to_string(),
+                Datum::Int64(n) => n.to_string(),
+                Datum::String(text) => format!("\"{text}\""),
+                Datum::Bytes(bytes) => format!("\"{}\"", std::str::from_utf8(bytes).ok()?),
+                _ => return None,
+            }))
+        })
+        .collect()
+}

@@ -1,0 +1,182 @@
+//! Writes: rows that come and go, and uppers that move alone. Source:
+//! `spec/script.md` §2.4.
+//!
+//! Invariants: a write is at the shard's upper, as the append demands; what is
+//! retracted is there, so that no multiplicity becomes negative, unless the
+//! profile wants that.
+
+use super::values;
+use super::world::{Shard, World};
+use crate::model::Multiset;
+use crate::repr::{GlobalId, Row, Timestamp};
+use crate::script::{Command, RowLine, data};
+
+impl World<'_> {
+    /// A shard, an old one or a new one.
+    pub fn some_shard(&mut self) -> Option<usize> {
+        let can_grow = self.shards.len() < self.profile.shards;
+        if self.shards.is_empty() || can_grow && self.choices.chance("new shard", 1, 4) {
+            return self.new_shard();
+        }
+        Some(self.choices.index("shard", self.shards.len()))
+    }
+
+    fn new_shard(&mut self) -> Option<usize> {
+        let can_grow = self.schemas.len() < self.profile.schemas;
+        let schema = if self.schemas.is_empty() || can_grow && self.choices.chance("new schema", 1, 2)
+        {
+            let columns = values::columns(self.choices);
+            self.define_schema(columns)?;
+            self.schemas.len() - 1
+        } else {
+            self.choices.index("schema", self.schemas.len())
+        };
+        let number = self.shards.len();
+        self.shards.push(Shard {
+            alias: format!("s{number}"),
+            source: GlobalId::User(1_000 + 100 * number as u64),
+            schema,
+        });
+        Some(number)
+    }
+
+    /// The first time of a shard that is not sealed.
+    pub fn upper(&self, shard: usize) -> Timestamp {
+        self.model
+            .shard(&self.shards[shard].alias)
+            .map_or(0, |known| known.upper())
+    }
+
+    /// Rows at the upper.
+    pub fn write(&mut self) -> bool {
+        let Some(shard) = self.some_shard() else {
+            return false;
+        };
+        let ts = self.upper(shard);
+        match self.choices.weighted("form of write", &[8, 1, 1]) {
+            Some(1) => self.write_synthetic(shard, ts),
+            Some(2) if ts == 0 => self.write_spread(shard),
+            _ => self.write_rows(shard, ts),
+        }
+    }
+
+    /// Nothing, so that only the upper moves.
+    pub fn advance(&mut self) -> bool {
+        if self.shards.is_empty() {
+            return self.write();
+        }
+        let shard = self.choices.index("shard", self.shards.len());
+        self.advance_shard(shard)
+    }
+
+    pub fn advance_shard(&mut self, shard: usize) -> bool {
+        let command = Command::WriteRows {
+            shard: self.shards[shard].alias.clone(),
+            schema: Some(self.schema_name(shard)),
+            ts: self.upper(shard),
+            rows: Vec::new(),
+        };
+        let read = self.is_read(shard);
+        self.emit(command, read)
+    }
+
+    fn schema_name(&self, shard: usize) -> String {
+        self.schemas[self.shards[shard].schema].name.clone()
+    }
+
+    fn write_synthetic(&mut self, shard: usize, ts: Timestamp) -> bool {
+        let command = Command::WriteSingleTs {
+            shard: self.shards[shard].alias.clone(),
+            schema: Some(self.schema_name(shard)),
+            ts,
+            count: self.choices.between("synthetic rows", 1, self.profile.rows),
+            start: self.choices.draw("first synthetic row", 4),
+            row_bytes: self.choices.draw("width of synthetic texts", 3) as usize,
+        };
+        self.emit(command, true)
+    }
+
+    fn write_spread(&mut self, shard: usize) -> bool {
+        let command = Command::WriteSpread {
+            shard: self.shards[shard].alias.clone(),
+            schema: Some(self.schema_name(shard)),
+            count: self.choices.between("spread rows", 1, 2 * self.profile.rows),
+            n_ts: self.choices.between("spread times", 1, 3),
+            start: self.choices.draw("first synthetic row", 4),
+            row_bytes: self.choices.draw("width of synthetic texts", 3) as usize,
+        };
+        self.emit(command, true)
+    }
+
+    fn write_rows(&mut self, shard: usize, ts: Timestamp) -> bool {
+        let columns = self.schemas[self.shards[shard].schema].columns.clone();
+        let definition = values::definition(&columns);
+        let Ok(desc) = data::resolve(&definition) else {
+            return false;
+        };
+        let alias = self.shards[shard].alias.clone();
+        // What is there, this write included: only that can be retracted.
+        let mut present = match (self.model.shard(&alias), ts.checked_sub(1)) {
+            (Some(known), Some(last)) => known.contents(last),
+            (Some(_), None) | (None, _) => Multiset::new(),
+        };
+        let count = self.choices.between("rows", 1, self.profile.rows);
+        let mut lines: Vec<RowLine> = Vec::new();
+        for _ in 0..count {
+            let line = match self.retraction(&present) {
+                Some(line) => line,
+                None => RowLine {
+                    cells: values::row(self.choices, &columns),
+                    diff: match self.choices.chance("several copies", 1, 6) {
+                        true => 2,
+                        false => 1,
+                    },
+                },
+            };
+            if let Ok(typed) = data::rows(&desc, std::slice::from_ref(&line)) {
+                for (row, diff) in typed {
+                    present.add(row, diff);
+                }
+                lines.push(line);
+            }
+        }
+        let command = Command::WriteRows {
+            shard: alias,
+            schema: Some(self.schema_name(shard)),
+            ts,
+            rows: lines,
+        };
+        self.emit(command, true)
+    }
+
+    /// A retraction of something present; `None` for an insertion.
+    fn retraction(&mut self, present: &Multiset) -> Option<RowLine> {
+        if present.is_empty() || !self.choices.chance("retract", 1, 3) {
+            return None;
+        }
+        let rows: Vec<(&Row, i64)> = present.iter().collect();
+        let (row, count) = rows[self.choices.index("retracted row", rows.len())];
+        let beyond = self.profile.negative && self.choices.chance("retract too much", 1, 4);
+        let most = count.max(1) as u64 + u64::from(beyond);
+        let copies = match beyond {
+            true => most,
+            false => self.choices.between("retracted copies", 1, most),
+        };
+        if count < 1 && !beyond {
+            return None;
+        }
+        Some(RowLine {
+            cells: values::cells(row)?,
+            diff: -(copies as i64),
+        })
+    }
+
+    /// Whether some live collection rests on a shard.
+    fn is_read(&self, shard: usize) -> bool {
+        let alias = &self.shards[shard].alias;
+        self.model.session().live_collections().any(|collection| {
+            let on = collection.export.on();
+            collection.dataflow.shards_of(on).contains(alias)
+        })
+    }
+}
