@@ -6,6 +6,9 @@
 //! The rooms and who may call whom are in `ARCHITECTURE.md`; `tests/tidy.rs`
 //! holds the code to it.
 
+pub mod generate;
+pub mod invariants;
+pub mod model;
 pub mod persist;
 pub mod plan;
 pub mod protocol;

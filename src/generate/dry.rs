@@ -10,8 +10,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::plan::Relation;
-use crate::plan::types::RelationType;
+use crate::plan::{self, Relation, RelationType};
 use crate::protocol::v26_30::{AggregateExpr, AggregateFunc, Id};
 use crate::repr::{Antichain, GlobalId, RelationDesc, Row, Timestamp};
 use crate::script::data::{self, Schemas};
@@ -251,7 +250,7 @@ impl Dry {
         }
         let mut builds = Vec::new();
         for build in &dataflow.builds {
-            let (plan, typ) = parsed(&build.expr, &types)
+            let (plan, typ) = plan::parse(&build.expr, &types)
                 .map_err(|e| format!("parsing MIR for object {}: {e}", build.id))?;
             types.insert(build.id, typ);
             builds.push((build.id, plan));
@@ -318,7 +317,7 @@ impl Dry {
             group_key: Vec::new(),
             aggregates: vec![AggregateExpr {
                 func: AggregateFunc::Count,
-                expr: crate::plan::scalar::boolean(true),
+                expr: plan::scalar::boolean(true),
                 distinct: false,
             }],
             monotonic: false,
@@ -379,13 +378,4 @@ fn synthetic(
         .checked_add(count)
         .ok_or_else(|| format!("row numbers {start} + {count} are too large"))?;
     (start..end).map(|i| data::synthetic_row(desc, i, row_bytes)).collect()
-}
-
-/// A plan text as a plan, and its type.
-fn parsed(
-    text: &str,
-    types: &BTreeMap<GlobalId, RelationType>,
-) -> Result<(Relation, RelationType), String> {
-    let _ = (text, types);
-    Err("not yet".to_string())
 }

@@ -1,1 +1,222 @@
-//! x
+//! Properties of the generator over many seeds: what is drawn is valid, every
+//! wait in it ends, everything occurs, and a seed means the same script always.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::dry::Dry;
+use super::*;
+use crate::model::Model;
+use crate::script::trace::{Event, Wait};
+use crate::script::{Script, text};
+
+const SEEDS: u64 = 1_000;
+
+fn script(seed: u64, profile: &Profile) -> (Vec<Command>, Tally) {
+    generate_counted(&mut SeededChoices::new(seed), profile)
+}
+
+/// Runs a script against the model alone, as if every wait ended at once.
+///
+/// Errors: where the sequence is invalid, or a wait would not end.
+fn rehearse(commands: &[Command]) -> Result<Model, String> {
+    let mut model = Model::new();
+    let mut dry = Dry::new();
+    model.apply(&Dry::connected());
+    for (step, command) in commands.iter().enumerate() {
+        model.apply(&Event::Command { step });
+        let fail = |what: String| format!("command {step}, `{command}`: {what}");
+        for event in dry.events(command).map_err(&fail)? {
+            model.apply(&event);
+            if let Event::PeekSent(peek) = &event {
+                let waits = !matches!(command, Command::StartPeek { .. });
+                if waits && !model.must_answer(peek.uuid) {
+                    return Err(fail("the peek need not be answered".to_string()));
+                }
+                if waits {
+                    model.peek_answered(peek.uuid);
+                    let reached = crate::repr::Antichain::from_elem(peek.ts + 1);
+                    model.frontier_reached(peek.id, &reached);
+                }
+            }
+        }
+        if let Command::Count { id, ts } = command {
+            model.frontier_reached(*id, &crate::repr::Antichain::from_elem(*ts + 1));
+        }
+        match command {
+            Command::AwaitFrontier { id, ts, .. } => {
+                if !model.must_end(&Wait::Frontier { id: *id, ts: *ts }) {
+                    return Err(fail("the frontier need not come".to_string()));
+                }
+                model.frontier_reached(*id, &crate::repr::Antichain::from_elem(*ts));
+            }
+            Command::AwaitPeek { peek, .. } => {
+                let uuid = dry.peek(peek).ok_or_else(|| fail("no such peek".to_string()))?;
+                if !model.must_answer(uuid) {
+                    return Err(fail("the peek need not be answered".to_string()));
+                }
+                let spec = model.session().peeks[&uuid].spec.clone();
+                if !model.session().peeks[&uuid].canceled {
+                    let reached = crate::repr::Antichain::from_elem(spec.ts + 1);
+                    model.frontier_reached(spec.id, &reached);
+                }
+                model.peek_answered(uuid);
+            }
+            _ => {}
+        }
+        if let Some((_, invalid)) = model.invalid() {
+            return Err(fail(invalid.to_string()));
+        }
+    }
+    Ok(model)
+}
+
+#[test]
+fn every_script_is_valid_and_every_wait_in_it_ends() {
+    for seed in 0..SEEDS {
+        let (commands, _) = script(seed, &Profile::default());
+        if let Err(problem) = rehearse(&commands) {
+            panic!("seed {seed}: {problem}\n{}", Script::from_commands(commands));
+        }
+    }
+}
+
+#[test]
+fn with_every_switch_on_scripts_are_valid_too() {
+    let profile = Profile {
+        negative: true,
+        until: true,
+        swarm: false,
+        ..Profile::default()
+    }
+    .with_weight(Action::Restart, 2);
+    for seed in 0..SEEDS / 2 {
+        let (commands, _) = script(seed, &profile);
+        if let Err(problem) = rehearse(&commands) {
+            panic!("seed {seed}: {problem}\n{}", Script::from_commands(commands));
+        }
+    }
+}
+
+#[test]
+fn every_kind_of_command_occurs() {
+    let mut verbs: BTreeMap<&str, u64> = BTreeMap::new();
+    let (mut commands, mut meaningful) = (0, 0);
+    for seed in 0..SEEDS {
+        let (_, tally) = script(seed, &Profile::default());
+        commands += tally.commands;
+        meaningful += tally.meaningful;
+        for (verb, count) in tally.by_verb {
+            *verbs.entry(verb).or_default() += count;
+        }
+    }
+    let occurring: BTreeSet<&str> = verbs.keys().copied().collect();
+    let wanted = [
+        "allow-compaction",
+        "await-frontier",
+        "await-peek",
+        "cancel-peek",
+        "count",
+        "create-dataflow",
+        "create-instance",
+        "define-index",
+        "define-schema",
+        "downgrade-since",
+        "initialization-complete",
+        "peek",
+        "reconnect",
+        "schedule",
+        "start-peek",
+        "update-configuration",
+        "write-rows",
+        "write-single-ts",
+        "write-spread",
+    ];
+    assert_eq!(occurring, wanted.into_iter().collect::<BTreeSet<_>>());
+    // Most of what is written means something, and a case has about 20 commands.
+    let share = meaningful as f64 / commands as f64;
+    let length = commands as f64 / SEEDS as f64;
+    assert!(share > 0.6, "{share:.2} of all commands mean something: {verbs:?}");
+    assert!((14.0..40.0).contains(&length), "{length:.1} commands a case");
+}
+
+#[test]
+fn rows_are_retracted_and_never_below_zero() {
+    let mut retractions = 0;
+    for seed in 0..SEEDS {
+        let (commands, _) = script(seed, &Profile::default());
+        let Ok(model) = rehearse(&commands) else { continue };
+        for shard in model.shards().values() {
+            assert!(shard.times().all(|ts| !shard.contents(ts).has_negative()));
+        }
+        retractions += commands
+            .iter()
+            .filter_map(|command| match command {
+                Command::WriteRows { rows, .. } => Some(rows),
+                _ => None,
+            })
+            .flatten()
+            .filter(|row| row.diff < 0)
+            .count();
+    }
+    assert!(retractions > SEEDS as usize / 2, "{retractions}");
+}
+
+#[test]
+fn a_seed_means_the_same_script_always() {
+    for seed in 0..100 {
+        let profile = Profile::default();
+        assert_eq!(script(seed, &profile), script(seed, &profile), "seed {seed}");
+    }
+}
+
+#[test]
+fn scripts_parse_back_from_their_text() {
+    for seed in 0..200 {
+        let (commands, _) = script(seed, &Profile::default());
+        let printed = Script::from_commands(commands.clone()).to_string();
+        let parsed = text::parse(&printed).unwrap_or_else(|e| panic!("seed {seed}: {e:?}\n{printed}"));
+        assert_eq!(parsed.commands(), commands, "seed {seed}");
+    }
+}
+
+#[test]
+fn no_bytes_at_all_still_give_a_short_script() {
+    let commands = generate(&mut ByteChoices::new(&[]), &Profile::default());
+    rehearse(&commands).unwrap();
+    assert!(commands.len() < 60, "{}", commands.len());
+}
+
+#[test]
+fn any_bytes_give_a_valid_script() {
+    for seed in 0..200_u64 {
+        let mut source = SeededChoices::new(seed);
+        let bytes: Vec<u8> = (0..seed * 3).map(|_| source.draw("byte", 256) as u8).collect();
+        let commands = generate(&mut ByteChoices::new(&bytes), &Profile::default());
+        rehearse(&commands).unwrap_or_else(|problem| panic!("{bytes:?}: {problem}"));
+    }
+}
+
+#[test]
+fn recorded_choices_give_the_same_script_again() {
+    let profile = Profile::default();
+    for seed in 0..50 {
+        let mut seeded = SeededChoices::new(seed);
+        let mut recording = Recording::new(&mut seeded);
+        let first = generate(&mut recording, &profile);
+        let numbers = recording.into_choices().iter().map(|c| c.chosen).collect();
+        assert_eq!(generate(&mut Replayed::new(numbers), &profile), first);
+    }
+}
+
+#[test]
+#[ignore]
+fn show() {
+    for seed in [3, 4] {
+        let (commands, tally) = script(seed, &Profile::default());
+        println!("{tally:?}\n{}", Script::from_commands(commands).to_string().replace("\n----\n\n", "\n"));
+    }
+    let start = std::time::Instant::now();
+    let mut n = 0; let mut m = 0;
+    for seed in 0..1000 { let t = script(seed, &Profile::default()).1; n += t.commands; m += t.meaningful; }
+    println!("{n} {m} {:?}", start.elapsed());
+}

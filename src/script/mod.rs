@@ -11,6 +11,7 @@ mod lex;
 pub mod output;
 mod print;
 pub mod text;
+pub mod trace;
 mod visit;
 
 pub use command::*;
