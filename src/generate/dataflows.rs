@@ -52,7 +52,11 @@ impl World<'_> {
                 return false;
             };
             let (on, columns) = (self.arranged_by(flow), flow.columns.clone());
-            (FlowSource::Index { index, on }, columns, self.index_as_of(index))
+            (
+                FlowSource::Index { index, on },
+                columns,
+                self.index_as_of(index),
+            )
         } else {
             let Some(shard) = self.some_shard() else {
                 return false;

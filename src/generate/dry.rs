@@ -112,7 +112,10 @@ impl Dry {
             } => {
                 let desc = self.schemas.get(schema.as_deref())?;
                 let rows = data::rows(&desc, rows)?;
-                let updates = rows.into_iter().map(|(row, diff)| (row, *ts, diff)).collect();
+                let updates = rows
+                    .into_iter()
+                    .map(|(row, diff)| (row, *ts, diff))
+                    .collect();
                 vec![written(shard, desc, updates, after(*ts)?)]
             }
             Command::DefineIndex {
@@ -179,7 +182,11 @@ impl Dry {
             }
             Command::CancelPeek { peek } => match self.peeks.get(peek) {
                 Some(uuid) => vec![Event::PeekCanceled { uuid: *uuid }],
-                None => return Err(format!("unknown peek `{peek}`; start it with start-peek first")),
+                None => {
+                    return Err(format!(
+                        "unknown peek `{peek}`; start it with start-peek first"
+                    ));
+                }
             },
             Command::DowngradeSince { shard, since } => vec![Event::SinceDowngraded {
                 shard: shard.clone(),
@@ -238,11 +245,9 @@ impl Dry {
                     });
                 }
                 Import::Index { index } => {
-                    let (on, typ) = self
-                        .indexes
-                        .get(index)
-                        .cloned()
-                        .ok_or_else(|| format!("unknown index {index}; define it before importing it"))?;
+                    let (on, typ) = self.indexes.get(index).cloned().ok_or_else(|| {
+                        format!("unknown index {index}; define it before importing it")
+                    })?;
                     types.insert(on, typ);
                     imports.push(ImportSpec::Index { index: *index, on });
                 }
@@ -260,8 +265,9 @@ impl Dry {
             exports.push(match export {
                 Export::Index { index, on, key } => {
                     let typ = types.get(on).cloned();
-                    let typ = typ
-                        .ok_or_else(|| format!("get of unknown id {on}; import or build it first"))?;
+                    let typ = typ.ok_or_else(|| {
+                        format!("get of unknown id {on}; import or build it first")
+                    })?;
                     self.indexes.insert(*index, (*on, typ));
                     ExportSpec::Index {
                         id: *index,
@@ -377,5 +383,7 @@ fn synthetic(
     let end = start
         .checked_add(count)
         .ok_or_else(|| format!("row numbers {start} + {count} are too large"))?;
-    (start..end).map(|i| data::synthetic_row(desc, i, row_bytes)).collect()
+    (start..end)
+        .map(|i| data::synthetic_row(desc, i, row_bytes))
+        .collect()
 }

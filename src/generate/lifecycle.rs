@@ -12,10 +12,18 @@ use crate::script::{Command, Setting};
 /// (`spec/replica.md` §8.2): name, type, values.
 const HARMLESS: &[(&str, &str, &[&str])] = &[
     ("enable_mz_join_core", "bool", &["true", "false"]),
-    ("linear_join_yielding", "string", &["work:1", "work:1000000,time:100"]),
+    (
+        "linear_join_yielding",
+        "string",
+        &["work:1", "work:1000000,time:100"],
+    ),
     ("enable_compute_half_join2", "bool", &["true", "false"]),
     ("enable_column_paged_batcher", "bool", &["false", "true"]),
-    ("enable_compute_temporal_bucketing", "bool", &["false", "true"]),
+    (
+        "enable_compute_temporal_bucketing",
+        "bool",
+        &["false", "true"],
+    ),
     ("compute_flat_map_fuel", "usize", &["1000000", "1"]),
     (
         "enable_compute_render_fueled_as_specific_collection",
@@ -23,12 +31,28 @@ const HARMLESS: &[(&str, &str, &[&str])] = &[
         &["true", "false"],
     ),
     ("compute_apply_column_demands", "bool", &["true", "false"]),
-    ("compute_server_maintenance_interval", "duration", &["10ms", "1ms", "50ms"]),
+    (
+        "compute_server_maintenance_interval",
+        "duration",
+        &["10ms", "1ms", "50ms"],
+    ),
     ("persist_stats_filter_enabled", "bool", &["true", "false"]),
     ("persist_stats_audit_percent", "usize", &["1", "100"]),
-    ("persist_inline_writes_single_max_bytes", "usize", &["4096", "0"]),
-    ("persist_part_decode_format", "string", &["arrow", "row_with_validate"]),
-    ("persist_validate_part_bounds_on_read", "bool", &["false", "true"]),
+    (
+        "persist_inline_writes_single_max_bytes",
+        "usize",
+        &["4096", "0"],
+    ),
+    (
+        "persist_part_decode_format",
+        "string",
+        &["arrow", "row_with_validate"],
+    ),
+    (
+        "persist_validate_part_bounds_on_read",
+        "bool",
+        &["false", "true"],
+    ),
 ];
 
 impl World<'_> {
@@ -72,7 +96,9 @@ impl World<'_> {
             Some(1) => last.max(since),
             // Beyond what is sealed: nobody can read until it is.
             Some(2) => last.max(since) + 1,
-            _ => self.choices.between("compaction frontier", since, last.max(since)),
+            _ => self
+                .choices
+                .between("compaction frontier", since, last.max(since)),
         };
         let look = self.choices.chance("look before and after", 1, 2);
         if look {
@@ -134,6 +160,12 @@ impl World<'_> {
         }
         let alias = shard.alias.clone();
         let since = self.choices.between("since", known.since() + 1, last);
-        self.emit(Command::DowngradeSince { shard: alias, since }, true)
+        self.emit(
+            Command::DowngradeSince {
+                shard: alias,
+                since,
+            },
+            true,
+        )
     }
 }

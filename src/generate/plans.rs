@@ -75,7 +75,11 @@ fn comparison(choices: &mut dyn Choices, columns: &[Column]) -> Option<String> {
     let index = choices.index("compared column", columns.len());
     let column = columns.get(index)?;
     if column.nullable && choices.chance("null test", 1, 3) {
-        let not = if choices.chance("not null", 1, 2) { "NOT " } else { "" };
+        let not = if choices.chance("not null", 1, 2) {
+            "NOT "
+        } else {
+            ""
+        };
         return Some(format!("(#{index}) IS {not}NULL"));
     }
     let same: Vec<usize> = (0..columns.len())
@@ -107,7 +111,10 @@ fn comparison(choices: &mut dyn Choices, columns: &[Column]) -> Option<String> {
 }
 
 fn operator(choices: &mut dyn Choices) -> &'static str {
-    choices.pick("operator", &["=", "!=", "<", "<=", ">", ">="]).copied().unwrap_or("=")
+    choices
+        .pick("operator", &["=", "!=", "<", "<=", ">", ">="])
+        .copied()
+        .unwrap_or("=")
 }
 
 /// At least one column, in any order, sometimes one twice.

@@ -141,7 +141,10 @@ impl Profile {
     /// The weight of an action.
     pub fn weight(&self, action: Action) -> u64 {
         let index = Action::ALL.iter().position(|a| *a == action);
-        index.and_then(|index| self.weights.get(index)).copied().unwrap_or(0)
+        index
+            .and_then(|index| self.weights.get(index))
+            .copied()
+            .unwrap_or(0)
     }
 
     /// The same profile with another weight for an action.

@@ -65,7 +65,10 @@ impl World<'_> {
         let compacted = (collection.compacted.as_ref())
             .and_then(|frontier| frontier.as_option())
             .filter(|compacted| *compacted > collection.as_of());
-        let sealed = self.model.must_reach(id).and_then(|frontier| frontier.as_option());
+        let sealed = self
+            .model
+            .must_reach(id)
+            .and_then(|frontier| frontier.as_option());
         match (compacted, sealed) {
             (Some(compacted), Some(sealed)) if sealed >= since => {
                 self.write_peek(id, compacted - 1, true)
@@ -135,7 +138,10 @@ impl World<'_> {
         let last = match self.flow_of(id).and_then(|flow| flow.until) {
             Some(until) => until.saturating_sub(1),
             None => {
-                let upper = self.model.may_reach(id).and_then(|frontier| frontier.as_option());
+                let upper = self
+                    .model
+                    .may_reach(id)
+                    .and_then(|frontier| frontier.as_option());
                 upper.unwrap_or(since + 1) + 1
             }
         };
@@ -143,7 +149,9 @@ impl World<'_> {
             return false;
         }
         let ts = match self.choices.chance("not sealed yet", 1, 2) {
-            true => last.saturating_sub(self.choices.draw("how far ahead", 2)).max(since),
+            true => last
+                .saturating_sub(self.choices.draw("how far ahead", 2))
+                .max(since),
             false => self.choices.between("time of read", since, last),
         };
         let Some(schema) = self.peek_schema(id) else {
@@ -206,7 +214,11 @@ impl World<'_> {
     pub fn cancel_peek(&mut self) -> bool {
         let open: Vec<usize> = (0..self.open_peeks.len())
             .filter(|index| {
-                let peek = self.model.session().peeks.get(&self.open_peeks[*index].uuid);
+                let peek = self
+                    .model
+                    .session()
+                    .peeks
+                    .get(&self.open_peeks[*index].uuid);
                 peek.is_some_and(|peek| !peek.canceled)
             })
             .collect();

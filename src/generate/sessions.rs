@@ -66,7 +66,11 @@ impl World<'_> {
         let plan: Vec<_> = plan
             .into_iter()
             .map(|(flow, fate, since)| {
-                let fate = if dropped(self, &flow) { Fate::Omit } else { fate };
+                let fate = if dropped(self, &flow) {
+                    Fate::Omit
+                } else {
+                    fate
+                };
                 (flow, fate, since)
             })
             .collect();

@@ -50,7 +50,9 @@ fn rehearse(commands: &[Command]) -> Result<Model, String> {
                 model.frontier_reached(*id, &crate::repr::Antichain::from_elem(*ts));
             }
             Command::AwaitPeek { peek, .. } => {
-                let uuid = dry.peek(peek).ok_or_else(|| fail("no such peek".to_string()))?;
+                let uuid = dry
+                    .peek(peek)
+                    .ok_or_else(|| fail("no such peek".to_string()))?;
                 if !model.must_answer(uuid) {
                     return Err(fail("the peek need not be answered".to_string()));
                 }
@@ -75,7 +77,10 @@ fn every_script_is_valid_and_every_wait_in_it_ends() {
     for seed in 0..SEEDS {
         let (commands, _) = script(seed, &Profile::default());
         if let Err(problem) = rehearse(&commands) {
-            panic!("seed {seed}: {problem}\n{}", Script::from_commands(commands));
+            panic!(
+                "seed {seed}: {problem}\n{}",
+                Script::from_commands(commands)
+            );
         }
     }
 }
@@ -92,7 +97,10 @@ fn with_every_switch_on_scripts_are_valid_too() {
     for seed in 0..SEEDS / 2 {
         let (commands, _) = script(seed, &profile);
         if let Err(problem) = rehearse(&commands) {
-            panic!("seed {seed}: {problem}\n{}", Script::from_commands(commands));
+            panic!(
+                "seed {seed}: {problem}\n{}",
+                Script::from_commands(commands)
+            );
         }
     }
 }
@@ -135,8 +143,14 @@ fn every_kind_of_command_occurs() {
     // Most of what is written means something, and a case has about 20 commands.
     let share = meaningful as f64 / commands as f64;
     let length = commands as f64 / SEEDS as f64;
-    assert!(share > 0.6, "{share:.2} of all commands mean something: {verbs:?}");
-    assert!((14.0..40.0).contains(&length), "{length:.1} commands a case");
+    assert!(
+        share > 0.6,
+        "{share:.2} of all commands mean something: {verbs:?}"
+    );
+    assert!(
+        (14.0..40.0).contains(&length),
+        "{length:.1} commands a case"
+    );
 }
 
 #[test]
@@ -144,7 +158,9 @@ fn rows_are_retracted_and_never_below_zero() {
     let mut retractions = 0;
     for seed in 0..SEEDS {
         let (commands, _) = script(seed, &Profile::default());
-        let Ok(model) = rehearse(&commands) else { continue };
+        let Ok(model) = rehearse(&commands) else {
+            continue;
+        };
         for shard in model.shards().values() {
             assert!(shard.times().all(|ts| !shard.contents(ts).has_negative()));
         }
@@ -165,7 +181,11 @@ fn rows_are_retracted_and_never_below_zero() {
 fn a_seed_means_the_same_script_always() {
     for seed in 0..100 {
         let profile = Profile::default();
-        assert_eq!(script(seed, &profile), script(seed, &profile), "seed {seed}");
+        assert_eq!(
+            script(seed, &profile),
+            script(seed, &profile),
+            "seed {seed}"
+        );
     }
 }
 
@@ -174,7 +194,8 @@ fn scripts_parse_back_from_their_text() {
     for seed in 0..200 {
         let (commands, _) = script(seed, &Profile::default());
         let printed = Script::from_commands(commands.clone()).to_string();
-        let parsed = text::parse(&printed).unwrap_or_else(|e| panic!("seed {seed}: {e:?}\n{printed}"));
+        let parsed =
+            text::parse(&printed).unwrap_or_else(|e| panic!("seed {seed}: {e:?}\n{printed}"));
         assert_eq!(parsed.commands(), commands, "seed {seed}");
     }
 }
@@ -190,7 +211,9 @@ fn no_bytes_at_all_still_give_a_short_script() {
 fn any_bytes_give_a_valid_script() {
     for seed in 0..200_u64 {
         let mut source = SeededChoices::new(seed);
-        let bytes: Vec<u8> = (0..seed * 3).map(|_| source.draw("byte", 256) as u8).collect();
+        let bytes: Vec<u8> = (0..seed * 3)
+            .map(|_| source.draw("byte", 256) as u8)
+            .collect();
         let commands = generate(&mut ByteChoices::new(&bytes), &Profile::default());
         rehearse(&commands).unwrap_or_else(|problem| panic!("{bytes:?}: {problem}"));
     }
@@ -213,10 +236,20 @@ fn recorded_choices_give_the_same_script_again() {
 fn show() {
     for seed in [3, 4] {
         let (commands, tally) = script(seed, &Profile::default());
-        println!("{tally:?}\n{}", Script::from_commands(commands).to_string().replace("\n----\n\n", "\n"));
+        println!(
+            "{tally:?}\n{}",
+            Script::from_commands(commands)
+                .to_string()
+                .replace("\n----\n\n", "\n")
+        );
     }
     let start = std::time::Instant::now();
-    let mut n = 0; let mut m = 0;
-    for seed in 0..1000 { let t = script(seed, &Profile::default()).1; n += t.commands; m += t.meaningful; }
+    let mut n = 0;
+    let mut m = 0;
+    for seed in 0..1000 {
+        let t = script(seed, &Profile::default()).1;
+        n += t.commands;
+        m += t.meaningful;
+    }
     println!("{n} {m} {:?}", start.elapsed());
 }

@@ -45,7 +45,13 @@ impl Type {
     fn tokens(self) -> &'static [&'static str] {
         match self {
             Type::Int64 => &["0", "1", "2", "3", "-1", "300", "-9223372036854775808"],
-            Type::String => &["\"a\"", "\"b\"", "\"\"", "\"ab\"", "\"long-enough-to-leave-the-row\""],
+            Type::String => &[
+                "\"a\"",
+                "\"b\"",
+                "\"\"",
+                "\"ab\"",
+                "\"long-enough-to-leave-the-row\"",
+            ],
             Type::Int32 => &["0", "1", "2", "-1", "2147483647"],
             Type::Int16 => &["0", "1", "-1", "256", "-32768"],
             Type::Bool => &["false", "true"],
@@ -68,7 +74,9 @@ pub fn columns(choices: &mut dyn Choices) -> Vec<Column> {
         .map(|index| Column {
             ty: match index {
                 0 if !choices.chance("first column of any type", 1, 4) => Type::Int64,
-                _ => *choices.pick("column type", &Type::ALL).unwrap_or(&Type::Int64),
+                _ => *choices
+                    .pick("column type", &Type::ALL)
+                    .unwrap_or(&Type::Int64),
             },
             nullable: choices.chance("nullable", 1, 3),
         })
@@ -90,7 +98,10 @@ pub fn definition(columns: &[Column]) -> Vec<ColumnDef> {
 
 /// Draws a row.
 pub fn row(choices: &mut dyn Choices, columns: &[Column]) -> Vec<Cell> {
-    columns.iter().map(|column| value(choices, *column)).collect()
+    columns
+        .iter()
+        .map(|column| value(choices, *column))
+        .collect()
 }
 
 fn value(choices: &mut dyn Choices, column: Column) -> Cell {

@@ -23,14 +23,14 @@ impl World<'_> {
 
     fn new_shard(&mut self) -> Option<usize> {
         let can_grow = self.schemas.len() < self.profile.schemas;
-        let schema = if self.schemas.is_empty() || can_grow && self.choices.chance("new schema", 1, 2)
-        {
-            let columns = values::columns(self.choices);
-            self.define_schema(columns)?;
-            self.schemas.len() - 1
-        } else {
-            self.choices.index("schema", self.schemas.len())
-        };
+        let schema =
+            if self.schemas.is_empty() || can_grow && self.choices.chance("new schema", 1, 2) {
+                let columns = values::columns(self.choices);
+                self.define_schema(columns)?;
+                self.schemas.len() - 1
+            } else {
+                self.choices.index("schema", self.schemas.len())
+            };
         let number = self.shards.len();
         self.shards.push(Shard {
             alias: format!("s{number}"),
@@ -100,7 +100,9 @@ impl World<'_> {
         let command = Command::WriteSpread {
             shard: self.shards[shard].alias.clone(),
             schema: Some(self.schema_name(shard)),
-            count: self.choices.between("spread rows", 1, 2 * self.profile.rows),
+            count: self
+                .choices
+                .between("spread rows", 1, 2 * self.profile.rows),
             n_ts: self.choices.between("spread times", 1, 3),
             start: self.choices.draw("first synthetic row", 4),
             row_bytes: self.choices.draw("width of synthetic texts", 3) as usize,

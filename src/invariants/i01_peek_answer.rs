@@ -21,7 +21,12 @@ impl Invariant for PeekAnswer {
         let ComputeResponse::PeekResponse(uuid, answer, _) = response.as_ref() else {
             return;
         };
-        let Some(peek) = model.session().peeks.get(uuid).filter(|peek| !peek.answered) else {
+        let Some(peek) = model
+            .session()
+            .peeks
+            .get(uuid)
+            .filter(|peek| !peek.answered)
+        else {
             return;
         };
         let expected = model.answer_of(peek);

@@ -31,7 +31,11 @@ impl Invariant for FrontiersAdvance {
                     let last = self.last.insert((*id, kind), frontier.clone());
                     let Some(last) = last else { continue };
                     verdicts.check(last < *frontier, || Finding {
-                        kind: if last == *frontier { "repeated" } else { "regressed" },
+                        kind: if last == *frontier {
+                            "repeated"
+                        } else {
+                            "regressed"
+                        },
                         place: Place::at(*id),
                         expected: format!("a {kind} frontier beyond {last}"),
                         observed: format!("{kind} frontier {frontier}"),

@@ -15,7 +15,10 @@ use crate::script::trace::Event;
 pub struct NothingBeforeSchedule;
 
 impl Invariant for NothingBeforeSchedule {
-    described!("I-04", "an index over a shard says nothing before it is scheduled");
+    described!(
+        "I-04",
+        "an index over a shard says nothing before it is scheduled"
+    );
 
     fn on_event(&mut self, event: &Event, model: &Model, verdicts: &mut Verdicts) {
         let Event::Response(response) = event else {

@@ -53,7 +53,11 @@ impl Invariant for UnknownIds {
                 });
             }
             ComputeResponse::CopyToResponse(id, _) => {
-                verdicts.violated(unknown("unknown-copy", Place::at(*id), "a copy-to response"));
+                verdicts.violated(unknown(
+                    "unknown-copy",
+                    Place::at(*id),
+                    "a copy-to response",
+                ));
             }
             ComputeResponse::Status(_) => {}
         }

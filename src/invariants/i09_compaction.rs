@@ -42,7 +42,8 @@ impl Invariant for CompactionKeepsAnswers {
                 let sent = self.sent.get(&answer.uuid).copied().unwrap_or(0);
                 match self.answered.get(&(spec.id, spec.ts)) {
                     None => {
-                        self.answered.insert((spec.id, spec.ts), (sent, answer.rows));
+                        self.answered
+                            .insert((spec.id, spec.ts), (sent, answer.rows));
                     }
                     Some((before, _)) if *before == sent => {}
                     Some((_, rows)) => {

@@ -28,7 +28,10 @@ pub struct ReconciliationKeepsAnswers {
 }
 
 impl Invariant for ReconciliationKeepsAnswers {
-    described!("I-11", "a reconnect changes no answer of what is created again");
+    described!(
+        "I-11",
+        "a reconnect changes no answer of what is created again"
+    );
 
     fn on_event(&mut self, event: &Event, model: &Model, verdicts: &mut Verdicts) {
         let Some(answer) = answers::sound(event, model) else {
@@ -48,7 +51,11 @@ impl Invariant for ReconciliationKeepsAnswers {
             Some(known) => verdicts.check(known.rows == answer.rows, || Finding {
                 kind: "changed-by-reconnect",
                 place: Place::peek(spec.id, spec.ts, answer.uuid),
-                expected: format!("as in session {}: {}", known.session, show::rows(&known.rows)),
+                expected: format!(
+                    "as in session {}: {}",
+                    known.session,
+                    show::rows(&known.rows)
+                ),
                 observed: show::difference(&answer.rows, &known.rows),
             }),
             None => self.known.push(Known {

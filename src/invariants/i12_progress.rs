@@ -18,7 +18,10 @@ pub struct Progress {
 }
 
 impl Invariant for Progress {
-    described!("I-12", "a scheduled collection reaches the frontier of its inputs");
+    described!(
+        "I-12",
+        "a scheduled collection reaches the frontier of its inputs"
+    );
 
     fn on_event(&mut self, event: &Event, model: &Model, verdicts: &mut Verdicts) {
         match event {
@@ -51,7 +54,9 @@ impl Invariant for Progress {
                 verdicts.violated(Finding {
                     kind: "stuck",
                     place: Place::at(id).time(ts),
-                    expected: format!("a frontier of {must}: it is scheduled, its inputs stand there"),
+                    expected: format!(
+                        "a frontier of {must}: it is scheduled, its inputs stand there"
+                    ),
                     observed: format!("[{ts}] was not reached within {waited_ms} ms"),
                 });
             }

@@ -13,9 +13,10 @@ impl Invariant for NoCrash {
     fn on_event(&mut self, event: &Event, model: &Model, verdicts: &mut Verdicts) {
         let (kind, observed) = match event {
             Event::TargetDied { status } => ("target-died", format!("it ended: {status}")),
-            Event::ConnectionLost { reason } => {
-                ("connection-lost", format!("it closed the connection: {reason}"))
-            }
+            Event::ConnectionLost { reason } => (
+                "connection-lost",
+                format!("it closed the connection: {reason}"),
+            ),
             Event::Finished if !model.is_lost() => return verdicts.holds(),
             _ => return,
         };

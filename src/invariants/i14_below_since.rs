@@ -25,7 +25,12 @@ impl Invariant for BelowSince {
         let ComputeResponse::PeekResponse(uuid, answer, _) = response.as_ref() else {
             return;
         };
-        let Some(peek) = model.session().peeks.get(uuid).filter(|peek| !peek.answered) else {
+        let Some(peek) = model
+            .session()
+            .peeks
+            .get(uuid)
+            .filter(|peek| !peek.answered)
+        else {
             return;
         };
         let ts = peek.spec.ts;

@@ -25,7 +25,12 @@ impl Invariant for SealedFirst {
             PeekResponse::Canceled => return,
             PeekResponse::Rows(_) | PeekResponse::Stashed(_) | PeekResponse::Error(_) => {}
         }
-        let Some(peek) = model.session().peeks.get(uuid).filter(|peek| !peek.answered) else {
+        let Some(peek) = model
+            .session()
+            .peeks
+            .get(uuid)
+            .filter(|peek| !peek.answered)
+        else {
             return;
         };
         let ts = peek.spec.ts;

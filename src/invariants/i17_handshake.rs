@@ -8,7 +8,10 @@ use crate::script::trace::Event;
 pub struct Handshake;
 
 impl Invariant for Handshake {
-    described!("I-17", "no response comes before initialization is complete");
+    described!(
+        "I-17",
+        "no response comes before initialization is complete"
+    );
 
     fn on_event(&mut self, event: &Event, model: &Model, verdicts: &mut Verdicts) {
         let Event::Response(response) = event else {

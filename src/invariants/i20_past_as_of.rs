@@ -19,7 +19,10 @@ pub struct PastAsOf {
 }
 
 impl Invariant for PastAsOf {
-    described!("I-20", "the first write frontier over a shard is beyond the as_of");
+    described!(
+        "I-20",
+        "the first write frontier over a shard is beyond the as_of"
+    );
 
     fn on_event(&mut self, event: &Event, model: &Model, verdicts: &mut Verdicts) {
         match event {

@@ -23,7 +23,10 @@ pub struct Kept {
 }
 
 impl Invariant for Kept {
-    described!("I-24", "what must be kept over a reconnect is not built anew");
+    described!(
+        "I-24",
+        "what must be kept over a reconnect is not built anew"
+    );
 
     fn on_event(&mut self, event: &Event, model: &Model, verdicts: &mut Verdicts) {
         match event {

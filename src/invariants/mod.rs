@@ -119,4 +119,4 @@ macro_rules! described {
         }
     };
 }
-pub(self) use described;
+use described;

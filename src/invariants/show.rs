@@ -113,7 +113,10 @@ mod tests {
     fn a_long_answer_is_cut() {
         let many: Vec<(i64, i64)> = (0..100).map(|n| (n, 1)).collect();
         let text = rows(&set(&many));
-        assert!(text.starts_with("100 rows: (0), ") && text.ends_with(", …"), "{text}");
+        assert!(
+            text.starts_with("100 rows: (0), ") && text.ends_with(", …"),
+            "{text}"
+        );
         assert_eq!(rows(&set(&[])), "no rows");
         assert_eq!(rows(&set(&[(4, 1)])), "1 row: (4)");
     }

@@ -116,7 +116,10 @@ impl fmt::Display for Undefined {
             }
             Undefined::BeyondUntil { ts, until } => write!(f, "{ts} is not before until {until}"),
             Undefined::Arity { peek, collection } => {
-                write!(f, "the peek has {peek} columns, the collection {collection}")
+                write!(
+                    f,
+                    "the peek has {peek} columns, the collection {collection}"
+                )
             }
             Undefined::ReplicaWrites(shard) => write!(f, "the replica writes shard `{shard}`"),
             Undefined::Unsupported(what) => write!(f, "the model does not evaluate {what}"),

@@ -147,8 +147,12 @@ impl Model {
         self.session.initialized = true;
         self.baseline.reconcile(&mut self.session);
         let unreadable = self.session.dataflows.iter().find_map(|dataflow| {
-            let kept = (dataflow.spec.exports.iter())
-                .all(|e| self.session.collections.get(&e.id()).is_some_and(|c| c.retained));
+            let kept = (dataflow.spec.exports.iter()).all(|e| {
+                self.session
+                    .collections
+                    .get(&e.id())
+                    .is_some_and(|c| c.retained)
+            });
             let mut shards = dataflow.inputs.values().filter_map(|input| match input {
                 dataflow::Input::Source { shard } if !kept => Some(shard),
                 dataflow::Input::Source { .. } | dataflow::Input::Index { .. } => None,

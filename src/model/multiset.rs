@@ -106,7 +106,9 @@ mod tests {
 
     #[test]
     fn what_cancels_is_gone() {
-        let mut m: Multiset = [(row(1), 2), (row(2), 1), (row(1), -2)].into_iter().collect();
+        let mut m: Multiset = [(row(1), 2), (row(2), 1), (row(1), -2)]
+            .into_iter()
+            .collect();
         assert_eq!((m.len(), m.count(&row(1)), m.total()), (1, 0, 1));
         m.add(row(2), -3);
         assert!(m.has_negative());

@@ -108,7 +108,9 @@ impl Old {
             ExportSpec::Index { .. } | ExportSpec::MaterializedView { .. } => true,
             ExportSpec::Subscribe { .. } => false,
         });
-        let dependencies_retained = new.imported_indexes().all(|index| retained.contains(&index));
+        let dependencies_retained = new
+            .imported_indexes()
+            .all(|index| retained.contains(&index));
         compatible && uncompacted && subscribe_free && dependencies_retained
     }
 }

@@ -19,20 +19,33 @@ use crate::repr::{Antichain, Diff, GlobalId, RelationDesc, Row, Timestamp};
 #[derive(Debug, Clone)]
 pub enum Event {
     /// The runner is about to execute the command at this position (from 0).
-    Command { step: usize },
+    Command {
+        step: usize,
+    },
     /// A connection was made and `Hello` sent; sessions count from 1.
-    SessionStarted { session: u64 },
+    SessionStarted {
+        session: u64,
+    },
     InstanceCreated,
     InitializationComplete,
     ConfigurationUpdated,
     /// A `CreateDataflow` was sent.
     DataflowCreated(Arc<DataflowSpec>),
-    Scheduled { id: GlobalId },
+    Scheduled {
+        id: GlobalId,
+    },
     /// `[]` drops the collection.
-    AllowedCompaction { id: GlobalId, frontier: Antichain },
-    AllowedWrites { id: GlobalId },
+    AllowedCompaction {
+        id: GlobalId,
+        frontier: Antichain,
+    },
+    AllowedWrites {
+        id: GlobalId,
+    },
     PeekSent(PeekSpec),
-    PeekCanceled { uuid: Uuid },
+    PeekCanceled {
+        uuid: Uuid,
+    },
     /// The driver appended to a shard; everything below `upper` is sealed.
     ShardWritten {
         shard: String,
@@ -41,15 +54,25 @@ pub enum Event {
         upper: Timestamp,
     },
     /// The driver moved the since that it holds on a shard.
-    SinceDowngraded { shard: String, since: Timestamp },
+    SinceDowngraded {
+        shard: String,
+        since: Timestamp,
+    },
     /// The replica said something (merged over its processes).
     Response(Arc<ComputeResponse>),
     /// A wait ended without what it waited for.
-    WaitTimedOut { wait: Wait, waited_ms: u64 },
+    WaitTimedOut {
+        wait: Wait,
+        waited_ms: u64,
+    },
     /// The session ended without the driver's doing.
-    ConnectionLost { reason: String },
+    ConnectionLost {
+        reason: String,
+    },
     /// The target's process is gone without the driver's doing.
-    TargetDied { status: String },
+    TargetDied {
+        status: String,
+    },
     /// The driver killed the target and started it anew.
     TargetRestarted,
     /// The run is over: nothing was said for a while and nothing is awaited.
@@ -62,7 +85,11 @@ pub enum Wait {
     /// The output frontier of `id` to reach `[ts]`.
     Frontier { id: GlobalId, ts: Timestamp },
     /// The answer of a peek.
-    Peek { uuid: Uuid, id: GlobalId, ts: Timestamp },
+    Peek {
+        uuid: Uuid,
+        id: GlobalId,
+        ts: Timestamp,
+    },
     /// The upper of a subscribe to reach `[up_to]`.
     Subscribe { id: GlobalId, up_to: Timestamp },
 }

@@ -216,9 +216,7 @@ impl Group {
             F::Count => fine(Datum::Int64(self.count as i64)),
             F::SumInt16 | F::SumInt32 => fine(Datum::Int64(self.sum as i64)),
             F::SumInt64 => numeric(self.sum),
-            F::SumUInt16 | F::SumUInt32 | F::SumUInt64 if self.sum < 0 => {
-                Ok((Value::null(), true))
-            }
+            F::SumUInt16 | F::SumUInt32 | F::SumUInt64 if self.sum < 0 => Ok((Value::null(), true)),
             F::SumUInt16 | F::SumUInt32 => fine(Datum::UInt64(self.sum as u64)),
             F::SumUInt64 => numeric(self.sum),
             F::SumFloat32 => fine(Datum::Float32(self.float() as f32)),

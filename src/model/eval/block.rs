@@ -68,7 +68,9 @@ impl<'a> Block<'a> {
                     }
                     layout = Rc::new(cells);
                 }
-                Relation::Filter { predicates: all, .. } => {
+                Relation::Filter {
+                    predicates: all, ..
+                } => {
                     for expr in all {
                         let layout = Rc::clone(&layout);
                         predicates.push(Scalar { expr, layout });

@@ -22,8 +22,10 @@ pub(super) fn flat_map(
     let mut out = input.with_rows(Multiset::new());
     for (row, diff) in rows.iter() {
         let datums = row.unpack();
-        let arguments: scalar::Result<Vec<Value>> =
-            exprs.iter().map(|expr| scalar::eval(expr, &datums, ts)).collect();
+        let arguments: scalar::Result<Vec<Value>> = exprs
+            .iter()
+            .map(|expr| scalar::eval(expr, &datums, ts))
+            .collect();
         let extensions = arguments.and_then(|arguments| table(func, &arguments));
         match extensions {
             Ok(extensions) => {
@@ -100,22 +102,23 @@ fn table(func: &TableFunc, arguments: &[Value]) -> scalar::Result<Extensions> {
         },
         (TableFunc::UnnestMap { .. }, [map]) => match map.datum() {
             Datum::Map(map) => {
-                let pair = |(key, value): (&str, Datum<'_>)| {
-                    vec![Value::string(key), Value::new(value)]
-                };
+                let pair =
+                    |(key, value): (&str, Datum<'_>)| vec![Value::string(key), Value::new(value)];
                 Ok(once(map.iter().map(pair).collect()))
             }
             _ => Err(Stop::wrong_type()),
         },
         (TableFunc::JsonbObjectKeys, [json]) => match json.datum() {
             Datum::Map(map) => Ok(once(
-                map.iter().map(|(key, _)| vec![Value::string(key)]).collect(),
+                map.iter()
+                    .map(|(key, _)| vec![Value::string(key)])
+                    .collect(),
             )),
             _ => Ok(Vec::new()),
         },
-        (TableFunc::Wrap { width, .. }, arguments) if *width > 0 => {
-            Ok(once(arguments.chunks(*width).map(<[Value]>::to_vec).collect()))
-        }
+        (TableFunc::Wrap { width, .. }, arguments) if *width > 0 => Ok(once(
+            arguments.chunks(*width).map(<[Value]>::to_vec).collect(),
+        )),
         (TableFunc::TabletizedScalar { .. }, arguments) => Ok(once(vec![arguments.to_vec()])),
         (TableFunc::RepeatRow, [count]) => match count.datum() {
             Datum::Int64(count) => Ok(vec![(Vec::new(), count)]),
@@ -124,7 +127,7 @@ fn table(func: &TableFunc, arguments: &[Value]) -> scalar::Result<Extensions> {
         (TableFunc::RepeatRowNonNegative, [count]) => match count.datum() {
             Datum::Int64(count) if count < 0 => {
                 let text = format!("repeat_row_non_negative got {count}");
-                Err(EvalError::InvalidParameterValue(text.into()).into())
+                Err(EvalError::InvalidParameterValue(text).into())
             }
             Datum::Int64(count) => Ok(vec![(Vec::new(), count)]),
             _ => Err(Stop::wrong_type()),
@@ -140,14 +143,16 @@ fn table(func: &TableFunc, arguments: &[Value]) -> scalar::Result<Extensions> {
             match (array.datum(), dimension.datum()) {
                 (Datum::Array(array), Datum::Int32(dimension)) => {
                     let dims = array.dims();
-                    let at = usize::try_from(dimension).ok().and_then(|d| d.checked_sub(1));
+                    let at = usize::try_from(dimension)
+                        .ok()
+                        .and_then(|d| d.checked_sub(1));
                     let Some(dim) = at.and_then(|at| dims.get(at).copied()) else {
                         return Ok(Vec::new());
                     };
                     let (first, length) = dim;
                     let length = i64::try_from(length).unwrap_or(i64::MAX);
                     let subscripts = (first..first.saturating_add(length)).map(|n| {
-                        let out_of_range = || EvalError::Int32OutOfRange(n.to_string().into());
+                        let out_of_range = || EvalError::Int32OutOfRange(n.to_string());
                         let n = i32::try_from(n).map_err(|_| out_of_range())?;
                         Ok((vec![Value::new(Datum::Int32(n))], 1))
                     });
@@ -165,14 +170,16 @@ fn table(func: &TableFunc, arguments: &[Value]) -> scalar::Result<Extensions> {
 fn series(start: i128, stop: i128, step: i128, max: i128) -> scalar::Result<Vec<i128>> {
     if step == 0 {
         let text = "step size cannot equal zero".to_string();
-        return Err(EvalError::InvalidParameterValue(text.into()).into());
+        return Err(EvalError::InvalidParameterValue(text).into());
     }
     let mut numbers = Vec::new();
     let mut next = start;
     while (step > 0 && next <= stop || step < 0 && next >= stop) && next <= max && next >= -max - 1
     {
         if numbers.len() == LONGEST {
-            return Err(Stop::Unsupported("a series of more than a million rows".into()));
+            return Err(Stop::Unsupported(
+                "a series of more than a million rows".into(),
+            ));
         }
         numbers.push(next);
         next += step;
@@ -187,7 +194,9 @@ fn ordinality(inner: &TableFunc, arguments: &[Value]) -> scalar::Result<Extensio
     for (row, times) in table(inner, arguments)? {
         for _ in 0..times.max(0) {
             if numbered.len() == LONGEST {
-                return Err(Stop::Unsupported("a table of more than a million rows".into()));
+                return Err(Stop::Unsupported(
+                    "a table of more than a million rows".into(),
+                ));
             }
             number += 1;
             let mut row = row.clone();

@@ -141,4 +141,3 @@ fn key_errors(
 fn columns(expr: &MirScalarExpr) -> BTreeSet<usize> {
     crate::plan::scalar::support(expr)
 }
-

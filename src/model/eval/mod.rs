@@ -77,7 +77,12 @@ impl Evaluated {
     /// Adds an error, `count` times.
     pub fn fail(&mut self, fault: impl Into<Fault>, count: Diff) {
         let fault = fault.into();
-        let sum = self.errors.get(&fault).copied().unwrap_or(0).saturating_add(count);
+        let sum = self
+            .errors
+            .get(&fault)
+            .copied()
+            .unwrap_or(0)
+            .saturating_add(count);
         if sum == 0 {
             self.errors.remove(&fault);
         } else {

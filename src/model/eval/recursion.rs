@@ -46,7 +46,7 @@ impl Scope<'_, '_> {
                     let changed = value.rows.minus(&previous.rows);
                     if !changed.is_empty() {
                         let n = limit.map_or(0, |limit| limit.max_iters.get());
-                        value.fail(EvalError::LetRecLimitExceeded(n.to_string().into()), 1);
+                        value.fail(EvalError::LetRecLimitExceeded(n.to_string()), 1);
                     }
                 }
                 if *previous != value {

@@ -67,7 +67,10 @@ pub(super) fn reduce(
                 match net.signum() {
                     0 => continue,
                     1 => {}
-                    _ => out.fail(Fault::internal("Non-positive multiplicity in DistinctBy"), 1),
+                    _ => out.fail(
+                        Fault::internal("Non-positive multiplicity in DistinctBy"),
+                        1,
+                    ),
                 }
             }
             Some(Class::Accumulable) => {
@@ -96,7 +99,9 @@ pub(super) fn reduce(
                         *column.entry(arguments[index].clone()).or_default() += diff;
                     }
                     if aggregate.distinct {
-                        column.values_mut().for_each(|diff| *diff = (*diff).signum());
+                        column
+                            .values_mut()
+                            .for_each(|diff| *diff = (*diff).signum());
                     }
                     values.push(aggregate::basic(&aggregate.func, &column)?);
                 }
@@ -116,7 +121,9 @@ fn class(aggregates: &[AggregateExpr]) -> Result<Option<Class>, Undefined> {
     match classes.all(|class| class == first) {
         true => Ok(Some(first)),
         // This version of the replica cannot collate them either.
-        false => Err(Undefined::Unsupported("a reduce that mixes classes".to_string())),
+        false => Err(Undefined::Unsupported(
+            "a reduce that mixes classes".to_string(),
+        )),
     }
 }
 

@@ -30,7 +30,10 @@ pub(super) fn top_k(
     let mut groups: BTreeMap<Row, Vec<(&Row, Diff)>> = BTreeMap::new();
     for (row, diff) in rows.iter() {
         let datums = row.unpack();
-        let key = order.group_key.iter().filter_map(|c| datums.get(*c).copied());
+        let key = order
+            .group_key
+            .iter()
+            .filter_map(|c| datums.get(*c).copied());
         groups.entry(Row::pack(key)).or_default().push((row, diff));
         if let Some(limit) = order.limit.filter(|limit| !is_sane(limit)) {
             match scalar::eval(limit, &datums, ts) {
@@ -46,11 +49,17 @@ pub(super) fn top_k(
         let mut group = group;
         if group.iter().any(|(_, diff)| *diff < 0) {
             if order.monotonic && order.offset == 0 {
-                out.fail(Fault::Begins("Evaluation error: internal error: tried to build monotonic top-".into()), 1);
+                out.fail(
+                    Fault::Begins(
+                        "Evaluation error: internal error: tried to build monotonic top-".into(),
+                    ),
+                    1,
+                );
             } else if order.limit.is_some() {
                 out.fail(Fault::internal("Negative multiplicities in TopK"), 1);
             } else {
-                out.possible.insert(Fault::internal("Negative multiplicities in TopK"));
+                out.possible
+                    .insert(Fault::internal("Negative multiplicities in TopK"));
             }
         }
         let limit = limit_of(order, group[0].0, ts)?;
@@ -116,7 +125,11 @@ pub(super) fn compare_columns(order: &[ColumnOrder], a: &[Datum<'_>], b: &[Datum
         let (Some(x), Some(y)) = (a.get(by.column), b.get(by.column)) else {
             continue;
         };
-        let null_side = if by.nulls_last { Ordering::Greater } else { Ordering::Less };
+        let null_side = if by.nulls_last {
+            Ordering::Greater
+        } else {
+            Ordering::Less
+        };
         let ordering = match (x, y) {
             (Datum::Null, Datum::Null) => Ordering::Equal,
             (Datum::Null, _) => null_side,

@@ -99,7 +99,11 @@ fn shift<T: Width, C: Width>(left: bool, a: &Value, b: &Value) -> Result {
     let shifted = if left { x << count } else { x >> count };
     let low = shifted & mask;
     let negative = T::SIGNED && low >> (T::BITS - 1) == 1;
-    let wrapped = if negative { low - (1_i128 << T::BITS) } else { low };
+    let wrapped = if negative {
+        low - (1_i128 << T::BITS)
+    } else {
+        low
+    };
     fit::<T>(wrapped, || EvalError::NumericFieldOverflow)
 }
 
@@ -115,7 +119,11 @@ fn absolute<T: Width>(a: &Value) -> Result {
 
 fn inverted<T: Width>(a: &Value) -> Result {
     let x: i128 = of::<T>(a)?.into();
-    let inverted = if T::SIGNED { !x } else { !x & ((1_i128 << T::BITS) - 1) };
+    let inverted = if T::SIGNED {
+        !x
+    } else {
+        !x & ((1_i128 << T::BITS) - 1)
+    };
     fit::<T>(inverted, || EvalError::NumericFieldOverflow)
 }
 

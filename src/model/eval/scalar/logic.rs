@@ -112,7 +112,9 @@ fn error_if_null(count: usize, argument: &mut dyn FnMut(usize) -> Result) -> Res
     }
     match argument(1)?.datum() {
         Datum::String(message) => Err(EvalError::IfNullError(message.to_string()).into()),
-        Datum::Null => Err(Stop::internal("unexpected NULL in error side of error_if_null")),
+        Datum::Null => Err(Stop::internal(
+            "unexpected NULL in error side of error_if_null",
+        )),
         _ => Err(Stop::wrong_type()),
     }
 }

@@ -95,11 +95,15 @@ pub type Result<T = Value> = std::result::Result<T, Stop>;
 
 /// The value of `expr` over a row, at the time `ts` (of `mz_now()`).
 pub fn eval(expr: &MirScalarExpr, row: &[Datum<'_>], ts: Timestamp) -> Result {
-    eval_over(expr, &mut |column| {
-        let datum = row.get(column).copied();
-        let datum = datum.ok_or_else(|| Stop::Unsupported(format!("column #{column}")))?;
-        Ok(Value::new(datum))
-    }, ts)
+    eval_over(
+        expr,
+        &mut |column| {
+            let datum = row.get(column).copied();
+            let datum = datum.ok_or_else(|| Stop::Unsupported(format!("column #{column}")))?;
+            Ok(Value::new(datum))
+        },
+        ts,
+    )
 }
 
 /// The same, over columns that are themselves computed on demand.
