@@ -5,117 +5,14 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, BinaryBuilder, BooleanBuilder, Int16Builder, Int32Builder, Int64Builder,
-    NullArray, StringBuilder, StructArray,
-};
+use arrow::array::{Array, ArrayRef, BinaryBuilder, NullArray, StructArray};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Fields};
 
 use super::SourceDatum;
+use super::column::ColumnBuilder;
 use super::schema::{key_data_type, live_columns};
-use crate::repr::{Datum, RelationDesc, SqlScalarType};
-
-/// A column in the making.
-#[derive(Debug)]
-enum ColumnBuilder {
-    Bool(BooleanBuilder),
-    Int16(Int16Builder),
-    Int32(Int32Builder),
-    Int64(Int64Builder),
-    String(StringBuilder),
-    Bytes(BinaryBuilder),
-}
-
-impl ColumnBuilder {
-    fn new(scalar: &SqlScalarType) -> Self {
-        match scalar {
-            SqlScalarType::Bool => ColumnBuilder::Bool(BooleanBuilder::new()),
-            SqlScalarType::Int16 => ColumnBuilder::Int16(Int16Builder::new()),
-            SqlScalarType::Int32 => ColumnBuilder::Int32(Int32Builder::new()),
-            SqlScalarType::Int64 => ColumnBuilder::Int64(Int64Builder::new()),
-            SqlScalarType::String => ColumnBuilder::String(StringBuilder::new()),
-            SqlScalarType::Bytes => ColumnBuilder::Bytes(BinaryBuilder::new()),
-            _ => todo!(),
-        }
-    }
-
-    /// Adds a datum; its size as "goodbytes" (§5.6).
-    fn push(&mut self, datum: Datum<'_>) -> Result<usize, String> {
-        match (self, datum) {
-            (ColumnBuilder::Bool(b), Datum::True) => {
-                b.append_value(true);
-                Ok(1)
-            }
-            (ColumnBuilder::Bool(b), Datum::False) => {
-                b.append_value(false);
-                Ok(1)
-            }
-            (ColumnBuilder::Int16(b), Datum::Int16(v)) => {
-                b.append_value(v);
-                Ok(2)
-            }
-            (ColumnBuilder::Int32(b), Datum::Int32(v)) => {
-                b.append_value(v);
-                Ok(4)
-            }
-            (ColumnBuilder::Int64(b), Datum::Int64(v)) => {
-                b.append_value(v);
-                Ok(8)
-            }
-            (ColumnBuilder::String(b), Datum::String(v)) => {
-                b.append_value(v);
-                Ok(v.len())
-            }
-            (ColumnBuilder::Bytes(b), Datum::Bytes(v)) => {
-                b.append_value(v);
-                Ok(v.len())
-            }
-            (b, Datum::Null) => Ok(b.push_null()),
-            (_, other) => Err(format!("{other:?} in a column of another type")),
-        }
-    }
-
-    fn push_null(&mut self) -> usize {
-        match self {
-            ColumnBuilder::Bool(b) => {
-                b.append_null();
-                1
-            }
-            ColumnBuilder::Int16(b) => {
-                b.append_null();
-                2
-            }
-            ColumnBuilder::Int32(b) => {
-                b.append_null();
-                4
-            }
-            ColumnBuilder::Int64(b) => {
-                b.append_null();
-                8
-            }
-            ColumnBuilder::String(b) => {
-                b.append_null();
-                0
-            }
-            ColumnBuilder::Bytes(b) => {
-                b.append_null();
-                0
-            }
-        }
-    }
-
-    fn finish(&mut self) -> ArrayRef {
-        match self {
-            ColumnBuilder::Bool(b) => Arc::new(b.finish()),
-            ColumnBuilder::Int16(b) => Arc::new(b.finish()),
-            ColumnBuilder::Int32(b) => Arc::new(b.finish()),
-            ColumnBuilder::Int64(b) => Arc::new(b.finish()),
-            ColumnBuilder::String(b) => Arc::new(b.finish()),
-            ColumnBuilder::Bytes(b) => Arc::new(b.finish()),
-        }
-    }
-}
+use crate::repr::RelationDesc;
 
 /// The key column of a part in the making.
 #[derive(Debug)]
@@ -154,7 +51,7 @@ impl KeyBuilder {
                     let datum = datums
                         .next()
                         .ok_or_else(|| format!("it has {i} columns, expected more"))?;
-                    if !*nullable && matches!(datum, Datum::Null) {
+                    if !*nullable && datum.is_null() {
                         return Err(format!("column {i} is null and must not be"));
                     }
                     let size = column.push(datum).map_err(|e| format!("column {i}: {e}"))?;
@@ -167,7 +64,7 @@ impl KeyBuilder {
             }
             Err(error) => {
                 for (column, _) in &mut self.columns {
-                    self.goodbytes += column.push_null();
+                    self.goodbytes += column.push_null()?;
                 }
                 self.err.append_value(&error.0);
                 self.goodbytes += error.0.len();

@@ -6,13 +6,22 @@
 //! same rows in the same order gives the same bytes.
 
 mod builder;
+mod codec;
+mod column;
+mod column_read;
+mod fixed;
+mod json;
+mod numeric;
 mod reader;
 mod scalar_type;
 mod schema;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 
 pub use builder::KeyBuilder;
+pub use codec::{decode_source_data, encode_source_data};
 pub use reader::KeyReader;
 pub use schema::{encode_relation_desc, encode_schemas, key_data_type, same_schema};
 
@@ -57,28 +66,4 @@ pub fn consolidate(updates: &mut Vec<Update>) {
         at = end;
     }
     updates.truncate(kept);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::repr::Datum;
-
-    #[test]
-    fn consolidation_sums_and_drops_zeroes() {
-        let row = |n| Ok(Row::pack([Datum::Int64(n)]));
-        let error = || Err(DataflowErrorBytes(vec![1]));
-        let mut updates = vec![
-            (row(2), 1, 1),
-            (row(1), 1, 1),
-            (error(), 0, 1),
-            (row(2), 1, -1),
-            (row(1), 0, 5),
-            (row(1), 1, 2),
-            (error(), 0, 1),
-        ];
-        consolidate(&mut updates);
-        let expected = vec![(row(1), 0, 5), (row(1), 1, 3), (error(), 0, 2)];
-        assert_eq!(updates, expected);
-    }
 }

@@ -7,4 +7,5 @@
 pub mod arrow;
 pub mod part;
 pub mod relation;
+pub mod row;
 pub mod state;
