@@ -15,9 +15,10 @@ use super::config::PersistConfig;
 use super::consensus::{Consensus, SeqNo, open_consensus};
 use super::error::PersistError;
 use super::handle::ReaderLease;
+use super::rows::decode_schemas;
 use super::shard::{ChangeListener, Publish, Routine, Shard, Stores};
 use super::state::State;
-use crate::repr::{Antichain, ShardId};
+use crate::repr::{Antichain, RelationDesc, ShardId};
 
 /// A client of one persist location.
 #[derive(Debug)]
@@ -197,6 +198,15 @@ impl PersistClient {
     /// The since as of now: times before it can no longer be read.
     pub fn since(&self, shard: ShardId) -> Result<Antichain, PersistError> {
         Ok(self.shard(shard)?.refresh()?.since().clone())
+    }
+
+    /// The schema that is registered last, if there is one.
+    pub fn schema(&self, shard: ShardId) -> Result<Option<RelationDesc>, PersistError> {
+        let shard = self.shard(shard)?;
+        let state = shard.refresh()?;
+        let last = state.schemas.values().next_back();
+        last.map(|s| decode_schemas(s).map_err(|e| shard.corrupt(e)))
+            .transpose()
     }
 
     /// The whole state as of now.

@@ -15,6 +15,7 @@ mod numeric;
 mod reader;
 mod scalar_type;
 mod schema;
+mod schema_read;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +25,7 @@ pub use builder::KeyBuilder;
 pub use codec::{decode_source_data, encode_source_data};
 pub use reader::KeyReader;
 pub use schema::{encode_relation_desc, encode_schemas, key_data_type, same_schema};
+pub use schema_read::{decode_relation_desc, decode_schemas};
 
 use crate::repr::{Diff, Row, Timestamp};
 

@@ -16,6 +16,7 @@ use crate::persist::wire::state::ProtoEncodedSchemas;
 use crate::repr::{RelationDesc, SqlColumnType};
 
 use super::scalar_type::{arrow_type, column_type_to_proto};
+use super::schema_read::decode_schemas;
 
 /// The stable index and type of each column that is there.
 pub(super) fn live_columns(desc: &RelationDesc) -> impl Iterator<Item = (usize, &SqlColumnType)> {
@@ -100,12 +101,14 @@ pub fn encode_schemas(desc: &RelationDesc) -> Result<ProtoEncodedSchemas, Corrup
     })
 }
 
-/// Whether a registered schema is the one of `desc`. Schemas are equal when
-/// they decode to equal descriptions, which has one encoding.
+/// Whether a registered schema is the one of `desc`, whose encoding is `ours`.
+/// Schemas are equal when they decode to equal descriptions.
 pub fn same_schema(
     registered: &ProtoEncodedSchemas,
     ours: &ProtoEncodedSchemas,
-    _desc: &RelationDesc,
+    desc: &RelationDesc,
 ) -> bool {
-    registered.key == ours.key && registered.val == ours.val
+    registered.val == ours.val
+        && (registered.key == ours.key
+            || decode_schemas(registered).is_ok_and(|theirs| theirs == *desc))
 }

@@ -352,6 +352,7 @@ fn rows_of_every_type_survive_every_form() {
             );
         }
         let schemas = encode_schemas(&desc).unwrap();
+        assert_eq!(decode_schemas(&schemas).as_ref(), Ok(&desc));
         let proto = ProtoDataType::decode(schemas.key_data_type).unwrap();
         assert_eq!(type_from_proto(&proto).unwrap(), key_data_type(&desc));
     }
