@@ -19,6 +19,7 @@ mod handle;
 pub mod part;
 mod retry;
 pub mod rows;
+mod runtime;
 mod shard;
 pub mod state;
 pub mod trace;

@@ -4,5 +4,7 @@
 mod contents;
 mod golden;
 mod log;
+#[path = "../support/postgres.rs"]
+mod postgres;
 mod processes;
 mod writes;

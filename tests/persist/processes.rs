@@ -6,6 +6,8 @@ use std::process::{Child, Command};
 use clusterd_fuzz::persist::{PersistClient, SourceDatum, check};
 use clusterd_fuzz::repr::{Antichain, Datum, RelationDesc, Row, ShardId, SqlScalarType};
 
+use crate::postgres;
+
 const CHILD: &str = "PERSIST_TEST_CHILD";
 const BLOB: &str = "PERSIST_TEST_BLOB";
 const CONSENSUS: &str = "PERSIST_TEST_CONSENSUS";
@@ -99,4 +101,14 @@ fn four_processes_that_race_lose_nothing_in_sqlite_and_files() {
         &format!("file://{}", dir.path().join("blob").display()),
         &format!("sqlite:{}", dir.path().join("consensus.db").display()),
     );
+}
+
+#[test]
+fn four_processes_that_race_lose_nothing_in_postgres_and_files() {
+    let Some(server) = postgres::server("four_processes_that_race") else {
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let blob = format!("file://{}", dir.path().join("blob").display());
+    race(&blob, &server.url());
 }

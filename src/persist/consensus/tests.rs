@@ -6,6 +6,9 @@ use bytes::Bytes;
 
 use super::*;
 
+#[path = "../../../tests/support/postgres.rs"]
+mod postgres_server;
+
 fn put(store: &dyn Consensus, key: &str, seqno: u64) -> CaSResult {
     let data = Bytes::from(format!("{key} {seqno}"));
     store
@@ -93,6 +96,61 @@ fn sqlite_keeps_the_contract() {
 }
 
 #[test]
+fn postgres_keeps_the_contract() {
+    let Some(server) = postgres_server::server("postgres_keeps_the_contract") else {
+        return;
+    };
+    contract(&*open_consensus(&server.url()).unwrap());
+    race(|| open_consensus(&server.url()).unwrap());
+    // One store with one pool, and threads.
+    let store = open_consensus(&server.plain_url()).unwrap();
+    assert!(store.head("race").unwrap().is_none(), "another schema");
+    race(|| Arc::clone(&store));
+}
+
+#[test]
+fn postgres_that_is_opened_by_many_at_once_is_made_once() {
+    let Some(server) = postgres_server::server("postgres_that_is_opened_by_many_at_once") else {
+        return;
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| open_consensus(&server.url()).unwrap());
+        }
+    });
+}
+
+#[test]
+fn postgres_that_drops_its_connections_is_found_again() {
+    let Ok(server) = postgres_server::Postgres::start() else {
+        return eprintln!("postgres_that_drops_its_connections: skipped, no server");
+    };
+    let store = open_consensus(&server.url()).unwrap();
+    assert_eq!(put(&*store, "a", 0), CaSResult::Committed);
+    let url = server.url();
+    let runtime = crate::persist::runtime::handle().unwrap();
+    crate::persist::runtime::wait(&runtime, async move {
+        let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls)
+            .await
+            .unwrap();
+        tokio::spawn(connection);
+        let others = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+            WHERE pid <> pg_backend_pid() AND application_name = 'clusterd-fuzz'";
+        client.query(others, &[]).await.unwrap()
+    })
+    .unwrap();
+    // An operation on a connection that just went may fail, the next one not.
+    let head = crate::persist::retry::retry(std::time::Duration::from_secs(30), || store.head("a"));
+    assert_eq!(head.unwrap().unwrap().seqno, SeqNo(0));
+    drop(server);
+    let gone = store.head("a").unwrap_err().to_string();
+    assert!(
+        gone.starts_with("postgres: ") && !gone.contains('\n'),
+        "{gone}"
+    );
+}
+
+#[test]
 fn a_named_memory_store_is_shared_while_it_is_held() {
     let first = open_consensus("mem://consensus-tests-shared").unwrap();
     put(&*first, "a", 0);
@@ -121,4 +179,10 @@ fn what_names_no_store_says_so_in_one_line() {
         "consensus URL `sqlite:`: expected a file path after sqlite:"
     );
     assert!(!message("sqlite:/nowhere/at/all/x.db").contains('\n'));
+    assert_eq!(
+        message("postgres://localhost/x"),
+        "consensus URL `postgres://localhost/x`: expected a user, postgres://USER@HOST:PORT/DATABASE"
+    );
+    let unparsable = message("postgres://u@h:port/x");
+    assert!(unparsable.contains("port"), "{unparsable}");
 }
