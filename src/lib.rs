@@ -6,6 +6,8 @@
 //! The rooms and who may call whom are in `ARCHITECTURE.md`; `tests/tidy.rs`
 //! holds the code to it.
 
+pub mod campaign;
+pub mod driver;
 pub mod generate;
 pub mod invariants;
 pub mod model;

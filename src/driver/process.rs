@@ -20,6 +20,8 @@ const START_PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone)]
 pub struct ProcessConfig {
     pub program: PathBuf,
+    /// Arguments before the ones that every clusterd takes.
+    pub leading_args: Vec<String>,
     /// Arguments behind the ones that every clusterd takes.
     pub extra_args: Vec<String>,
     pub processes: usize,
@@ -60,7 +62,10 @@ impl Processes {
 
     /// The compute addresses, in the order of the processes.
     pub fn addresses(&self) -> Vec<String> {
-        self.running.iter().map(|r| r.compute_address.clone()).collect()
+        self.running
+            .iter()
+            .map(|r| r.compute_address.clone())
+            .collect()
     }
 
     /// Kills what runs and starts anew, on fresh ports.
@@ -73,7 +78,11 @@ impl Processes {
     pub fn ended(&mut self) -> Option<String> {
         self.running.iter_mut().find_map(|running| {
             let status = running.child.try_wait().ok()??;
-            Some(format!("{}; its log is {}", describe(status), running.log.display()))
+            Some(format!(
+                "{}; its log is {}",
+                describe(status),
+                running.log.display()
+            ))
         })
     }
 
@@ -87,7 +96,8 @@ impl Processes {
         let n = self.config.processes;
         // Per process: storage, compute and HTTP listeners, and both meshes.
         let ports = free_ports(5 * n).map_err(|e| start_error(format!("no free port: {e}")))?;
-        let address = |kind: usize, process: usize| format!("127.0.0.1:{}", ports[kind * n + process]);
+        let address =
+            |kind: usize, process: usize| format!("127.0.0.1:{}", ports[kind * n + process]);
         let mesh = |kind: usize| (0..n).map(|p| address(kind, p)).collect::<Vec<_>>();
         for process in 0..n {
             let scratch = self.config.directory.join(format!("scratch-{process}"));
@@ -97,18 +107,25 @@ impl Processes {
                 .config
                 .directory
                 .join(format!("clusterd-{process}-start-{}.log", self.starts));
-            let log_file =
-                File::create(&log).map_err(|e| start_error(format!("creating {}: {e}", log.display())))?;
+            let log_file = File::create(&log)
+                .map_err(|e| start_error(format!("creating {}: {e}", log.display())))?;
             let stdout = log_file
                 .try_clone()
                 .map_err(|e| start_error(format!("opening {}: {e}", log.display())))?;
             let compute_address = address(1, process);
             let child = Command::new(&self.config.program)
+                .args(&self.config.leading_args)
                 .args(["--storage-controller-listen-addr", &address(0, process)])
                 .args(["--compute-controller-listen-addr", &compute_address])
                 .args(["--internal-http-listen-addr", &address(2, process)])
-                .args(["--storage-timely-config", &timely_config(self.config.workers, 1337, &mesh(3))])
-                .args(["--compute-timely-config", &timely_config(self.config.workers, 16, &mesh(4))])
+                .args([
+                    "--storage-timely-config",
+                    &timely_config(self.config.workers, 1337, &mesh(3)),
+                ])
+                .args([
+                    "--compute-timely-config",
+                    &timely_config(self.config.workers, 16, &mesh(4)),
+                ])
                 .args(["--process", &process.to_string()])
                 .args(["--persist-pubsub-url", &self.config.pubsub_url])
                 .args(["--environment-id", "clusterd-fuzz"])
@@ -155,7 +172,11 @@ impl Drop for Processes {
 impl Running {
     /// Polls the port: a listener cannot be waited for in any other way. The
     /// probe connection says nothing, and is closed at once.
-    fn wait_until_listening(&mut self, program: &str, deadline: Instant) -> Result<(), TargetError> {
+    fn wait_until_listening(
+        &mut self,
+        program: &str,
+        deadline: Instant,
+    ) -> Result<(), TargetError> {
         let log = self.log.display().to_string();
         loop {
             if TcpStream::connect(&self.compute_address).is_ok() {
@@ -201,7 +222,10 @@ fn free_ports(n: usize) -> std::io::Result<Vec<u16>> {
     let listeners = (0..n)
         .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
         .collect::<std::io::Result<Vec<_>>>()?;
-    listeners.iter().map(|l| Ok(l.local_addr()?.port())).collect()
+    listeners
+        .iter()
+        .map(|l| Ok(l.local_addr()?.port()))
+        .collect()
 }
 
 fn describe(status: ExitStatus) -> String {
@@ -224,6 +248,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let config = ProcessConfig {
             program: program.into(),
+            leading_args: vec![],
             extra_args: vec![],
             processes: 1,
             workers: 1,
@@ -237,14 +262,21 @@ mod tests {
     fn a_program_that_does_not_exist_is_named() {
         let (_directory, config) = config("/no/such/clusterd");
         let err = Processes::start(config).unwrap_err();
-        assert!(err.to_string().starts_with("cannot start /no/such/clusterd: "), "{err}");
+        assert!(
+            err.to_string()
+                .starts_with("cannot start /no/such/clusterd: "),
+            "{err}"
+        );
     }
 
     #[test]
     fn a_process_that_ends_at_once_is_reported_with_its_status_and_log() {
         let (_directory, config) = config("/bin/false");
         let err = Processes::start(config).unwrap_err().to_string();
-        assert!(err.contains("ended before it listened (exit code 1)"), "{err}");
+        assert!(
+            err.contains("ended before it listened (exit code 1)"),
+            "{err}"
+        );
         assert!(err.contains("clusterd-0-start-1.log"), "{err}");
     }
 

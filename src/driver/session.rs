@@ -113,6 +113,11 @@ impl Session {
             .is_some_and(|output| target.is_le(output))
     }
 
+    /// Whether a peek was answered, and nobody has taken the answer.
+    pub fn answered(&self, uuid: Uuid) -> bool {
+        self.answers.contains_key(&uuid)
+    }
+
     /// The answer of a peek, once.
     pub fn take_answer(&mut self, uuid: Uuid) -> Option<PeekResponse> {
         self.answers.remove(&uuid)

@@ -50,6 +50,17 @@ pub struct Tally {
     pub by_verb: BTreeMap<&'static str, u64>,
 }
 
+impl Tally {
+    /// Adds another script's tally.
+    pub fn add(&mut self, other: &Tally) {
+        self.commands += other.commands;
+        self.meaningful += other.meaningful;
+        for (verb, count) in &other.by_verb {
+            *self.by_verb.entry(verb).or_default() += count;
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct Schema {
     pub name: String,

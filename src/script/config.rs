@@ -18,10 +18,24 @@ pub fn value(setting: &Setting) -> Result<ConfigVal, String> {
             "off" | "false" => ConfigVal::Bool(false),
             _ => return Err(invalid("provided string was not `true` or `false`".into())),
         },
-        "u32" => ConfigVal::U32(value.parse().map_err(|e: std::num::ParseIntError| invalid(e.to_string()))?),
-        "usize" => ConfigVal::Usize(value.parse().map_err(|e: std::num::ParseIntError| invalid(e.to_string()))?),
-        "f64" => ConfigVal::F64(value.parse().map_err(|e: std::num::ParseFloatError| invalid(e.to_string()))?),
-        "duration" => ConfigVal::Duration(humantime::parse_duration(value).map_err(|e| invalid(e.to_string()))?),
+        "u32" => ConfigVal::U32(
+            value
+                .parse()
+                .map_err(|e: std::num::ParseIntError| invalid(e.to_string()))?,
+        ),
+        "usize" => ConfigVal::Usize(
+            value
+                .parse()
+                .map_err(|e: std::num::ParseIntError| invalid(e.to_string()))?,
+        ),
+        "f64" => ConfigVal::F64(
+            value
+                .parse()
+                .map_err(|e: std::num::ParseFloatError| invalid(e.to_string()))?,
+        ),
+        "duration" => ConfigVal::Duration(
+            humantime::parse_duration(value).map_err(|e| invalid(e.to_string()))?,
+        ),
         "string" => ConfigVal::String(value.clone()),
         _ => {
             return Err(format!(

@@ -19,14 +19,6 @@ pub fn is_json(text: &str) -> bool {
         .is_some_and(|(_, line)| line.starts_with('{'))
 }
 
-/// Whether the script makes its own handshake. Upstream's JSON scripts leave
-/// it to the driver; one that creates the instance itself does not.
-pub fn has_own_handshake(commands: &[(usize, Command)]) -> bool {
-    commands
-        .iter()
-        .any(|(_, command)| matches!(command, Command::CreateInstance { .. }))
-}
-
 /// The lines that hold commands, numbered from 1.
 pub fn significant(text: &str) -> impl Iterator<Item = (usize, &str)> {
     text.lines()
@@ -42,6 +34,13 @@ pub fn parse(text: &str) -> Result<Vec<(usize, Command)>, ScriptError> {
             Ok(command) => Ok((line, command)),
             Err(message) => Err(ScriptError { line, message }),
         })
+        .collect()
+}
+
+/// Reads a whole script, line by line: a bad line says so in its place.
+pub fn lines(text: &str) -> Vec<(usize, Result<Command, String>)> {
+    significant(text)
+        .map(|(line, text)| (line, parse_command(text)))
         .collect()
 }
 

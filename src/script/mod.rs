@@ -5,11 +5,14 @@
 //! but the commands' documented defaults.
 
 mod command;
+mod config;
 pub mod data;
 pub mod json;
 mod lex;
 pub mod output;
+pub mod play;
 mod print;
+pub mod runner;
 pub mod text;
 pub mod trace;
 mod visit;

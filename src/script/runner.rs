@@ -6,14 +6,16 @@
 //! fails at once instead of running out.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
+mod dataflow;
+mod write;
+
 use super::command::*;
 use super::config;
-use super::data::{self, Schemas};
+use super::data::Schemas;
 use super::output::{Output, row_lines, update_lines};
 use super::trace::{Event, PeekSpec, Wait};
 use crate::driver::{Driver, IndexInfo, Polled};
@@ -142,9 +144,10 @@ impl<'a> Runner<'a> {
                 self.configure(updates)?;
                 Ok(Output::Ok)
             }
-            Command::InitializationComplete => {
-                self.announce(Event::InitializationComplete, ComputeCommand::InitializationComplete)
-            }
+            Command::InitializationComplete => self.announce(
+                Event::InitializationComplete,
+                ComputeCommand::InitializationComplete,
+            ),
             Command::Reconnect => {
                 self.connect()?;
                 Ok(Output::Ok)
@@ -176,19 +179,26 @@ impl<'a> Runner<'a> {
                     ComputeCommand::AllowCompaction { id: *id, frontier },
                 )
             }
-            Command::AllowWrites { id } => {
-                self.announce(Event::AllowedWrites { id: *id }, ComputeCommand::AllowWrites(*id))
-            }
+            Command::AllowWrites { id } => self.announce(
+                Event::AllowedWrites { id: *id },
+                ComputeCommand::AllowWrites(*id),
+            ),
             Command::AwaitFrontier {
                 id,
                 ts,
                 timeout_secs,
                 allow_timeout,
             } => {
-                let reached =
-                    self.await_frontier(*id, *ts, Duration::from_secs(*timeout_secs), *allow_timeout);
+                let reached = self.await_frontier(
+                    *id,
+                    *ts,
+                    Duration::from_secs(*timeout_secs),
+                    *allow_timeout,
+                );
                 match (reached, allow_timeout) {
-                    (reached, true) => Ok(Output::Awaited { timed_out: !reached }),
+                    (reached, true) => Ok(Output::Awaited {
+                        timed_out: !reached,
+                    }),
                     (true, false) => Ok(Output::Ok),
                     (false, false) => Err(format!("frontier for {id} did not reach {ts} in time")),
                 }
@@ -268,14 +278,17 @@ impl<'a> Runner<'a> {
                 if let Some(started) = self.peeks.get_mut(peek) {
                     started.canceled = true;
                 }
-                self.announce(Event::PeekCanceled { uuid }, ComputeCommand::CancelPeek { uuid })
+                self.announce(
+                    Event::PeekCanceled { uuid },
+                    ComputeCommand::CancelPeek { uuid },
+                )
             }
             Command::DowngradeSince { shard, since } => {
                 let id = self
                     .shards
                     .get(shard)
                     .ok_or_else(|| format!("unknown shard `{shard}`; write or import it first"))?;
-                self.driver.downgrade_since(*id, *since)?;
+                self.driver.host_mut().downgrade_since(*id, *since)?;
                 self.emit(Event::SinceDowngraded {
                     shard: shard.clone(),
                     since: *since,
@@ -308,7 +321,9 @@ impl<'a> Runner<'a> {
     }
 
     pub(super) fn send(&mut self, command: ComputeCommand) -> Result<(), String> {
-        self.driver.send(&command).map_err(|_| "pump task gone".to_string())
+        self.driver
+            .send(&command)
+            .map_err(|_| "pump task gone".to_string())
     }
 
     pub(super) fn emit(&mut self, event: Event) {
@@ -438,7 +453,7 @@ impl<'a> Runner<'a> {
         let target = match self.views.get(&id) {
             Some(metadata) => PeekTarget::Persist {
                 id,
-                metadata: metadata.clone(),
+                metadata: Box::new(metadata.clone()),
             },
             None => PeekTarget::Index { id },
         };
@@ -476,8 +491,7 @@ impl<'a> Runner<'a> {
         desc: &RelationDesc,
     ) -> Result<Vec<(Row, usize)>, String> {
         let uuid = self.send_peek(id, ts, desc)?;
-        let answer =
-            self.await_answer(uuid, id, ts, Duration::from_secs(DEFAULT_TIMEOUT_SECS))?;
+        let answer = self.await_answer(uuid, id, ts, Duration::from_secs(DEFAULT_TIMEOUT_SECS))?;
         rows_of(answer)
     }
 
@@ -513,6 +527,11 @@ impl<'a> Runner<'a> {
         self.emit(Event::Finished);
     }
 
+    /// The driver, for another run.
+    pub fn into_driver(self) -> Driver {
+        self.driver
+    }
+
     /// Whether the session ended without the script's doing.
     pub fn is_lost(&self) -> bool {
         self.lost
@@ -521,16 +540,6 @@ impl<'a> Runner<'a> {
     /// The shards behind the aliases used so far.
     pub fn shards(&self) -> &BTreeMap<String, ShardId> {
         &self.shards
-    }
-
-    pub(super) fn announce_dataflow(
-        &mut self,
-        spec: super::trace::DataflowSpec,
-        command: ComputeCommand,
-    ) -> Result<(), String> {
-        self.send(command)?;
-        self.emit(Event::DataflowCreated(Arc::new(spec)));
-        Ok(())
     }
 }
 

@@ -20,11 +20,14 @@ struct Append {
 impl Append {
     /// All rows at `ts`, in `[ts, ts + 1)`.
     fn at(ts: Timestamp, rows: impl IntoIterator<Item = (Row, Diff)>) -> Result<Append, String> {
-        let upper = ts
-            .checked_add(1)
-            .ok_or_else(|| format!("cannot write at {ts}: there is no later time to seal it with"))?;
+        let upper = ts.checked_add(1).ok_or_else(|| {
+            format!("cannot write at {ts}: there is no later time to seal it with")
+        })?;
         Ok(Append {
-            updates: rows.into_iter().map(|(row, diff)| (row, ts, diff)).collect(),
+            updates: rows
+                .into_iter()
+                .map(|(row, diff)| (row, ts, diff))
+                .collect(),
             lower: ts,
             upper,
         })
@@ -70,7 +73,11 @@ impl Runner<'_> {
                 let rows = synthetic(&desc, *start, *count, *row_bytes)?;
                 let times = (0..*n_ts).cycle();
                 Append {
-                    updates: rows.into_iter().zip(times).map(|(row, ts)| (row, ts, 1)).collect(),
+                    updates: rows
+                        .into_iter()
+                        .zip(times)
+                        .map(|(row, ts)| (row, ts, 1))
+                        .collect(),
                     lower: 0,
                     upper: *n_ts,
                 }
@@ -79,7 +86,7 @@ impl Runner<'_> {
             other => return Err(format!("`{}` is not a write", other.verb())),
         };
         let rows = append.updates.len() as u64;
-        self.driver.append(
+        self.driver.host_mut().append(
             id,
             &desc,
             &append.updates,

@@ -1,0 +1,110 @@
+//! What a campaign tells: typed events, and the consumers of them. Every output
+//! (terminal, JSON lines) is such a consumer; none of them influences the run.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::finding::Finding;
+use crate::generate::Tally;
+use crate::invariants::Counts;
+
+/// One thing that a campaign has to say.
+#[derive(Debug, Clone)]
+pub enum CampaignEvent {
+    Started {
+        seed: u64,
+        cases: u64,
+        jobs: usize,
+    },
+    CaseDone(CaseReport),
+    /// A case broke an invariant in a way that was not seen before; it is being
+    /// confirmed and shrunk.
+    Shrinking {
+        case: u64,
+        signature: String,
+        commands: usize,
+    },
+    /// The finding, shrunk; and where it was written.
+    Found(Box<Finding>, Option<PathBuf>),
+    /// A case could not be run at all.
+    TargetFailed {
+        case: u64,
+        reason: String,
+    },
+    Finished(Summary),
+}
+
+/// One case that was run.
+#[derive(Debug, Clone)]
+pub struct CaseReport {
+    pub case: u64,
+    pub commands: usize,
+    pub failed: usize,
+    pub violations: Vec<String>,
+    pub counts: Vec<(&'static str, Counts)>,
+    pub tally: Tally,
+    pub invalid: Option<String>,
+    pub elapsed: Duration,
+}
+
+/// A whole campaign.
+#[derive(Debug, Clone, Default)]
+pub struct Summary {
+    pub seed: u64,
+    pub cases: u64,
+    pub commands: u64,
+    /// Commands that answered an error.
+    pub failed: u64,
+    /// Commands that meant something, of all that were generated.
+    pub tally: Tally,
+    /// Per invariant: what came of it over all cases.
+    pub counts: Vec<(&'static str, Counts)>,
+    /// Cases that broke an invariant.
+    pub broken: u64,
+    /// Signatures, with the number of cases that showed each.
+    pub signatures: Vec<(String, u64)>,
+    /// Cases that could not be run.
+    pub target_failures: u64,
+    /// Cases whose script turned out invalid: a bug of the generator.
+    pub invalid: u64,
+    pub elapsed: Duration,
+    /// It ended before all cases were run.
+    pub stopped_early: bool,
+}
+
+impl Summary {
+    /// Takes a case into account.
+    pub fn add(&mut self, report: &CaseReport) {
+        self.cases += 1;
+        self.commands += report.commands as u64;
+        self.failed += report.failed as u64;
+        self.tally.add(&report.tally);
+        self.broken += u64::from(!report.violations.is_empty());
+        self.invalid += u64::from(report.invalid.is_some());
+        for signature in &report.violations {
+            match self.signatures.iter_mut().find(|(s, _)| s == signature) {
+                Some((_, n)) => *n += 1,
+                None => self.signatures.push((signature.clone(), 1)),
+            }
+        }
+        if self.counts.is_empty() {
+            self.counts = report.counts.clone();
+            return;
+        }
+        for ((_, sum), (_, one)) in self.counts.iter_mut().zip(&report.counts) {
+            sum.checked += one.checked;
+            sum.violated += one.violated;
+            sum.unknown += one.unknown;
+        }
+    }
+
+    /// Cases a second.
+    pub fn rate(&self) -> f64 {
+        self.cases as f64 / self.elapsed.as_secs_f64().max(1e-9)
+    }
+}
+
+/// A consumer of events.
+pub trait Reporter {
+    fn on_event(&mut self, event: &CampaignEvent);
+}

@@ -1,0 +1,179 @@
+//! From a case that broke an invariant to a finding: it is confirmed, shrunk
+//! while the same invariant breaks in the same way, and written as a script
+//! that says what would have been right.
+//!
+//! Invariants: a finding that did not happen again is reported as such, never
+//! dropped; what is written is replayable from its file alone.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::blocks::with_blocks;
+use super::case::{CaseOptions, Outcome};
+use super::lab::{Lab, run_with};
+use super::viable::viable;
+use crate::invariants::Violation;
+use crate::script::Command;
+use crate::shrink::{Budget, Shrunk, shrink};
+
+/// While shrinking, something counts as stuck after this long; the result is
+/// confirmed with the whole patience.
+const SHRINK_PATIENCE: Duration = Duration::from_millis(1500);
+
+/// How often a case is run again before it counts as not reproducible.
+const CONFIRMATIONS: usize = 3;
+
+/// An invariant that did not hold, and the simplest script found that shows it.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    pub signature: String,
+    /// As the simplest script shows it.
+    pub violation: Violation,
+    /// The case that showed it first.
+    pub case: u64,
+    pub original: Vec<Command>,
+    pub commands: Vec<Command>,
+    /// It happened again on a target of its own.
+    pub reproduced: bool,
+    /// Scripts that were run to shrink it.
+    pub runs: usize,
+    /// Nothing makes it simpler any more.
+    pub at_fixpoint: bool,
+    /// Every event of the last run.
+    pub log: Vec<String>,
+}
+
+/// A case that broke something.
+pub struct Broken<'a> {
+    pub case: u64,
+    pub seed: u64,
+    pub commands: &'a [Command],
+    pub violation: Violation,
+}
+
+/// Confirms and shrinks.
+pub fn pursue(lab: &dyn Lab, broken: Broken<'_>, budget: Budget) -> Finding {
+    let Broken {
+        case,
+        seed,
+        commands,
+        violation,
+    } = broken;
+    let signature = violation.signature();
+    let whole = lab.options(seed);
+    let quick = CaseOptions {
+        patience: whole.patience.min(SHRINK_PATIENCE),
+        ..whole.clone()
+    };
+    let show = |commands: &[Command], options: &CaseOptions| -> Option<Outcome> {
+        let outcome = run_with(lab, commands, seed, options).ok()?;
+        outcome.has(&signature).then_some(outcome)
+    };
+    let seen = (0..CONFIRMATIONS)
+        .filter(|_| show(commands, &quick).is_some())
+        .count();
+    let mut finding = Finding {
+        signature: signature.clone(),
+        violation,
+        case,
+        original: commands.to_vec(),
+        commands: commands.to_vec(),
+        reproduced: seen > 0,
+        runs: CONFIRMATIONS,
+        at_fixpoint: false,
+        log: Vec::new(),
+    };
+    if seen == 0 {
+        return finding;
+    }
+    // What happens only sometimes is given as many chances as it needed.
+    let tries = if seen == CONFIRMATIONS { 1 } else { 4 };
+    let mut fails = |candidate: &[Command]| {
+        viable(candidate).is_ok() && (0..tries).any(|_| show(candidate, &quick).is_some())
+    };
+    let Shrunk {
+        commands: simplest,
+        runs,
+        at_fixpoint,
+    } = shrink(commands.to_vec(), budget, &mut fails);
+    finding.runs += runs;
+    let logged = CaseOptions {
+        keep_log: true,
+        ..whole
+    };
+    for candidate in [&simplest, &finding.original.clone()] {
+        if let Some(outcome) = (0..tries + 1).find_map(|_| show(candidate, &logged)) {
+            let same = |v: &&Violation| v.signature() == signature;
+            if let Some(violation) = outcome.violations.iter().find(same) {
+                finding.violation = violation.clone();
+            }
+            finding.at_fixpoint = at_fixpoint && candidate.len() == simplest.len();
+            finding.commands = candidate.clone();
+            finding.log = outcome.log;
+            return finding;
+        }
+    }
+    finding
+}
+
+impl Finding {
+    /// The finding as a script: what broke, how to see it, then the commands
+    /// with the answers that would have been right. `facts` are further lines
+    /// `name: value` about the target.
+    pub fn script(&self, facts: &[(&str, String)]) -> String {
+        let mut text = String::new();
+        for line in self.violation.to_string().lines() {
+            // Random ids in it would make two equal findings differ.
+            let _ = writeln!(text, "# {}", without_uuid(line));
+        }
+        if !self.reproduced {
+            let _ = writeln!(
+                text,
+                "# It did not happen again when the case was run alone."
+            );
+        }
+        for (name, value) in facts {
+            let _ = writeln!(text, "# {name}: {value}");
+        }
+        let _ = write!(text, "\n{}", with_blocks(&self.commands));
+        text
+    }
+
+    /// The name of its file, without a folder.
+    pub fn file_name(&self) -> String {
+        format!(
+            "{}-case-{}.spec",
+            self.signature.replace('/', "-"),
+            self.case
+        )
+    }
+
+    /// Writes the script, and the log of its last run beside it.
+    pub fn write(&self, directory: &Path, facts: &[(&str, String)]) -> std::io::Result<PathBuf> {
+        std::fs::create_dir_all(directory)?;
+        let path = directory.join(self.file_name());
+        std::fs::write(&path, self.script(facts))?;
+        let mut log = self.log.join("\n");
+        log.push('\n');
+        std::fs::write(path.with_extension("log"), log)?;
+        if self.original.len() != self.commands.len() {
+            let original = with_blocks(&self.original).to_string();
+            std::fs::write(path.with_extension("original.spec"), original)?;
+        }
+        Ok(path)
+    }
+}
+
+/// A line of a violation without ` (uuid)`.
+fn without_uuid(line: &str) -> String {
+    let Some((before, rest)) = line.split_once(" (") else {
+        return line.to_string();
+    };
+    match rest.split_once(')') {
+        Some((inside, after)) if uuid::Uuid::parse_str(inside).is_ok() => {
+            format!("{before}{after}")
+        }
+        _ => line.to_string(),
+    }
+}

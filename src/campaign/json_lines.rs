@@ -1,0 +1,88 @@
+//! Events as JSON lines, one object each, for whoever reads a campaign with a
+//! program. Fields are only ever added.
+
+use std::io::Write;
+
+use serde_json::{Value, json};
+
+use super::event::{CampaignEvent, CaseReport, Reporter, Summary};
+
+/// Writes every event as one line.
+pub struct JsonLines<W: Write> {
+    out: W,
+}
+
+impl<W: Write> JsonLines<W> {
+    pub fn new(out: W) -> Self {
+        JsonLines { out }
+    }
+}
+
+impl<W: Write> Reporter for JsonLines<W> {
+    fn on_event(&mut self, event: &CampaignEvent) {
+        // A reader that is gone must not end the campaign.
+        let _ = writeln!(self.out, "{}", line(event));
+    }
+}
+
+fn line(event: &CampaignEvent) -> Value {
+    match event {
+        CampaignEvent::Started { seed, cases, jobs } => {
+            json!({"event": "started", "seed": seed, "cases": cases, "jobs": jobs})
+        }
+        CampaignEvent::CaseDone(CaseReport {
+            case,
+            commands,
+            failed,
+            violations,
+            counts: _,
+            tally: _,
+            invalid,
+            elapsed,
+        }) => json!({
+            "event": "case", "case": case, "commands": commands, "failed": failed,
+            "violations": violations, "invalid": invalid, "ms": elapsed.as_millis() as u64,
+        }),
+        CampaignEvent::Shrinking {
+            case,
+            signature,
+            commands,
+        } => json!({
+            "event": "shrinking", "case": case, "signature": signature, "commands": commands,
+        }),
+        CampaignEvent::Found(finding, path) => json!({
+            "event": "found", "case": finding.case, "signature": finding.signature,
+            "violation": finding.violation.to_string(), "commands": finding.commands.len(),
+            "original_commands": finding.original.len(), "reproduced": finding.reproduced,
+            "runs": finding.runs, "at_fixpoint": finding.at_fixpoint,
+            "path": path.as_ref().map(|p| p.display().to_string()),
+            "script": finding.script(&[]),
+        }),
+        CampaignEvent::TargetFailed { case, reason } => {
+            json!({"event": "target-failed", "case": case, "reason": reason})
+        }
+        CampaignEvent::Finished(summary) => finished(summary),
+    }
+}
+
+fn finished(summary: &Summary) -> Value {
+    let invariants: Vec<Value> = summary
+        .counts
+        .iter()
+        .map(|(id, counts)| {
+            json!({
+                "invariant": id, "checked": counts.checked, "violated": counts.violated,
+                "unknown": counts.unknown,
+            })
+        })
+        .collect();
+    json!({
+        "event": "finished", "seed": summary.seed, "cases": summary.cases,
+        "commands": summary.commands, "failed": summary.failed,
+        "generated": summary.tally.commands, "meaningful": summary.tally.meaningful,
+        "broken": summary.broken, "signatures": summary.signatures,
+        "target_failures": summary.target_failures, "invalid": summary.invalid,
+        "invariants": invariants, "seconds": summary.elapsed.as_secs_f64(),
+        "stopped_early": summary.stopped_early,
+    })
+}

@@ -1,0 +1,260 @@
+//! Where cases run: a store for the shards, and targets that are started,
+//! handed out to one case at a time, and used again or thrown away.
+//!
+//! Invariants: two cases never share a target at the same time; a target that
+//! was lost, or that has served its share of cases, is never handed out again
+//! (one that is attached to is the only one there is, and always is); scratch
+//! files are gone when the lab is dropped.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+use super::case::{CaseOptions, Outcome, run_case};
+use crate::driver::{CtpTarget, Driver, Origin, PersistHost, ProcessConfig, Processes, Target};
+use crate::persist::PersistClient;
+use crate::protocol::v26_30::PersistLocation;
+use crate::script::Command;
+
+/// A place for one case at a time.
+pub struct Seat {
+    /// Not connected yet.
+    pub driver: Driver,
+    /// Cases that its target has served.
+    pub served: usize,
+}
+
+/// Hands out seats.
+pub trait Lab: Sync {
+    /// A driver over a target that no other case uses. `seed` decides whatever
+    /// the target leaves to chance.
+    ///
+    /// Errors: one line that says what could not be started.
+    fn seat(&self, seed: u64) -> Result<Seat, String>;
+
+    /// Takes a seat back. `spoiled` says that its target was lost, or broke an
+    /// invariant: what it would do next is nobody's bug.
+    fn leave(&self, seat: Seat, spoiled: bool);
+
+    /// How a case is run here.
+    fn options(&self, seed: u64) -> CaseOptions;
+
+    /// How many cases can run at the same time, if that is limited.
+    fn concurrency(&self) -> Option<usize>;
+}
+
+/// The two stores of persist, as URLs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreUrls {
+    pub consensus: String,
+    pub blob: String,
+}
+
+impl StoreUrls {
+    /// SQLite and files below `directory`.
+    pub fn embedded(directory: &Path) -> StoreUrls {
+        StoreUrls {
+            consensus: format!("sqlite:{}", directory.join("consensus.sqlite").display()),
+            blob: format!("file://{}", directory.join("blob").display()),
+        }
+    }
+}
+
+/// Which processes are tested.
+#[derive(Debug, Clone)]
+pub enum Processed {
+    /// A program with clusterd's flags, started as often as needed.
+    Spawn {
+        program: PathBuf,
+        /// Arguments before clusterd's flags.
+        leading_args: Vec<String>,
+        /// Arguments behind them.
+        extra_args: Vec<String>,
+        /// Worker threads a process.
+        workers: usize,
+        processes: usize,
+        /// How many cases one start serves.
+        cases_per_start: usize,
+    },
+    /// One that runs already: the addresses of its processes.
+    Attach(Vec<String>),
+}
+
+/// How a [`ProcessLab`] is set up.
+#[derive(Debug, Clone)]
+pub struct LabConfig {
+    pub target: Processed,
+    pub store: StoreUrls,
+    /// Logs and scratch files of the targets go here.
+    pub directory: PathBuf,
+    /// The version that the driver announces.
+    pub version: semver::Version,
+    /// The driver's PubSub server, as the target is told.
+    pub pubsub_url: String,
+    pub patience: Duration,
+    pub keep_log: bool,
+}
+
+/// A lab of processes; see the module.
+pub struct ProcessLab {
+    config: LabConfig,
+    client: Arc<PersistClient>,
+    idle: Mutex<Vec<Pooled>>,
+    /// Somebody gave a target back.
+    returned: Condvar,
+    starts: AtomicU64,
+}
+
+/// A target that nobody uses.
+struct Pooled {
+    target: Box<dyn Target>,
+    served: usize,
+}
+
+impl ProcessLab {
+    /// Opens the stores; starts nothing yet.
+    pub fn open(config: LabConfig) -> Result<ProcessLab, String> {
+        let client = PersistClient::open(&config.store.blob, &config.store.consensus)
+            .map_err(|e| e.to_string())?;
+        let idle = match &config.target {
+            Processed::Spawn { .. } => Vec::new(),
+            Processed::Attach(addresses) => vec![Pooled {
+                target: Box::new(CtpTarget::new(
+                    Origin::Attached(addresses.clone()),
+                    config.version.clone(),
+                    None,
+                )),
+                served: 0,
+            }],
+        };
+        Ok(ProcessLab {
+            config,
+            client,
+            idle: Mutex::new(idle),
+            returned: Condvar::new(),
+            starts: AtomicU64::new(0),
+        })
+    }
+
+    /// The client of the stores.
+    pub fn client(&self) -> &Arc<PersistClient> {
+        &self.client
+    }
+
+    fn start(&self) -> Result<Box<dyn Target>, String> {
+        let Processed::Spawn {
+            program,
+            leading_args,
+            extra_args,
+            workers,
+            processes,
+            cases_per_start: _,
+        } = &self.config.target
+        else {
+            return Err("a target that is attached to cannot be started".to_string());
+        };
+        let start = self.starts.fetch_add(1, Ordering::Relaxed);
+        let processes = Processes::start(ProcessConfig {
+            program: program.clone(),
+            leading_args: leading_args.clone(),
+            extra_args: extra_args.clone(),
+            processes: *processes,
+            workers: *workers,
+            directory: self.config.directory.join(format!("target-{start}")),
+            pubsub_url: self.config.pubsub_url.clone(),
+        })
+        .map_err(|e| e.to_string())?;
+        Ok(Box::new(CtpTarget::new(
+            Origin::Spawned(processes),
+            self.config.version.clone(),
+            None,
+        )))
+    }
+}
+
+impl Lab for ProcessLab {
+    fn seat(&self, _seed: u64) -> Result<Seat, String> {
+        let target = {
+            let lock = self.idle.lock();
+            let mut idle = lock.unwrap_or_else(std::sync::PoisonError::into_inner);
+            loop {
+                match (idle.pop(), &self.config.target) {
+                    (Some(pooled), _) => break Some(pooled),
+                    (None, Processed::Spawn { .. }) => break None,
+                    (None, Processed::Attach(_)) => {
+                        let waited = self.returned.wait(idle);
+                        idle = waited.unwrap_or_else(std::sync::PoisonError::into_inner);
+                    }
+                }
+            }
+        };
+        let (target, served) = match target {
+            Some(Pooled { target, served }) => (target, served),
+            None => (self.start()?, 0),
+        };
+        let location = PersistLocation {
+            blob_uri: self.config.store.blob.clone(),
+            consensus_uri: self.config.store.consensus.clone(),
+        };
+        let host = PersistHost::new(Arc::clone(&self.client), location);
+        Ok(Seat {
+            driver: Driver::new(host, target),
+            served,
+        })
+    }
+
+    fn leave(&self, seat: Seat, spoiled: bool) {
+        let Seat { driver, served } = seat;
+        let target = driver.into_target();
+        let again = match &self.config.target {
+            Processed::Spawn {
+                cases_per_start, ..
+            } => !spoiled && served < *cases_per_start,
+            Processed::Attach(_) => true,
+        };
+        if again {
+            let lock = self.idle.lock();
+            let mut idle = lock.unwrap_or_else(std::sync::PoisonError::into_inner);
+            idle.push(Pooled { target, served });
+            self.returned.notify_one();
+        }
+    }
+
+    fn options(&self, _seed: u64) -> CaseOptions {
+        CaseOptions {
+            patience: self.config.patience,
+            seed: None,
+            keep_log: self.config.keep_log,
+        }
+    }
+
+    fn concurrency(&self) -> Option<usize> {
+        match &self.config.target {
+            Processed::Spawn { .. } => None,
+            Processed::Attach(_) => Some(1),
+        }
+    }
+}
+
+/// Runs a case in a lab.
+///
+/// Errors: the target could not be started or connected to.
+pub fn run_in(lab: &dyn Lab, commands: &[Command], seed: u64) -> Result<Outcome, String> {
+    run_with(lab, commands, seed, &lab.options(seed))
+}
+
+/// The same, with options of its own.
+pub fn run_with(
+    lab: &dyn Lab,
+    commands: &[Command],
+    seed: u64,
+    options: &CaseOptions,
+) -> Result<Outcome, String> {
+    let Seat { driver, served } = lab.seat(seed)?;
+    let (outcome, driver) = run_case(commands, driver, options)?;
+    let spoiled = outcome.lost || !outcome.violations.is_empty();
+    let served = served + 1;
+    lab.leave(Seat { driver, served }, spoiled);
+    Ok(outcome)
+}

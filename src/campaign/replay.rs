@@ -1,0 +1,116 @@
+//! Replays scripts of findings: with every invariant watching, and the answers
+//! held against the model's, wherever the contract fixes them.
+//!
+//! Invariant: a script decides everything, except the target that it wants to
+//! be run on, which its header names (`# workers: 2`).
+
+use std::path::Path;
+
+use super::blocks::expected_blocks;
+use super::case::Outcome;
+use super::lab::{Lab, run_in};
+use crate::invariants::Violation;
+use crate::script::play::{Source, block};
+
+/// What a script's header says, as `# name: value` lines.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// The mutants that break it.
+    pub mutants: Vec<String>,
+    /// Workers a process; 1 unless it matters.
+    pub workers: Option<usize>,
+    pub processes: Option<usize>,
+}
+
+impl Facts {
+    /// Reads the header of a script.
+    ///
+    /// Errors: the line, and what was expected.
+    pub fn parse(script: &str) -> Result<Facts, String> {
+        let mut facts = Facts::default();
+        for (at, line) in script.lines().enumerate() {
+            let Some(comment) = line.strip_prefix('#') else {
+                if line.trim().is_empty() {
+                    continue;
+                }
+                break;
+            };
+            let Some((name, value)) = comment.split_once(':') else {
+                continue;
+            };
+            let (name, value) = (name.trim(), value.trim());
+            let number = || {
+                value
+                    .parse::<usize>()
+                    .ok()
+                    .filter(|n| *n > 0)
+                    .ok_or_else(|| {
+                        format!(
+                            "line {}: `{name}` wants a positive number, got `{value}`",
+                            at + 1
+                        )
+                    })
+            };
+            match name {
+                "mutant" => facts.mutants.push(value.to_string()),
+                "workers" => facts.workers = Some(number()?),
+                "processes" => facts.processes = Some(number()?),
+                _ => {}
+            }
+        }
+        Ok(facts)
+    }
+}
+
+/// What became of a replayed script.
+#[derive(Debug, Clone)]
+pub struct Replayed {
+    pub commands: usize,
+    pub violations: Vec<Violation>,
+    /// Answers that are not the model's: command, expected, actual.
+    pub mismatches: Vec<(usize, String, String)>,
+    pub invalid: Option<String>,
+}
+
+impl Replayed {
+    /// Whether nothing was wrong.
+    pub fn passed(&self) -> bool {
+        self.violations.is_empty() && self.mismatches.is_empty() && self.invalid.is_none()
+    }
+}
+
+/// Replays the script in `text`, which came from `path`.
+///
+/// Errors: one line, for a script that cannot be read or a target that cannot
+/// be had.
+pub fn replay(lab: &dyn Lab, path: &Path, text: &str) -> Result<Replayed, String> {
+    let shown = path.display();
+    let source = Source::parse(text).map_err(|e| format!("{shown}: {e}"))?;
+    let commands = source.commands();
+    let outcome: Outcome = run_in(lab, &commands, 0).map_err(|e| format!("{shown}: {e}"))?;
+    let mut mismatches = Vec::new();
+    let expected = expected_blocks(&commands);
+    for (step, (answer, expected)) in outcome.answers.iter().zip(expected).enumerate() {
+        let actual = block(answer);
+        if let Some(expected) = expected
+            && expected != actual
+        {
+            mismatches.push((step, expected, actual));
+        }
+    }
+    if let Source::Text(script) = &source {
+        for (step, (stanza, answer)) in script.stanzas().zip(&outcome.answers).enumerate() {
+            let actual = block(answer);
+            let known = mismatches.iter().any(|(known, ..)| *known == step);
+            if !stanza.expected.is_empty() && stanza.expected != actual && !known {
+                mismatches.push((step, stanza.expected.clone(), actual));
+            }
+        }
+    }
+    Ok(Replayed {
+        commands: outcome.commands,
+        violations: outcome.violations,
+        mismatches,
+        invalid: outcome.invalid,
+    })
+}

@@ -1,0 +1,183 @@
+//! The terminal: progress on stderr while it is one, findings and the summary
+//! on stdout.
+
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::event::{CampaignEvent, Reporter, Summary};
+use super::finding::Finding;
+use crate::invariants;
+
+/// Shows a campaign to a person.
+pub struct Terminal<W: Write> {
+    out: W,
+    bar: ProgressBar,
+    broken: u64,
+}
+
+impl<W: Write> Terminal<W> {
+    /// Results go to `out`.
+    pub fn new(out: W) -> Self {
+        Terminal {
+            out,
+            bar: ProgressBar::hidden(),
+            broken: 0,
+        }
+    }
+
+    fn say(&mut self, text: &str) {
+        let out = &mut self.out;
+        // A reader that is gone must not end the campaign.
+        self.bar
+            .suspend(|| drop(writeln!(out, "{text}").and_then(|()| out.flush())));
+    }
+}
+
+impl<W: Write> Reporter for Terminal<W> {
+    fn on_event(&mut self, event: &CampaignEvent) {
+        match event {
+            CampaignEvent::Started { seed, cases, jobs } => {
+                if std::io::stderr().is_terminal() {
+                    let target = ProgressDrawTarget::stderr();
+                    self.bar = ProgressBar::with_draw_target(Some(*cases), target);
+                    let style = "{bar:32} {pos}/{len} cases  {per_sec}  eta {eta}  {msg}";
+                    if let Ok(style) = ProgressStyle::with_template(style) {
+                        self.bar.set_style(style);
+                    }
+                    self.bar.enable_steady_tick(Duration::from_millis(200));
+                }
+                self.say(&format!("seed {seed}: {cases} cases, {jobs} at a time"));
+            }
+            CampaignEvent::CaseDone(report) => {
+                self.broken += u64::from(!report.violations.is_empty());
+                self.bar.inc(1);
+                if self.broken > 0 {
+                    self.bar.set_message(format!("{} broken", self.broken));
+                }
+                if let Some(invalid) = &report.invalid {
+                    self.say(&format!(
+                        "case {}: not a valid script: {invalid}",
+                        report.case
+                    ));
+                }
+            }
+            CampaignEvent::Shrinking {
+                case,
+                signature,
+                commands,
+            } => self.say(&format!(
+                "case {case} breaks {signature}; shrinking its {commands} commands"
+            )),
+            CampaignEvent::Found(finding, path) => {
+                let mut text = found(finding);
+                if let Some(path) = path {
+                    text.push_str(&format!("\nwritten to {}", path.display()));
+                }
+                self.say(&text);
+            }
+            CampaignEvent::TargetFailed { case, reason } => {
+                self.say(&format!("case {case} could not be run: {reason}"));
+            }
+            CampaignEvent::Finished(summary) => {
+                self.bar.finish_and_clear();
+                self.say(&summarised(summary));
+            }
+        }
+    }
+}
+
+fn found(finding: &Finding) -> String {
+    let Finding {
+        commands,
+        original,
+        reproduced,
+        runs,
+        at_fixpoint,
+        ..
+    } = finding;
+    let how = match (reproduced, at_fixpoint) {
+        (false, _) => "it did not happen again when the case was run alone".to_string(),
+        (true, true) => format!("shrunk from {} commands in {runs} runs", original.len()),
+        (true, false) => format!(
+            "shrunk from {} commands in {runs} runs, perhaps not to the end",
+            original.len()
+        ),
+    };
+    format!(
+        "\n{} commands ({how}):\n\n{}",
+        commands.len(),
+        finding.script(&[])
+    )
+}
+
+/// The end of a campaign, for a tired reader: what was looked at, how often,
+/// and what came of it.
+fn summarised(summary: &Summary) -> String {
+    let Summary {
+        seed,
+        cases,
+        commands,
+        failed,
+        tally,
+        counts,
+        broken,
+        signatures,
+        target_failures,
+        invalid,
+        elapsed,
+        stopped_early,
+    } = summary;
+    let mut lines = vec![String::new()];
+    lines.push(format!(
+        "{:<6}  {:>9}  {:>8}  {:>7}  property",
+        "", "checked", "violated", "unknown"
+    ));
+    for (invariant, (id, counts)) in invariants::all().iter().zip(counts) {
+        lines.push(format!(
+            "{:<6}  {:>9}  {:>8}  {:>7}  {}",
+            id,
+            counts.checked,
+            counts.violated,
+            counts.unknown,
+            invariant.title()
+        ));
+    }
+    let unchecked: Vec<&str> = counts
+        .iter()
+        .filter(|(_, counts)| counts.checked == 0)
+        .map(|(id, _)| *id)
+        .collect();
+    lines.push(String::new());
+    if !unchecked.is_empty() {
+        lines.push(format!("never checked: {}", unchecked.join(", ")));
+    }
+    let share = 100 * tally.meaningful / tally.commands.max(1);
+    lines.push(format!(
+        "{cases} cases, {commands} commands ({share} % meaningful, {failed} answered an error) in {:.1} s: {:.1} cases/s",
+        elapsed.as_secs_f64(),
+        summary.rate()
+    ));
+    if *invalid > 0 {
+        lines.push(format!("{invalid} scripts were not valid to their end"));
+    }
+    if *target_failures > 0 {
+        lines.push(format!("{target_failures} cases could not be run"));
+    }
+    if *broken == 0 {
+        lines.push("no violation".to_string());
+    } else {
+        lines.push(format!("{broken} cases broke an invariant:"));
+        for (signature, n) in signatures {
+            lines.push(format!("  {signature} in {n}"));
+        }
+    }
+    let early = if *stopped_early {
+        " (stopped early)"
+    } else {
+        ""
+    };
+    lines.push(format!("repeat with --seed {seed}{early}"));
+    lines.join("\n")
+}

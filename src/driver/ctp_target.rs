@@ -1,0 +1,152 @@
+//! Targets over the cluster transport protocol: processes that the driver
+//! started, or addresses where something already runs. Source:
+//! `spec/replica.md` §1.3, §2.4; `spec/ctp.md` §1.
+//!
+//! Invariants: a session has one connection per process; `Hello` and
+//! `UpdateConfiguration` go to all of them, everything else to the first; what
+//! the processes say is merged before anybody sees it.
+
+use std::time::{Duration, Instant};
+
+use uuid::Uuid;
+
+use super::process::Processes;
+use super::target::{Link, LinkClosed, Received, Target, TargetError};
+use crate::protocol::ctp::{self, Connection, Incoming};
+use crate::protocol::v26_30::{ComputeCommand, ComputeResponse};
+
+/// How long one process is listened to while others may have something to say.
+const SLICE: Duration = Duration::from_millis(1);
+
+/// Whose processes they are.
+#[derive(Debug)]
+pub enum Origin {
+    /// Started by us; may be killed and started anew.
+    Spawned(Processes),
+    /// Somebody else's, one `host:port` (or socket path) a process.
+    Attached(Vec<String>),
+}
+
+/// A target that is spoken to over CTP.
+#[derive(Debug)]
+pub struct CtpTarget {
+    origin: Origin,
+    version: semver::Version,
+    /// After this long without a byte a session counts as lost.
+    idle: Option<Duration>,
+}
+
+impl CtpTarget {
+    /// A target that announces itself with `version`.
+    pub fn new(origin: Origin, version: semver::Version, idle: Option<Duration>) -> Self {
+        CtpTarget {
+            origin,
+            version,
+            idle,
+        }
+    }
+}
+
+impl Target for CtpTarget {
+    fn connect(&mut self, nonce: Uuid) -> Result<Box<dyn Link>, TargetError> {
+        let addresses = match &self.origin {
+            Origin::Spawned(processes) => processes.addresses(),
+            Origin::Attached(addresses) => addresses.clone(),
+        };
+        let connections = addresses
+            .iter()
+            .map(|address| {
+                let mut connection: Connection<ComputeCommand, ComputeResponse> =
+                    ctp::connect(address, &self.version, self.idle).map_err(|e| {
+                        TargetError::Connect {
+                            address: address.clone(),
+                            reason: e.to_string(),
+                        }
+                    })?;
+                connection
+                    .send(&ComputeCommand::Hello { nonce })
+                    .map_err(|reason| TargetError::Connect {
+                        address: address.clone(),
+                        reason,
+                    })?;
+                Ok(connection)
+            })
+            .collect::<Result<Vec<_>, TargetError>>()?;
+        Ok(Box::new(CtpLink {
+            connections,
+            merged: Vec::new(),
+            first: 0,
+        }))
+    }
+
+    fn restart(&mut self) -> Result<(), TargetError> {
+        match &mut self.origin {
+            Origin::Spawned(processes) => processes.restart(),
+            Origin::Attached(_) => Err(TargetError::Unsupported(
+                "cannot restart a target that is attached to",
+            )),
+        }
+    }
+
+    fn ended(&mut self) -> Option<String> {
+        match &mut self.origin {
+            Origin::Spawned(processes) => processes.ended(),
+            Origin::Attached(_) => None,
+        }
+    }
+}
+
+/// A session with every process of a target.
+struct CtpLink {
+    connections: Vec<Connection<ComputeCommand, ComputeResponse>>,
+    /// Merged responses that nobody has taken yet, the next one last.
+    merged: Vec<ComputeResponse>,
+    /// The process that is listened to first next time.
+    first: usize,
+}
+
+impl Link for CtpLink {
+    fn send(&mut self, command: &ComputeCommand) -> Result<(), LinkClosed> {
+        let to_all = matches!(
+            command,
+            ComputeCommand::Hello { .. } | ComputeCommand::UpdateConfiguration(_)
+        );
+        let receivers = if to_all { self.connections.len() } else { 1 };
+        for connection in self.connections.iter_mut().take(receivers) {
+            connection.send(command).map_err(LinkClosed)?;
+        }
+        Ok(())
+    }
+
+    fn recv(&mut self, patience: Duration) -> Received {
+        let deadline = Instant::now() + patience;
+        let n = self.connections.len();
+        loop {
+            if let Some(response) = self.merged.pop() {
+                return Received::Response(response);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            let slice = if n == 1 { left } else { left.min(SLICE) };
+            // One process may block for a slice, the others are only asked.
+            for turn in 0..n {
+                let part = (self.first + turn) % n;
+                let wait = if turn == 0 { slice } else { Duration::ZERO };
+                match self.connections[part].recv(wait) {
+                    Incoming::Message(response) => {
+                        self.merged.push(response);
+                        self.first = part;
+                        break;
+                    }
+                    Incoming::Nothing => {}
+                    Incoming::Closed(reason) => return Received::Closed(LinkClosed(reason)),
+                }
+            }
+            if self.merged.is_empty() {
+                self.first = (self.first + 1) % n;
+                if Instant::now() >= deadline {
+                    return Received::Idle;
+                }
+            }
+        }
+    }
+}

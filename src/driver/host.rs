@@ -1,0 +1,135 @@
+//! The driver's side of persist: it writes shards at exact times, and holds a
+//! critical reader on each, so that a shard can be read from where the script
+//! left its since, whatever the replica's own readers do.
+//!
+//! Invariants: a shard's critical since moves only when the caller says so; a
+//! failed write leaves the shard as it was, or is reported as indeterminate by
+//! the store's own error.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::persist::{
+    CONTROLLER_CRITICAL_READER, PersistClient, PersistError, SinceHandle, SourceDatum, Update,
+    WriteHandle,
+};
+use crate::protocol::v26_30::{CollectionMetadata, PersistLocation};
+use crate::repr::{Antichain, Diff, RelationDesc, Row, ShardId, Timestamp};
+
+/// The purpose that writers of scripts announce (`spec/script.md` §2.9).
+const PURPOSE: &str = "headless driver write";
+
+/// Writes shards and holds them readable.
+#[derive(Debug)]
+pub struct PersistHost {
+    client: Arc<PersistClient>,
+    location: PersistLocation,
+    shards: BTreeMap<ShardId, Held>,
+}
+
+/// A shard that was used.
+#[derive(Debug)]
+struct Held {
+    since: SinceHandle,
+    /// The last writer, and the schema that it writes with.
+    writer: Option<(RelationDesc, WriteHandle)>,
+}
+
+impl PersistHost {
+    /// A host over a client of the location that `location` names; the URLs
+    /// are what the target is told.
+    pub fn new(client: Arc<PersistClient>, location: PersistLocation) -> Self {
+        PersistHost {
+            client,
+            location,
+            shards: BTreeMap::new(),
+        }
+    }
+
+    /// Where the shards are, as told to the target.
+    pub fn location(&self) -> &PersistLocation {
+        &self.location
+    }
+
+    /// The client; what it sees of a shard is what the replica may see.
+    pub fn client(&self) -> &Arc<PersistClient> {
+        &self.client
+    }
+
+    /// What a dataflow must know of a shard that it reads or writes.
+    pub fn metadata(&self, shard: ShardId, desc: &RelationDesc) -> CollectionMetadata {
+        CollectionMetadata {
+            persist_location: self.location.clone(),
+            data_shard: shard,
+            relation_desc: desc.clone(),
+            txns_shard: None,
+        }
+    }
+
+    /// Creates the shard if it does not exist, and holds its since from now on.
+    pub fn hold(&mut self, shard: ShardId) -> Result<(), PersistError> {
+        self.held(shard).map(|_| ())
+    }
+
+    fn held(&mut self, shard: ShardId) -> Result<&mut Held, PersistError> {
+        use std::collections::btree_map::Entry;
+        match self.shards.entry(shard) {
+            Entry::Occupied(held) => Ok(held.into_mut()),
+            Entry::Vacant(slot) => {
+                let since = self
+                    .client
+                    .open_critical_reader(shard, CONTROLLER_CRITICAL_READER)?;
+                Ok(slot.insert(Held {
+                    since,
+                    writer: None,
+                }))
+            }
+        }
+    }
+
+    /// One append of `updates`, all at times in `[lower, upper)`.
+    ///
+    /// Errors: the texts of `spec/script.md` §2.4 for an upper that is not
+    /// `lower`, else the store's.
+    pub fn append(
+        &mut self,
+        shard: ShardId,
+        desc: &RelationDesc,
+        updates: &[(Row, Timestamp, Diff)],
+        lower: Antichain,
+        upper: Antichain,
+    ) -> Result<(), String> {
+        let client = Arc::clone(&self.client);
+        let held = self.held(shard).map_err(|e| e.to_string())?;
+        if held.writer.as_ref().is_none_or(|(known, _)| known != desc) {
+            let writer = client
+                .open_writer(shard, desc, PURPOSE)
+                .map_err(|e| e.to_string())?;
+            held.writer = Some((desc.clone(), writer));
+        }
+        let Some((_, writer)) = held.writer.as_mut() else {
+            return Err("no writer of the shard".to_string());
+        };
+        let updates: Vec<Update> = updates
+            .iter()
+            .map(|(row, time, diff)| (SourceDatum::Ok(row.clone()), *time, *diff))
+            .collect();
+        match writer.compare_and_append(&updates, lower, upper) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(mismatch)) => Err(mismatch.to_string()),
+            Err(e) => Err(e.to_string()),
+        }
+    }
+
+    /// Lets everything before `since` be compacted.
+    ///
+    /// Errors: a since beyond the shard's upper is allowed, as for any reader;
+    /// one before the current since changes nothing.
+    pub fn downgrade_since(&mut self, shard: ShardId, since: Timestamp) -> Result<(), String> {
+        let held = self.held(shard).map_err(|e| e.to_string())?;
+        held.since
+            .downgrade_since(&Antichain::from_elem(since))
+            .map(|_| ())
+            .map_err(|e| e.to_string())
+    }
+}
