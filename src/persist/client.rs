@@ -3,11 +3,8 @@
 //!
 //! Invariant: two handles of one client never see a shard go backwards.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
-
-use bytes::Bytes;
 
 use super::blob::{Blob, open_blob};
 use super::chores::Chores;
@@ -15,19 +12,23 @@ use super::config::PersistConfig;
 use super::consensus::{Consensus, SeqNo, open_consensus};
 use super::error::PersistError;
 use super::handle::ReaderLease;
+use super::pubsub::Subscription;
 use super::rows::decode_schemas;
-use super::shard::{ChangeListener, Publish, Routine, Shard, Stores};
+use super::shard::{ChangeListener, Routine, Shard, Stores, Tidings};
+use super::shards::Shards;
 use super::state::State;
 use crate::repr::{Antichain, RelationDesc, ShardId};
 
 /// A client of one persist location.
 #[derive(Debug)]
 pub struct PersistClient {
-    stores: Arc<Stores>,
-    shards: Mutex<HashMap<ShardId, Arc<Shard>>>,
+    pub(super) stores: Arc<Stores>,
+    pub(super) shards: Arc<Shards>,
     /// Every reader that must be kept alive.
     readers: Mutex<Vec<Weak<ReaderLease>>>,
     chores: Chores,
+    /// The connection to PubSub, if there is one.
+    pub(super) subscription: Mutex<Option<Subscription>>,
 }
 
 impl PersistClient {
@@ -58,18 +59,26 @@ impl PersistClient {
         config: PersistConfig,
     ) -> Arc<Self> {
         let chores = Chores::new(config.maintenance);
+        let shards = Arc::new(Shards::default());
+        let listener = Arc::downgrade(&shards);
+        let tidings = Tidings {
+            consensus: consensus.tell(listener),
+            pubsub: Default::default(),
+        };
         let stores = Arc::new(Stores {
             consensus,
             blob,
             config,
             publish: Default::default(),
             on_change: Default::default(),
+            tidings,
         });
         Arc::new(PersistClient {
             stores,
-            shards: Mutex::default(),
+            shards,
             readers: Mutex::default(),
             chores,
+            subscription: Mutex::default(),
         })
     }
 
@@ -96,62 +105,16 @@ impl PersistClient {
         }
     }
 
-    #[expect(
-        dead_code,
-        reason = "the PubSub client, which calls it, is not built yet"
-    )]
-    pub(crate) fn set_publish(&self, publish: Arc<dyn Publish>) {
-        if let Ok(mut slot) = self.stores.publish.write() {
-            *slot = Some(publish);
-        }
-    }
-
-    /// The shards whose state is cached.
-    #[expect(
-        dead_code,
-        reason = "the PubSub client, which calls it, is not built yet"
-    )]
-    pub(crate) fn cached_shards(&self) -> Vec<ShardId> {
-        let shards = self.shards.lock();
-        shards.map_or_else(|_| Vec::new(), |s| s.keys().copied().collect())
-    }
-
-    /// Takes note of a diff that a peer committed.
-    #[expect(
-        dead_code,
-        reason = "the PubSub client, which calls it, is not built yet"
-    )]
-    pub(crate) fn receive(&self, shard: ShardId, diff: &Bytes) {
-        let cached = self.shards.lock().ok().and_then(|s| s.get(&shard).cloned());
-        if let Some(shard) = cached
-            && let Err(error) = shard.receive(diff)
-        {
-            tracing::warn!(shard = %shard.id, %error, "ignoring a pushed diff");
-        }
-    }
-
     /// The shard, which is created if it does not exist.
     pub(crate) fn shard(&self, id: ShardId) -> Result<Arc<Shard>, PersistError> {
-        let cached = |shards: &HashMap<ShardId, Arc<Shard>>| shards.get(&id).cloned();
-        let lock = || {
-            self.shards
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner)
-        };
-        if let Some(shard) = cached(&lock()) {
+        if let Some(shard) = self.shards.get(id) {
             return Ok(shard);
         }
-        // Not under the lock: other shards need not wait for this one.
-        let shard = Arc::new(Shard::open(id, Arc::clone(&self.stores))?);
-        let shard = Arc::clone(lock().entry(id).or_insert(shard));
-        if let Some(publish) = self
-            .stores
-            .publish
-            .read()
-            .ok()
-            .as_deref()
-            .and_then(Option::as_ref)
-        {
+        // Not under a lock: other shards need not wait for this one.
+        let shard = Shard::open(id, Arc::clone(&self.stores))?;
+        let shard = self.shards.hold(shard);
+        let publish = self.stores.publish.read();
+        if let Some(publish) = publish.ok().as_deref().and_then(Option::as_ref) {
             publish.watch(id);
         }
         Ok(shard)

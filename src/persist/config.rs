@@ -52,9 +52,15 @@ pub struct PersistConfig {
     pub compaction_min_updates: u64,
     /// The size of the first scan of a shard's log.
     pub recent_live_diffs_limit: u64,
-    /// How long a cached state is believed before consensus is asked again.
-    /// Zero: it is asked every time.
-    pub poll_interval: Duration,
+    /// How long a cached state is believed before consensus is asked again
+    /// when something just happened or somebody just began to wait. While
+    /// nothing happens, the pause grows to one of the next two. A store that
+    /// tells of commits by itself (`mem:`) is not polled at all.
+    pub poll_first: Duration,
+    /// The longest pause without PubSub.
+    pub poll_max: Duration,
+    /// The longest pause while PubSub brings the diffs of others.
+    pub poll_max_pubsub: Duration,
     /// How long an operation on a store is retried before its error is
     /// returned. (Upstream retries for ever.)
     pub retry_for: Duration,
@@ -81,7 +87,9 @@ impl Default for PersistConfig {
             compaction_min_parts: 8,
             compaction_min_updates: 1024,
             recent_live_diffs_limit: 30 * 128,
-            poll_interval: Duration::from_millis(5),
+            poll_first: Duration::from_millis(1),
+            poll_max: Duration::from_millis(20),
+            poll_max_pubsub: Duration::from_millis(500),
             retry_for: Duration::from_secs(60),
         }
     }
@@ -94,7 +102,6 @@ impl PersistConfig {
         let mut config = PersistConfig::default();
         if consensus_url.starts_with("mem:") {
             config.maintenance = Maintenance::Inline;
-            config.poll_interval = Duration::ZERO;
         }
         config
     }

@@ -50,6 +50,21 @@ impl Corrupt {
     }
 }
 
+/// An error with its causes, on one line.
+pub(crate) fn one_line(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = error.source();
+    }
+    text.replace('\n', " ")
+}
+
 /// The outcome of a `compare_and_append` that lost.
 ///
 /// The text is the one of the field (`spec/script.md` §2.8).

@@ -17,10 +17,12 @@ pub mod consensus;
 mod error;
 mod handle;
 pub mod part;
+mod pubsub;
 mod retry;
 pub mod rows;
 mod runtime;
 mod shard;
+mod shards;
 pub mod state;
 pub mod trace;
 pub mod wire;
@@ -35,6 +37,7 @@ pub use handle::{
     Batch, BatchBuilder, CONTROLLER_CRITICAL_READER, LeasedPart, Listen, ListenEvent, OPAQUE_CODEC,
     ReadHandle, SinceHandle, WriteHandle,
 };
+pub use pubsub::{PubSubError, PubSubServer};
 pub use rows::{DataflowErrorBytes, SourceDatum, Update, consolidate};
 pub use shard::ChangeListener;
 

@@ -21,10 +21,16 @@ const SLASH: char = '\u{2215}';
 pub struct FileBlob {
     folder: PathBuf,
     tombstones: bool,
+    sync: bool,
 }
 
 impl FileBlob {
-    /// Opens or creates the folder of a URL's rest (`///PATH[?tombstone]`).
+    /// Opens or creates the folder of a URL's rest
+    /// (`///PATH[?tombstone][&sync=off]`).
+    ///
+    /// `sync=off` is for scratch stores: values are still renamed into place,
+    /// but the disk is not waited for, so that a crash of the machine (not of
+    /// the process) may lose them. It is our own: a real clusterd refuses it.
     pub(super) fn open(rest: &str) -> Result<Self, String> {
         let (path, query) = match rest.split_once('?') {
             Some((path, query)) => (path, Some(query)),
@@ -35,9 +41,12 @@ impl FileBlob {
             return Err("expected an absolute path, file:///PATH".into());
         }
         let mut tombstones = false;
+        let mut sync = true;
         for param in query.into_iter().flat_map(|q| q.split('&')) {
             if param == "tombstone" || param.starts_with("tombstone=") {
                 tombstones = true;
+            } else if param == "sync=off" {
+                sync = false;
             } else {
                 return Err(format!("unknown blob location params {param}"));
             }
@@ -46,6 +55,7 @@ impl FileBlob {
         Ok(FileBlob {
             folder: PathBuf::from(path),
             tombstones,
+            sync,
         })
     }
 
@@ -92,6 +102,9 @@ impl Blob for FileBlob {
         let write = || {
             let mut file = File::create(&aside)?;
             file.write_all(&value)?;
+            if !self.sync {
+                return fs::rename(&aside, &path);
+            }
             file.sync_all()?;
             self.sync_folder()?;
             fs::rename(&aside, &path)?;

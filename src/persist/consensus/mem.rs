@@ -6,7 +6,9 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, LazyLock, Mutex, Weak};
 
-use super::{CaSResult, Consensus, SeqNo, VersionedData, check_seqno, truncate_too_high};
+use super::{
+    CaSResult, CommitListener, Consensus, SeqNo, VersionedData, check_seqno, truncate_too_high,
+};
 use crate::persist::error::StoreError;
 
 static NAMED: LazyLock<Mutex<HashMap<String, Weak<MemConsensus>>>> = LazyLock::new(Mutex::default);
@@ -15,6 +17,7 @@ static NAMED: LazyLock<Mutex<HashMap<String, Weak<MemConsensus>>>> = LazyLock::n
 #[derive(Debug, Default)]
 pub struct MemConsensus {
     logs: Mutex<BTreeMap<String, VecDeque<VersionedData>>>,
+    listeners: Mutex<Vec<Weak<dyn CommitListener>>>,
 }
 
 impl MemConsensus {
@@ -51,6 +54,12 @@ impl MemConsensus {
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, VecDeque<VersionedData>>> {
         self.logs.lock().expect("no panic while holding the logs")
     }
+
+    fn listeners(&self) -> std::sync::MutexGuard<'_, Vec<Weak<dyn CommitListener>>> {
+        self.listeners
+            .lock()
+            .expect("no panic while holding the listeners")
+    }
 }
 
 impl Consensus for MemConsensus {
@@ -66,7 +75,21 @@ impl Consensus for MemConsensus {
         if head != expected {
             return Ok(CaSResult::ExpectationMismatch);
         }
-        logs.entry(key.to_string()).or_default().push_back(new);
+        let seqno = new.seqno;
+        match logs.get_mut(key) {
+            Some(log) => log.push_back(new),
+            None => {
+                logs.insert(key.to_string(), VecDeque::from([new]));
+            }
+        }
+        drop(logs);
+        let mut listeners = self.listeners();
+        listeners.retain(|l| l.strong_count() > 0);
+        let listening: Vec<_> = listeners.iter().filter_map(Weak::upgrade).collect();
+        drop(listeners);
+        for listener in listening {
+            listener.committed(key, seqno);
+        }
         Ok(CaSResult::Committed)
     }
 
@@ -95,5 +118,10 @@ impl Consensus for MemConsensus {
 
     fn list_keys(&self) -> Result<Vec<String>, StoreError> {
         Ok(self.lock().keys().cloned().collect())
+    }
+
+    fn tell(&self, listener: Weak<dyn CommitListener>) -> bool {
+        self.listeners().push(listener);
+        true
     }
 }

@@ -12,7 +12,7 @@ mod tests;
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 
@@ -90,6 +90,20 @@ pub trait Consensus: Send + Sync + fmt::Debug {
 
     /// Every key that has an entry.
     fn list_keys(&self) -> Result<Vec<String>, StoreError>;
+
+    /// Tells `listener` of every commit from now on, whoever made it, on the
+    /// committing thread and before its call returns. `false`: this store
+    /// cannot do that, it has to be asked.
+    fn tell(&self, listener: Weak<dyn CommitListener>) -> bool {
+        drop(listener);
+        false
+    }
+}
+
+/// Hears of commits.
+pub trait CommitListener: Send + Sync + fmt::Debug {
+    /// `seqno` was appended to the log of `key`. Must not call the store.
+    fn committed(&self, key: &str, seqno: SeqNo);
 }
 
 /// Opens the store that a URL names: `mem:` (private), `mem://NAME` (shared

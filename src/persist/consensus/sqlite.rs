@@ -31,8 +31,22 @@ impl fmt::Debug for SqliteConsensus {
 }
 
 impl SqliteConsensus {
-    /// Opens or creates the file. The folder must exist.
+    /// Opens or creates the file of a URL's rest (`PATH[?sync=MODE]`). The
+    /// folder must exist.
+    ///
+    /// `sync=normal` (the default) survives a crash of the process, and loses
+    /// the last commits at most when the machine itself goes down; `sync=full`
+    /// loses nothing; `sync=off`, for scratch stores, may then ruin the file.
     pub(super) fn open(path: &str) -> Result<Self, String> {
+        let (path, mode) = match path.split_once("?sync=") {
+            None => (path, "NORMAL"),
+            Some((path, "off")) => (path, "OFF"),
+            Some((path, "normal")) => (path, "NORMAL"),
+            Some((path, "full")) => (path, "FULL"),
+            Some((_, other)) => {
+                return Err(format!("sync={other}: expected off, normal or full"));
+            }
+        };
         let file = path.strip_prefix("//").unwrap_or(path);
         if file.is_empty() {
             return Err("expected a file path after sqlite:".into());
@@ -41,7 +55,7 @@ impl SqliteConsensus {
             return Err("the path is a directory".into());
         }
         let connection = Connection::open(file)
-            .and_then(|c| init(&c).map(|()| c))
+            .and_then(|c| init(&c, mode).map(|()| c))
             .map_err(|e| e.to_string())?;
         Ok(SqliteConsensus {
             path: file.to_string(),
@@ -56,7 +70,7 @@ impl SqliteConsensus {
     }
 }
 
-fn init(connection: &Connection) -> rusqlite::Result<()> {
+fn init(connection: &Connection, sync: &str) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     // Switching the journal needs the file alone and does not wait for it, so
     // that processes that open a new file at once meet an error here. Whoever
@@ -77,7 +91,7 @@ fn init(connection: &Connection) -> rusqlite::Result<()> {
             Err(e) => return Err(e),
         }
     }
-    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    connection.pragma_update(None, "synchronous", sync)?;
     connection.execute_batch(
         "CREATE TABLE IF NOT EXISTS consensus (
             shard TEXT NOT NULL,

@@ -104,7 +104,7 @@ impl Shard {
             match self.stores.consensus.compare_and_set(&self.key, value) {
                 Ok(CaSResult::Committed) => {
                     let state = Arc::new(new);
-                    self.adopt_arc(&state);
+                    self.adopt(Arc::clone(&state));
                     let publish = self.stores.publish.read();
                     if let Some(publish) = publish.ok().as_deref().and_then(Option::as_ref) {
                         publish.publish(self.id, seqno, &diff);
@@ -131,19 +131,6 @@ impl Shard {
                     self.refresh()?;
                 }
             }
-        }
-    }
-
-    fn adopt_arc(&self, state: &Arc<State>) {
-        let mut cell = self.cell();
-        if state.seqno > cell.state.seqno {
-            cell.state = Arc::clone(state);
-            cell.fetched = std::time::Instant::now();
-            self.changed.notify_all();
-        }
-        drop(cell);
-        for listener in self.read_listeners().iter() {
-            listener.changed(self.id);
         }
     }
 

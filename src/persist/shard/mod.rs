@@ -7,6 +7,7 @@
 mod append;
 mod commands;
 mod commit;
+mod fresh;
 mod load;
 
 use std::collections::HashMap;
@@ -19,6 +20,8 @@ use bytes::Bytes;
 
 pub use append::{AppendOutcome, AppendRequest};
 pub(crate) use commit::Routine;
+use fresh::Freshness;
+pub(crate) use fresh::{Live, Tidings};
 
 use super::blob::Blob;
 use super::config::PersistConfig;
@@ -46,11 +49,13 @@ pub(crate) struct Stores {
     pub config: PersistConfig,
     pub publish: RwLock<Option<Arc<dyn Publish>>>,
     pub on_change: RwLock<Vec<Box<dyn ChangeListener>>>,
+    pub tidings: Tidings,
 }
 
 /// Called after any change of any shard's cached state.
 pub trait ChangeListener: Send + Sync + fmt::Debug {
-    /// The cached state of `shard` moved forward.
+    /// The cached state of `shard` moved forward, or is known to be behind:
+    /// the next look at the shard shows something new.
     fn changed(&self, shard: ShardId);
 }
 
@@ -80,13 +85,14 @@ pub(crate) struct Leased {
 #[derive(Debug)]
 struct Cell {
     state: Arc<State>,
-    fetched: Instant,
+    fresh: Freshness,
 }
 
 impl Shard {
     /// Opens the shard, creating it if it does not exist.
     pub fn open(id: ShardId, stores: Arc<Stores>) -> Result<Shard, PersistError> {
         let state = load::load_or_init(id, &stores)?;
+        let fresh = Freshness::new(state.seqno, &stores.config);
         Ok(Shard {
             id,
             key: id.to_string(),
@@ -94,7 +100,7 @@ impl Shard {
             committing: Mutex::new(()),
             cell: Mutex::new(Cell {
                 state: Arc::new(state),
-                fetched: Instant::now(),
+                fresh,
             }),
             changed: Condvar::new(),
             leases: Mutex::default(),
@@ -121,90 +127,119 @@ impl Shard {
 
     /// The state as of now.
     pub fn refresh(&self) -> Result<Arc<State>, PersistError> {
-        let known = self.state();
+        let (known, heard) = {
+            let cell = self.cell();
+            (Arc::clone(&cell.state), cell.fresh.heard())
+        };
         let newer = load::refresh(self.id, &self.stores, &known)?;
-        let mut cell = self.cell();
-        cell.fetched = Instant::now();
-        drop(cell);
+        let config = &self.stores.config;
+        self.cell().fresh.asked(heard, newer.is_some(), config);
         Ok(match newer {
-            Some(state) => self.adopt(state),
-            None => known,
+            Some(state) => self.adopt(Arc::new(state)),
+            None => self.state(),
         })
     }
 
-    /// The state as of at most the poll interval ago.
+    /// The state as of now, or of a moment ago (`PersistConfig::poll_max`).
+    /// Never a state that is known to be old.
     pub fn recent(&self) -> Result<Arc<State>, PersistError> {
-        let interval = self.stores.config.poll_interval;
         {
             let cell = self.cell();
-            if !interval.is_zero() && cell.fetched.elapsed() < interval {
+            if self.remaining(&cell) != Some(Duration::ZERO) {
                 return Ok(Arc::clone(&cell.state));
             }
         }
         self.refresh()
     }
 
+    fn remaining(&self, cell: &Cell) -> Option<Duration> {
+        let stores = &self.stores;
+        let seqno = cell.state.seqno;
+        cell.fresh.remaining(seqno, &stores.tidings, &stores.config)
+    }
+
     /// Takes over a state that was committed, unless a newer one is known.
-    fn adopt(&self, state: State) -> Arc<State> {
+    fn adopt(&self, state: Arc<State>) -> Arc<State> {
         let mut cell = self.cell();
-        if state.seqno > cell.state.seqno {
-            cell.state = Arc::new(state);
-            self.changed.notify_all();
+        if state.seqno <= cell.state.seqno {
+            return Arc::clone(&cell.state);
         }
-        let state = Arc::clone(&cell.state);
+        cell.state = Arc::clone(&state);
         drop(cell);
-        for listener in self.read_listeners().iter() {
-            listener.changed(self.id);
-        }
+        self.tell();
         state
     }
 
-    fn read_listeners(&self) -> std::sync::RwLockReadGuard<'_, Vec<Box<dyn ChangeListener>>> {
-        self.stores
-            .on_change
-            .read()
-            .expect("no panic while adding a listener")
+    /// Wakes whoever waits for a change.
+    fn tell(&self) {
+        self.changed.notify_all();
+        let listeners = self.stores.on_change.read();
+        for listener in listeners.iter().flat_map(|l| l.iter()) {
+            listener.changed(self.id);
+        }
     }
 
-    /// Applies a diff that a peer says it committed. Ignored unless it is the
-    /// next one.
-    pub fn receive(&self, diff: &Bytes) -> Result<(), Corrupt> {
+    /// Takes note that `seqno` was committed, by us or by anybody.
+    pub fn hear(&self, seqno: SeqNo) {
+        let mut cell = self.cell();
+        if seqno <= cell.state.seqno {
+            return;
+        }
+        cell.fresh.hear(seqno);
+        drop(cell);
+        self.tell();
+    }
+
+    /// Distrusts the cached state: something may have been missed.
+    pub fn distrust(&self) {
+        let next = self.state().seqno.next();
+        self.hear(next);
+    }
+
+    /// Applies a diff that a peer says it committed, if it is the next one. If
+    /// some before it are missing, the next look asks consensus.
+    pub fn receive(&self, seqno: SeqNo, diff: &Bytes) -> Result<(), Corrupt> {
         let known = self.state();
-        if let Some(state) = load::apply_received(&known, diff)? {
-            self.adopt(state);
+        match load::apply_received(&known, diff)? {
+            Some(state) => {
+                self.adopt(Arc::new(state));
+            }
+            None => self.hear(seqno),
         }
         Ok(())
     }
 
     /// Waits until `ready` holds of the state, or until `timeout`. Woken by
     /// every change that this process makes or is told of; otherwise asks
-    /// consensus once per `poll`.
+    /// consensus now and then ([`Freshness`]).
     pub fn wait(
         &self,
         timeout: Duration,
         mut ready: impl FnMut(&State) -> bool,
     ) -> Result<Option<Arc<State>>, PersistError> {
         let deadline = Instant::now() + timeout;
-        let poll = self
-            .stores
-            .config
-            .poll_interval
-            .max(Duration::from_millis(1));
+        let mut state = self.refresh()?;
+        self.cell().fresh.hurry(&self.stores.config);
         loop {
-            let state = self.refresh()?;
             if ready(&state) {
                 return Ok(Some(state));
             }
-            let now = Instant::now();
-            if now >= deadline {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
                 return Ok(None);
             }
             let cell = self.cell();
             if cell.state.seqno > state.seqno {
+                state = Arc::clone(&cell.state);
                 continue;
             }
-            let pause = poll.min(deadline - now);
-            drop(self.changed.wait_timeout(cell, pause));
+            let pause = self.remaining(&cell).unwrap_or(left).min(left);
+            if !pause.is_zero() {
+                drop(self.changed.wait_timeout(cell, pause));
+            } else {
+                drop(cell);
+            }
+            state = self.recent()?;
         }
     }
 

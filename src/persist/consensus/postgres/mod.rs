@@ -21,7 +21,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
 use super::{CaSResult, Consensus, SeqNo, VersionedData, check_seqno, truncate_too_high};
-use crate::persist::error::StoreError;
+use crate::persist::error::{StoreError, one_line};
 use crate::persist::runtime;
 use pool::{Pool, Statement};
 
@@ -157,23 +157,8 @@ fn refs(params: &[Param]) -> Vec<&(dyn ToSql + Sync)> {
 fn lost(e: &tokio_postgres::Error) -> StoreError {
     StoreError::Indeterminate(match e.as_db_error() {
         Some(db) => format!("postgres: {} (SQLSTATE {})", db.message(), db.code().code()),
-        None => format!("postgres: {}", chain(e)),
+        None => format!("postgres: {}", one_line(e)),
     })
-}
-
-/// The error with its causes, on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        cause = error.source();
-    }
-    text.replace('\n', " ")
 }
 
 fn entry(row: &Row) -> Result<VersionedData, StoreError> {

@@ -12,7 +12,7 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, NoTls, Row};
 
 use super::Failure;
-use crate::persist::error::StoreError;
+use crate::persist::error::{StoreError, one_line};
 
 /// Commands of one process on one shard wait for each other anyway.
 const MAX_CONNECTIONS: usize = 8;
@@ -135,10 +135,7 @@ impl Pool {
             .map_err(|_| unasked("the pool is closed".into()))?;
         let session = match self.take_idle() {
             Some(session) => session,
-            None => self
-                .connect()
-                .await
-                .map_err(|e| unasked(super::chain(&e)))?,
+            None => self.connect().await.map_err(|e| unasked(one_line(&e)))?,
         };
         Ok(Connection {
             pool: Arc::clone(self),

@@ -9,15 +9,15 @@ use std::time::{Duration, Instant};
 use tokio_postgres::Config;
 use tokio_postgres::error::SqlState;
 
-use super::chain;
 use super::pool::Pool;
+use crate::persist::error::one_line;
 
 /// How long a server that does not answer is waited for: it may be starting.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The settings of a URL. Errors name what is wrong with it.
 pub(super) fn config(url: &str) -> Result<Config, String> {
-    let mut config: Config = url.parse().map_err(|e| chain(&e))?;
+    let mut config: Config = url.parse().map_err(|e| one_line(&e))?;
     if config.get_user().is_none_or(str::is_empty) {
         return Err("expected a user, postgres://USER@HOST:PORT/DATABASE".into());
     }
@@ -66,7 +66,7 @@ pub(super) async fn open(pool: &Arc<Pool>) -> Result<(), String> {
 
 fn obstacle(error: &tokio_postgres::Error) -> Obstacle {
     let Some(db) = error.as_db_error() else {
-        return Obstacle::Passing(chain(error));
+        return Obstacle::Passing(one_line(error));
     };
     let why = format!("{} (SQLSTATE {})", db.message(), db.code().code());
     // Two processes that create the same thing, `IF NOT EXISTS` or not.
