@@ -1,0 +1,250 @@
+//! The named bugs that miniclusterd can be told to have. Each distorts one
+//! place of the replica, deterministically whenever its trigger occurs, so that
+//! we can measure whether the fuzzer finds it.
+//!
+//! Invariant: with no mutant set, no place of the replica behaves differently
+//! from a replica that does not know this file. Names are kebab-case, unique,
+//! and never reused for another bug (`spec/replica.md` §11 lists their models).
+
+use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+/// What kind of promise a mutant breaks; for grouping in reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Family {
+    /// Contents of an index: sources, arrangements, operators.
+    Maintenance,
+    /// Peeks: readiness, contents, exactly one answer.
+    Peek,
+    /// Frontier reports.
+    Frontier,
+    /// Logical or physical compaction.
+    Compaction,
+    /// What happens on a new connection.
+    Reconciliation,
+    /// Scheduling, dropping, life and death of the process.
+    Lifecycle,
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Family::Maintenance => "maintenance",
+            Family::Peek => "peek",
+            Family::Frontier => "frontier",
+            Family::Compaction => "compaction",
+            Family::Reconciliation => "reconciliation",
+            Family::Lifecycle => "lifecycle",
+        })
+    }
+}
+
+macro_rules! mutants {
+    ($($variant:ident, $family:ident, $name:literal, $description:literal;)*) => {
+        /// One named bug.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Mutant { $(#[doc = $description] $variant,)* }
+
+        impl Mutant {
+            /// Every mutant, in the order of `--list-mutants`.
+            pub const ALL: &'static [Mutant] = &[$(Mutant::$variant,)*];
+
+            /// The name that `--mutant` takes.
+            pub fn name(self) -> &'static str {
+                match self { $(Mutant::$variant => $name,)* }
+            }
+
+            /// One line: what the replica does wrong, and when.
+            pub fn description(self) -> &'static str {
+                match self { $(Mutant::$variant => $description,)* }
+            }
+
+            /// The kind of promise that is broken.
+            pub fn family(self) -> Family {
+                match self { $(Mutant::$variant => Family::$family,)* }
+            }
+        }
+    };
+}
+
+mutants! {
+    // Contents.
+    LostRetraction, Maintenance, "lost-retraction-at-batch-boundary",
+        "a source import loses retractions at the first time of each batch that follows the snapshot";
+    SnapshotOmitsAsOf, Maintenance, "snapshot-omits-as-of",
+        "the snapshot of a source leaves out the updates whose time is exactly the as-of";
+    SourceStalls, Maintenance, "source-stalls",
+        "a source import stops following its shard after the third advance of its upper";
+    KeyIgnoredOnOneWorker, Maintenance, "key-ignored-on-one-worker",
+        "worker 1 files every row of its arrangements under a key of NULLs (visible with two workers or more)";
+    NullKeyDropped, Maintenance, "null-key-dropped",
+        "an arrangement loses rows whose key holds a NULL";
+    ImportSkipsSnapshot, Maintenance, "import-skips-last-batch",
+        "an index import leaves out the last batch that the imported arrangement holds";
+    CountsIgnoreRetractions, Maintenance, "counts-ignore-retractions",
+        "accumulating aggregates count a retraction as if it were an insertion";
+    ErrorsLost, Maintenance, "errors-lost",
+        "an error of a filter or mapped expression drops its row without a trace";
+
+    // Peeks.
+    PeekEarly, Peek, "peek-early",
+        "a peek is answered one timestamp early, before its time is sealed";
+    PeekSeesNextTime, Peek, "peek-sees-next-time",
+        "a peek counts the updates of the timestamp after its own as well";
+    PeekClampsMultiplicity, Peek, "peek-clamps-multiplicity",
+        "a peek answers every row once, whatever its multiplicity";
+    PeekMissesErrors, Peek, "peek-misses-errors",
+        "a peek answers rows although the collection is an error at its time";
+    LimitBeforeSort, Peek, "limit-before-sort",
+        "a peek cuts to its limit before it sorts by the order of the finishing";
+    LiteralStopsAtMiss, Peek, "literal-stops-at-miss",
+        "a peek with literal constraints stops at the first literal that matches no key";
+    CancelHitsAll, Peek, "cancel-hits-all",
+        "cancelling one peek cancels every pending peek";
+    CancelIgnored, Peek, "cancel-ignored",
+        "cancelling a pending peek does nothing";
+    PeekAnsweredTwice, Peek, "peek-answered-twice-after-reconnect",
+        "after a reconnect every peek is answered twice";
+    PanicOnHugeLimit, Peek, "panic-on-huge-limit",
+        "an ordered peek whose doubled limit overflows ends the process";
+
+    // Frontiers.
+    FrontierTooFar, Frontier, "frontier-too-far",
+        "the write and output frontiers are reported one further than they are";
+    FrontierRegresses, Frontier, "frontier-regresses-after-compaction",
+        "after a compaction the write frontier is reported again, at the compaction's frontier";
+    FirstFrontierBelowAsOf, Frontier, "first-frontier-below-as-of",
+        "a dataflow first reports a frontier just before its as-of (with an as-of of 2 or more)";
+    FrontiersNotReset, Frontier, "frontiers-not-reset-on-reconnect",
+        "after a reconnect kept collections report only what is new, not where they are";
+    OutputAhead, Frontier, "output-ahead-of-write",
+        "the output frontier of an index runs one ahead of its write frontier";
+
+    // Compaction.
+    CompactionPastSince, Compaction, "compaction-past-since",
+        "a compaction merges every sealed time into since, not only those before it";
+    CompactionOffByOne, Compaction, "compaction-off-by-one",
+        "a compaction merges the time just after since into since";
+    PeekBelowSinceEmpty, Compaction, "peek-below-since-empty",
+        "a peek below since is answered with no rows instead of an error";
+    PeekAtSinceRefused, Compaction, "peek-at-since-refused",
+        "a peek exactly at a compacted since is refused as if it were below";
+
+    // Reconciliation.
+    KeepsIncompatible, Reconciliation, "reconcile-keeps-incompatible",
+        "a reconnect keeps a dataflow although the new description builds something else";
+    KeepsLowerAsOf, Reconciliation, "reconcile-keeps-lower-as-of",
+        "a reconnect keeps a dataflow although the new as-of is before the old one";
+    ForgetsDrop, Reconciliation, "reconcile-forgets-drop",
+        "a reconnect leaves dataflows running that the new commands do not mention";
+    OverCompacts, Reconciliation, "reconcile-over-compacts",
+        "a reconnect compacts kept dataflows to their write frontier instead of the new as-of";
+    LeaksOldPeeks, Reconciliation, "reconcile-leaks-old-peeks",
+        "peeks that were pending at a reconnect are answered on the new connection";
+
+    // Life of dataflows and of the process.
+    StartsUnscheduled, Lifecycle, "starts-unscheduled",
+        "a dataflow starts when it is created, without being scheduled";
+    DropSilent, Lifecycle, "drop-silent",
+        "dropping a collection reports no empty frontiers";
+    DropTwice, Lifecycle, "drop-reported-twice",
+        "the empty frontiers of a dropped collection are reported twice";
+    PanicOnSecondSchedule, Lifecycle, "panic-on-second-schedule",
+        "scheduling a collection that is already running ends the process";
+    ReportsTooEarly, Lifecycle, "reports-before-initialization",
+        "after a reconnect frontiers are reported before the initialization is complete";
+}
+
+impl fmt::Display for Mutant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A `--mutant` that does not exist.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("unknown mutant `{0}`: expected one of the names that --list-mutants prints")]
+pub struct UnknownMutant(pub String);
+
+impl FromStr for Mutant {
+    type Err = UnknownMutant;
+
+    fn from_str(s: &str) -> Result<Self, UnknownMutant> {
+        Mutant::ALL
+            .iter()
+            .copied()
+            .find(|m| m.name() == s)
+            .ok_or_else(|| UnknownMutant(s.to_string()))
+    }
+}
+
+/// The set of mutants of one replica; usually empty or one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Mutants(u64);
+
+impl Mutants {
+    /// A healthy replica.
+    pub fn none() -> Self {
+        Mutants(0)
+    }
+
+    /// Whether the replica has this bug.
+    #[inline]
+    pub fn is(self, mutant: Mutant) -> bool {
+        self.0 & (1 << (mutant as u64)) != 0
+    }
+}
+
+impl FromIterator<Mutant> for Mutants {
+    fn from_iter<I: IntoIterator<Item = Mutant>>(iter: I) -> Self {
+        Mutants(iter.into_iter().fold(0, |bits, m| bits | 1 << (m as u64)))
+    }
+}
+
+impl From<Mutant> for Mutants {
+    fn from(mutant: Mutant) -> Self {
+        [mutant].into_iter().collect()
+    }
+}
+
+/// What `--list-mutants` prints: name, tab, one line.
+pub fn list() -> String {
+    Mutant::ALL
+        .iter()
+        .map(|m| format!("{}\t{}\n", m.name(), m.description()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn names_are_unique_kebab_case_and_parse_back() {
+        let mut seen = BTreeSet::new();
+        for m in Mutant::ALL {
+            let name = m.name();
+            assert!(seen.insert(name), "{name} twice");
+            assert!(
+                name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'),
+                "{name}"
+            );
+            assert_eq!(name.parse(), Ok(*m));
+            assert!(!m.description().contains(['\n', '\t']));
+        }
+        assert!("no-such".parse::<Mutant>().is_err());
+        assert!(Mutant::ALL.len() <= 64, "the set is a u64");
+    }
+
+    #[test]
+    fn a_set_holds_what_was_put_in_and_nothing_else() {
+        let set = Mutants::from(Mutant::PeekEarly);
+        for m in Mutant::ALL {
+            assert_eq!(set.is(*m), *m == Mutant::PeekEarly);
+            assert!(!Mutants::none().is(*m));
+        }
+    }
+}
