@@ -1,9 +1,10 @@
 //! The wire: how values become bytes (`wire`), how payloads travel
-//! (`ctp`), and, a module for each protocol
-//! version, which values there are.
+//! (`ctp`), how several streams of responses become one (`merge`), and, a
+//! module for each protocol version, which values there are.
 //!
 //! Architecture Invariant: the protocol knows no persist and no logical plans.
 
 pub mod ctp;
+pub mod merge;
 pub mod v26_30;
 pub mod wire;
