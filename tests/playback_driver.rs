@@ -181,10 +181,6 @@ fn play(name: &str, frames: &str) -> Vec<String> {
     problems
 }
 
-/// Recordings whose plans went through upstream's optimizer, which is not
-/// reproduced: their dataflows need not be ours.
-const OPTIMIZED: [&str; 3] = ["configuration", "join", "join_indexed"];
-
 #[test]
 fn recorded_sessions_are_what_our_driver_says_and_hears() {
     let recordings = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/recordings");
@@ -196,10 +192,6 @@ fn recorded_sessions_are_what_our_driver_says_and_hears() {
     assert_eq!(names.len(), 25);
     let mut failed = Vec::new();
     for name in &names {
-        if OPTIMIZED.contains(&name.as_str()) {
-            println!("not played: {name} (its plans were optimized)");
-            continue;
-        }
         for frames in ["frames.jsonl", "frames-4-workers.jsonl"] {
             let problems = play(name, frames);
             if !problems.is_empty() {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-use crate::plan::lower::{self, DataflowPlan, LowerError, LowerOptions};
+use crate::plan::lower::{self, DataflowPlan, JoinKind, LowerError, LowerOptions};
 use crate::plan::{self, Globals, PlanError, Relation, scalar};
 use crate::protocol::v26_30::{
     BuildDesc, CollectionMetadata, ComputeSinkConnection, ComputeSinkDesc, DataflowDescription,
@@ -84,6 +84,7 @@ pub struct DataflowBuilder {
     imported: BTreeMap<GlobalId, IndexInfo>,
     builds: Vec<(GlobalId, Relation)>,
     plan: DataflowPlan,
+    options: LowerOptions,
     indexes: BTreeMap<GlobalId, IndexInfo>,
     sinks: BTreeMap<GlobalId, ComputeSinkDesc>,
 }
@@ -109,6 +110,18 @@ impl DataflowBuilder {
     /// Updates at `until` and later are dropped; None is no limit.
     pub fn until(&mut self, until: Option<Timestamp>) -> &mut Self {
         self.plan.until = Antichain::from_option(until);
+        self
+    }
+
+    /// Plans joins, mixed reduces and bindings before lowering.
+    pub fn optimize(&mut self, optimize: bool) -> &mut Self {
+        self.options.optimize = optimize;
+        self
+    }
+
+    /// Forces how joins without an implementation are planned.
+    pub fn join(&mut self, kind: Option<JoinKind>) -> &mut Self {
+        self.options.join = kind;
         self
     }
 
@@ -291,7 +304,7 @@ impl DataflowBuilder {
 
     /// Lowers everything and assembles the description.
     pub fn finish(self) -> Result<BuiltDataflow, BuildError> {
-        let lowered = lower::lower_dataflow(&self.plan, &LowerOptions::default())?;
+        let lowered = lower::lower_dataflow(&self.plan, &self.options)?;
         let mut operators = lowered.operators;
         let source_imports = self
             .sources

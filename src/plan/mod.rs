@@ -12,6 +12,7 @@ pub mod functions;
 mod keys;
 pub mod lower;
 pub mod mfp;
+mod optimize;
 mod relation;
 mod resolve;
 pub mod scalar;

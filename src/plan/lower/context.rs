@@ -302,20 +302,7 @@ impl Context {
             if !value.keys.raw {
                 let arity = binding.value.arity();
                 let future = value.future;
-                value.plan = match value.plan {
-                    Lir {
-                        id,
-                        op: Op::LetRec { bindings, body },
-                    } => {
-                        let body = self.make_raw(*body, &value.keys, arity, future);
-                        let body = Box::new(body);
-                        Lir {
-                            id,
-                            op: Op::LetRec { bindings, body },
-                        }
-                    }
-                    other => self.make_raw(other, &value.keys, arity, future),
-                };
+                value.plan = self.make_raw(value.plan, &value.keys, arity, future);
                 value.keys.raw = true;
             }
             any_future |= value.future;
@@ -341,8 +328,37 @@ impl Context {
         })
     }
 
-    /// The wrapper of §2.4: a new node even around an ArrangeBy.
+    /// A recursive value that offers raw rows: the wrapper of §2.4 below its
+    /// bindings. Upstream looks through one `LetRec` only.
     fn make_raw(
+        &mut self,
+        plan: Lir,
+        keys: &AvailableCollections,
+        arity: usize,
+        future: bool,
+    ) -> Lir {
+        let quirk = self.options.quirks.arranged_let_in_recursion;
+        let Lir { id: plan_id, op } = plan;
+        let op = match op {
+            Op::LetRec { bindings, body } => {
+                let body = Box::new(if quirk {
+                    self.rewrapped(*body, keys, arity, future)
+                } else {
+                    self.make_raw(*body, keys, arity, future)
+                });
+                Op::LetRec { bindings, body }
+            }
+            Op::Let { id, value, body } if !quirk => {
+                let body = Box::new(self.make_raw(*body, keys, arity, future));
+                Op::Let { id, value, body }
+            }
+            op => return self.rewrapped(Lir { id: plan_id, op }, keys, arity, future),
+        };
+        Lir { id: plan_id, op }
+    }
+
+    /// A new node even around an ArrangeBy.
+    fn rewrapped(
         &mut self,
         plan: Lir,
         keys: &AvailableCollections,
@@ -578,16 +594,13 @@ impl Context {
         let arity = input.arity();
         let input = self.lower(input)?;
         let needed = arrangement_by(&columns(0..arity), arity);
-        let present = input.keys.arranged.iter().find(|a| a.0 == needed.0);
-        let (plan, arrangement) = match present {
-            Some(present) => (input.plan, present.clone()),
-            None => {
-                let forms = only(needed.clone());
-                let plan = self.wrap(input.plan, forms, &input.keys, arity, input.future);
-                (plan, needed.clone())
-            }
+        let present = input.keys.arranged.iter().any(|a| a.0 == needed.0);
+        let plan = if present {
+            input.plan
+        } else {
+            let forms = only(needed.clone());
+            self.wrap(input.plan, forms, &input.keys, arity, input.future)
         };
-        let _ = arrangement;
         let plan = self.node(Op::Threshold {
             input: Box::new(plan),
             plan: ThresholdPlan::Basic(BasicThresholdPlan {

@@ -21,6 +21,8 @@ use thiserror::Error;
 
 pub use join::{MissingForms, canonical_equivalences, plan_join};
 pub use permutation::arrangement_by;
+pub use reduce::{ReductionClass, reduction_class};
+pub(super) use single_time::preserves_monotonicity;
 
 use super::relation::Relation;
 use super::types::RelationType;
@@ -106,6 +108,9 @@ pub struct Quirks {
     pub permuting_project_over_arrange_by: bool,
     /// A class that unites two earlier classes of a join loses members (§2.7).
     pub overlapping_equivalences: bool,
+    /// A recursive value that is a `Let` over something arranged cannot become
+    /// a plan of the wire (§2.4).
+    pub arranged_let_in_recursion: bool,
 }
 
 impl Quirks {
@@ -114,12 +119,14 @@ impl Quirks {
         literal_lookup_over_arrange_by: true,
         permuting_project_over_arrange_by: true,
         overlapping_equivalences: true,
+        arranged_let_in_recursion: true,
     };
     /// As it should be.
     pub const NONE: Quirks = Quirks {
         literal_lookup_over_arrange_by: false,
         permuting_project_over_arrange_by: false,
         overlapping_equivalences: false,
+        arranged_let_in_recursion: false,
     };
 }
 
@@ -130,6 +137,19 @@ pub struct LowerOptions {
     /// upstream's driver).
     pub reduce_mfp_fusion: bool,
     pub quirks: Quirks,
+    /// Plan before lowering: joins, reduces of mixed classes, bindings below
+    /// other operators, monotonic flags (the `optimize` of scripts).
+    pub optimize: bool,
+    /// Plan joins that nobody planned in this way (the `join=` of scripts); all
+    /// but the monotonic flags is then planned too.
+    pub join: Option<JoinKind>,
+}
+
+/// The two ways to compute a join.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JoinKind {
+    Linear,
+    Delta,
 }
 
 impl Default for LowerOptions {
@@ -137,6 +157,8 @@ impl Default for LowerOptions {
         LowerOptions {
             reduce_mfp_fusion: false,
             quirks: Quirks::UPSTREAM,
+            optimize: false,
+            join: None,
         }
     }
 }
@@ -174,7 +196,16 @@ pub fn lower_dataflow(
     dataflow: &DataflowPlan,
     options: &LowerOptions,
 ) -> Result<LoweredDataflow, LowerError> {
-    let mut context = context::Context::new(dataflow, *options);
+    let planned;
+    let mut options = *options;
+    let dataflow = if options.optimize || options.join.is_some() {
+        options.quirks.arranged_let_in_recursion = false;
+        planned = super::optimize::dataflow(dataflow, options.join, options.optimize);
+        &planned
+    } else {
+        dataflow
+    };
+    let mut context = context::Context::new(dataflow, options);
     let mut objects = Vec::new();
     for (id, relation) in &dataflow.objects {
         objects.push((*id, context.lower_object(*id, relation)?));

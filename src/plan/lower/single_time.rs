@@ -179,7 +179,7 @@ fn relax(node: &mut Lir, known: &mut BTreeMap<Id, bool>, recursive: bool) -> boo
 }
 
 /// Only repeating a row a negative number of times retracts.
-fn preserves_monotonicity(func: &TableFunc) -> bool {
+pub(in crate::plan) fn preserves_monotonicity(func: &TableFunc) -> bool {
     match func {
         TableFunc::RepeatRow => false,
         TableFunc::WithOrdinality { inner } => preserves_monotonicity(inner),

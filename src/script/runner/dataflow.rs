@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::Runner;
 use crate::driver::{BuiltDataflow, DataflowBuilder, IndexInfo};
+use crate::plan::lower::JoinKind;
 use crate::protocol::v26_30::{CollectionMetadata, ComputeCommand};
 use crate::repr::{GlobalId, RelationDesc, ShardId, SqlScalarType, Timestamp};
 use crate::script::command::*;
@@ -84,6 +85,11 @@ impl Runner<'_> {
                 for export in &dataflow.exports {
                     self.export(&mut pending, export)?;
                 }
+                let kind = dataflow.join.map(|choice| match choice {
+                    JoinChoice::Linear => JoinKind::Linear,
+                    JoinChoice::Delta => JoinKind::Delta,
+                });
+                pending.builder.optimize(dataflow.optimize).join(kind);
                 self.ship(pending, &dataflow.name, dataflow.as_of, dataflow.until)
             }
             other => Err(format!("`{}` makes no dataflow", other.verb())),
