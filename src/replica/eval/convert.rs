@@ -26,13 +26,10 @@ pub(super) trait Outcome<'a> {
 
 /// Days since 2000-01-01.
 #[derive(Debug, Clone, Copy)]
-#[allow(dead_code, reason = "dates and times come next")]
 pub(super) struct Date(pub i32);
 #[derive(Debug, Clone, Copy)]
-#[allow(dead_code, reason = "dates and times come next")]
 pub(super) struct Stamp(pub CivilTimestamp);
 #[derive(Debug, Clone, Copy)]
-#[allow(dead_code, reason = "dates and times come next")]
 pub(super) struct StampTz(pub CivilTimestamp);
 #[derive(Debug, Clone, Copy)]
 pub(super) struct MzStamp(pub u64);

@@ -223,6 +223,28 @@ impl Decimal {
         digits
     }
 
+    /// The digits of the value in units of ten to the `exponent`, what is
+    /// smaller cut off; none for what is no number.
+    pub(super) fn digits_at(&self, exponent: i32) -> Vec<u8> {
+        if self.kind != Kind::Finite {
+            return Vec::new();
+        }
+        let mut digits = self.padded(exponent);
+        let excess = (exponent - self.exponent).max(0) as usize;
+        digits.truncate(digits.len().saturating_sub(excess));
+        digits
+    }
+
+    /// The result of an exact summation: rounded to 39 digits, infinite beyond.
+    pub(super) fn sum(negative: bool, digits: Vec<u8>, exponent: i32) -> Decimal {
+        let sum = Decimal::finite(negative, digits, exponent).rounded();
+        if sum.overflows() {
+            Decimal::infinity(negative)
+        } else {
+            sum
+        }
+    }
+
     pub(super) fn negated(mut self) -> Decimal {
         self.negative = !self.negative;
         self.normalised()

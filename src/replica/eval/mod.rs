@@ -6,21 +6,32 @@
 //! evaluator, since the two are each other's witness; a function that it lacks
 //! is refused beforehand ([`supported`]) and never answered.
 
+mod accum;
 mod arena;
+mod basic;
 mod binary;
 mod calendar;
+mod check;
 mod convert;
 mod debug;
 mod decimal;
 mod mfp;
+mod moment;
 mod number;
 mod scalar;
+mod table;
 mod text;
+mod time_text;
 mod unary;
 mod variadic;
+mod wide;
 
+pub use accum::{Accum, is_accumulable};
 pub use arena::Arena;
+pub use basic::{compare_columns, eval_basic, extreme, extreme_of, supported_aggregate};
+pub use check::supported_plan;
 pub use convert::Evaluated;
 pub use debug::redacted_row;
 pub use mfp::{MfpPlan, eval_safe, supported_mfp};
 pub use scalar::{eval, pack, supported};
+pub use table::{empty_on_null, eval_table, supported_table};
