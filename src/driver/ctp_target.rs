@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::process::Processes;
 use super::target::{Link, LinkClosed, Received, Target, TargetError};
 use crate::protocol::ctp::{self, Connection, Incoming};
+use crate::protocol::merge::Merger;
 use crate::protocol::v26_30::{ComputeCommand, ComputeResponse};
 
 /// How long one process is listened to while others may have something to say.
@@ -73,6 +74,8 @@ impl Target for CtpTarget {
             })
             .collect::<Result<Vec<_>, TargetError>>()?;
         Ok(Box::new(CtpLink {
+            // One process has merged already; what it says is seen as it is.
+            merger: (connections.len() > 1).then(|| Merger::new(connections.len())),
             connections,
             merged: Vec::new(),
             first: 0,
@@ -99,6 +102,7 @@ impl Target for CtpTarget {
 /// A session with every process of a target.
 struct CtpLink {
     connections: Vec<Connection<ComputeCommand, ComputeResponse>>,
+    merger: Option<Merger>,
     /// Merged responses that nobody has taken yet, the next one last.
     merged: Vec<ComputeResponse>,
     /// The process that is listened to first next time.
@@ -114,6 +118,9 @@ impl Link for CtpLink {
         let receivers = if to_all { self.connections.len() } else { 1 };
         for connection in self.connections.iter_mut().take(receivers) {
             connection.send(command).map_err(LinkClosed)?;
+        }
+        if let Some(merger) = &mut self.merger {
+            merger.observe(command);
         }
         Ok(())
     }
@@ -133,7 +140,11 @@ impl Link for CtpLink {
                 let wait = if turn == 0 { slice } else { Duration::ZERO };
                 match self.connections[part].recv(wait) {
                     Incoming::Message(response) => {
-                        self.merged.push(response);
+                        self.merged = match &mut self.merger {
+                            Some(merger) => merger.absorb(part, response),
+                            None => vec![response],
+                        };
+                        self.merged.reverse();
                         self.first = part;
                         break;
                     }

@@ -9,7 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::order::cell_key;
 use crate::repr::{GlobalId, Timestamp};
-use crate::script::{Cell, Command, CreateDataflow, DEFAULT_TIMEOUT_SECS, Export, Import, RowLine};
+use crate::script::{
+    Cell, Command, CreateDataflow, DEFAULT_TIMEOUT_SECS, Export, Import, RowLine, map_ids,
+};
 
 /// A script while it shrinks.
 pub type Commands = Vec<Command>;
@@ -481,6 +483,11 @@ pub fn simpler_options(command: &Command) -> Vec<Command> {
                     .map(Command::CreateDataflow),
             );
         }
+        // Where a drop is as good as a compaction, the latter is simpler.
+        Command::AllowCompaction { id, frontier: None } => out.push(Command::AllowCompaction {
+            id: *id,
+            frontier: Some(0),
+        }),
         Command::ExpectError { command } => {
             for inner in simpler_options(command) {
                 out.push(Command::ExpectError {
@@ -540,6 +547,30 @@ fn simpler_dataflows(dataflow: &CreateDataflow) -> Vec<CreateDataflow> {
         edit(&|d| {
             d.builds.remove(at);
         });
+        // What it reads, in its place.
+        let built = dataflow.builds[at].id;
+        let mut reads = Vec::new();
+        map_ids(&dataflow.builds[at].expr, &mut |id| reads.push(*id));
+        for read in reads {
+            edit(&|d| {
+                d.builds.remove(at);
+                let renamed = |id: &mut GlobalId| {
+                    if *id == built {
+                        *id = read;
+                    }
+                };
+                for build in &mut d.builds {
+                    build.expr = map_ids(&build.expr, &mut |id| renamed(id));
+                }
+                for export in &mut d.exports {
+                    match export {
+                        Export::Index { on, .. }
+                        | Export::MaterializedView { on, .. }
+                        | Export::Subscribe { on, .. } => renamed(on),
+                    }
+                }
+            });
+        }
         for expr in peeled(&dataflow.builds[at].expr) {
             edit(&|d| d.builds[at].expr = expr.clone());
         }

@@ -8,6 +8,7 @@
 
 mod edits;
 mod order;
+mod structure;
 
 use std::collections::{BTreeSet, HashSet};
 use std::time::{Duration, Instant};
@@ -62,13 +63,17 @@ pub fn shrink(
         let before = shrinker.best_key.clone();
         // In the order of what they can win.
         shrinker.remove_commands();
+        shrinker.merge_sessions();
+        shrinker.unify_ids();
         shrinker.remove_pairs();
         shrinker.remove_times();
         shrinker.remove_rows();
         shrinker.remove_columns();
         shrinker.simplify_options();
+        shrinker.simplify_schemas();
         shrinker.simplify_cells();
         shrinker.lower_times();
+        shrinker.reorder();
         shrinker.rename();
         if shrinker.exhausted() {
             break false;
@@ -162,6 +167,74 @@ impl Shrinker<'_> {
         }
     }
 
+    /// Merges a session with the next: several commands at once that mean
+    /// nothing one by one.
+    fn merge_sessions(&mut self) {
+        let mut at = 0;
+        while at < self.best.len() {
+            let merged = matches!(self.best[at], Command::Reconnect | Command::Restart)
+                && structure::merged_sessions(&self.best, at)
+                    .into_iter()
+                    .any(|candidate| self.consider(candidate));
+            if !merged {
+                at += 1;
+            }
+        }
+    }
+
+    /// One collection does what two did.
+    fn unify_ids(&mut self) {
+        while structure::without_builds(&self.best)
+            .into_iter()
+            .any(|candidate| self.consider(candidate))
+        {}
+        let ids = structure::exported(&self.best);
+        for from in ids.iter().rev() {
+            for to in &ids {
+                if from != to && self.consider(structure::unified(&self.best, *from, *to)) {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// The sample schema, or simpler types; explicit rows; plain indexes.
+    fn simplify_schemas(&mut self) {
+        self.consider(structure::with_sample_schema(&self.best));
+        for at in 0..self.best.len() {
+            let plainer = structure::explicit_rows(&self.best, at)
+                .or_else(|| structure::plain_index(&self.best[at]));
+            if let Some(plainer) = plainer {
+                let mut candidate = self.best.clone();
+                candidate[at] = plainer.clone();
+                for twin in twins(&self.best, at) {
+                    candidate[twin] = plainer.clone();
+                }
+                self.consider(candidate);
+            }
+        }
+        for (name, columns) in self.schemas() {
+            for column in 0..columns {
+                structure::with_column_types(&self.best, &name, column)
+                    .into_iter()
+                    .any(|candidate| self.consider(candidate));
+            }
+        }
+    }
+
+    /// Sorts the commands as far as the failure allows.
+    fn reorder(&mut self) {
+        for at in 0..self.best.len() {
+            for to in 0..self.best.len() {
+                let moved = structure::moved(&self.best, at, to);
+                let before = structure::inversions(&self.best);
+                if structure::inversions(&moved) < before && self.consider(moved) {
+                    break;
+                }
+            }
+        }
+    }
+
     fn remove_times(&mut self) {
         for t in edits::times(&self.best) {
             for keep_rows in [false, true] {
@@ -202,24 +275,31 @@ impl Shrinker<'_> {
                 end = (end - 1).min(rows(&self.best[at]).len());
             }
         }
+        while structure::without_row_pairs(&self.best)
+            .into_iter()
+            .any(|candidate| self.consider(candidate))
+        {}
     }
 
     fn remove_columns(&mut self) {
-        let schemas: Vec<(String, usize)> = self
-            .best
-            .iter()
-            .filter_map(|command| match command {
-                Command::DefineSchema { name, columns } => Some((name.clone(), columns.len())),
-                _ => None,
-            })
-            .collect();
-        for (name, columns) in schemas {
+        for (name, columns) in self.schemas() {
             for column in (0..columns).rev() {
                 if let Some(candidate) = edits::without_column(&self.best, &name, column) {
                     self.consider(candidate);
                 }
             }
         }
+    }
+
+    /// The schemas that are defined, and how many columns each has.
+    fn schemas(&self) -> Vec<(String, usize)> {
+        self.best
+            .iter()
+            .filter_map(|command| match command {
+                Command::DefineSchema { name, columns } => Some((name.clone(), columns.len())),
+                _ => None,
+            })
+            .collect()
     }
 
     fn simplify_options(&mut self) {
@@ -258,6 +338,9 @@ impl Shrinker<'_> {
             }
         }
         for at in 0..self.best.len() {
+            for simpler in structure::simpler_rows(rows(&self.best[at])) {
+                self.consider(edits::with_rows(&self.best, at, simpler));
+            }
             for row in 0..rows(&self.best[at]).len() {
                 for cell in 0..rows(&self.best[at])[row].cells.len() {
                     for to in &targets {

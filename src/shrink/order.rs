@@ -4,17 +4,21 @@
 //! Invariant: the order is total and well-founded (every key is bounded below),
 //! so that greedy shrinking ends; equal keys mean equal scripts.
 
+use super::structure::inversions;
 use crate::script::{Cell, Command};
 
 /// A script's place in the order; less is simpler.
 ///
-/// In this order: fewer commands, fewer rows, fewer columns and options, less
-/// text in values, smaller numbers, then the text itself (shorter first).
+/// In this order: fewer commands, fewer rows, fewer writes that only our
+/// driver or no reader can read, fewer columns and options and less text in values, the canonical order of
+/// commands, smaller numbers, then the text itself.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Complexity {
     commands: usize,
     rows: u64,
+    opaque: usize,
     text_length: usize,
+    inversions: usize,
     numbers: u128,
     text: String,
 }
@@ -26,7 +30,9 @@ impl Complexity {
         Complexity {
             commands: commands.len(),
             rows: commands.iter().map(rows).sum(),
+            opaque: commands.iter().map(opaque).sum(),
             text_length: text.len(),
+            inversions: inversions(commands),
             numbers: numbers(&text),
             text,
         }
@@ -45,6 +51,17 @@ fn rows(command: &Command) -> u64 {
             })
             .fold(0, u64::saturating_add),
         Command::ExpectError { command } => rows(command),
+        _ => 0,
+    }
+}
+
+/// What a reader cannot see at a glance: rows that the script does not show,
+/// and weights.
+fn opaque(command: &Command) -> usize {
+    match command {
+        Command::WriteSingleTs { .. } | Command::WriteSpread { .. } => 1,
+        Command::WriteRows { rows, .. } => rows.iter().filter(|row| row.diff != 1).count(),
+        Command::ExpectError { command } => opaque(command),
         _ => 0,
     }
 }

@@ -1,0 +1,40 @@
+//! Documents that must say what the program does: the catalogue of invariants,
+//! and the flags and mutants that README.md or `--help` promise. What this file
+//! alone can catch: a checker that nobody documented, or a documented one that
+//! does not exist.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use clusterd_fuzz::invariants;
+
+fn document(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("reading {name}: {e}"))
+}
+
+#[test]
+fn the_catalogue_of_invariants_names_every_checker_and_no_other() {
+    let text = document("invariants.md");
+    let headings: Vec<&str> = text.lines().filter_map(|l| l.strip_prefix("## ")).collect();
+    let expected: Vec<String> = invariants::all()
+        .iter()
+        .map(|i| format!("{}: {}", i.id(), i.title()))
+        .collect();
+    assert_eq!(headings, expected);
+    let files: BTreeSet<&str> = text
+        .lines()
+        .filter_map(|l| l.strip_prefix("Checker: `")?.strip_suffix('`'))
+        .collect();
+    let expected: Vec<_> = invariants::all().iter().map(|i| i.file()).collect();
+    let expected: BTreeSet<&str> = expected.into_iter().collect();
+    assert_eq!(files, expected);
+}
+
+#[test]
+fn every_invariant_says_where_it_comes_from() {
+    let text = document("invariants.md");
+    for entry in text.split("\n## ").skip(1) {
+        assert!(entry.contains("Source:"), "no source in {entry}");
+    }
+}

@@ -1,0 +1,218 @@
+//! Planted bugs with a known simplest script: whatever the generated script is
+//! that first shows one, shrinking must end at exactly that script. What this
+//! file alone can catch: a pass that stops helping, an order in which two
+//! scripts are each "simpler" than the other's neighbours.
+
+use std::time::Duration;
+
+use clusterd_fuzz::campaign::{case_script, viable, with_blocks};
+use clusterd_fuzz::generate::Profile;
+use clusterd_fuzz::generate::dry::Dry;
+use clusterd_fuzz::model::{Expected, Model};
+use clusterd_fuzz::repr::{Datum, Row};
+use clusterd_fuzz::script::trace::Event;
+use clusterd_fuzz::script::{Command, Import};
+use clusterd_fuzz::shrink::{Budget, shrink};
+
+/// What a planted bug sees of a script: every command with the world after it.
+type Bug = fn(&[(Command, Model)]) -> bool;
+
+fn worlds(commands: &[Command]) -> Vec<(Command, Model)> {
+    let mut dry = Dry::new();
+    let mut model = Model::new();
+    model.apply(&Dry::connected());
+    let mut worlds = Vec::new();
+    for (step, command) in commands.iter().enumerate() {
+        model.apply(&Event::Command { step });
+        for event in dry.events(command).unwrap_or_default() {
+            model.apply(&event);
+        }
+        worlds.push((command.clone(), model.clone()));
+    }
+    worlds
+}
+
+fn fails(bug: Bug, commands: &[Command]) -> bool {
+    viable(commands).is_ok() && bug(&worlds(commands))
+}
+
+/// Shrinks the first `starts` generated scripts that show the bug.
+fn minima(bug: Bug, starts: usize) -> Vec<String> {
+    let budget = Budget {
+        max_runs: 20_000,
+        max_time: Duration::from_secs(600),
+    };
+    let showing = (0..5_000).filter_map(|case| {
+        let (commands, _) = case_script(7, case, &Profile::default());
+        fails(bug, &commands).then_some(commands)
+    });
+    showing
+        .take(starts)
+        .map(|commands| {
+            let shrunk = shrink(commands, budget, &mut |candidate| fails(bug, candidate));
+            assert!(shrunk.at_fixpoint, "after {} runs", shrunk.runs);
+            with_blocks(&shrunk.commands).to_string()
+        })
+        .collect()
+}
+
+fn rows_of(world: &(Command, Model)) -> Vec<(Row, i64)> {
+    let (command, model) = world;
+    match command {
+        Command::Peek { id, ts, .. } => match model.peek_answer(*id, *ts) {
+            Expected::Rows(rows) => rows.iter().map(|(row, n)| (row.clone(), n)).collect(),
+            _ => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
+}
+
+/// Shrinks several scripts that show the bug, and expects the same from each.
+#[track_caller]
+fn assert_minimum(bug: Bug, expected: &[&str]) {
+    for found in minima(bug, 6) {
+        let script = clusterd_fuzz::script::text::parse(&found).unwrap();
+        let commands: Vec<String> = script.commands().iter().map(Command::to_string).collect();
+        assert_eq!(commands, expected);
+    }
+}
+
+const INSTANCE: &str = "create-instance";
+const COMPLETE: &str = "initialization-complete";
+const INDEX: &str = "define-index source=1000 index=1001 shard=s key=[] as-of=0 upper=0";
+const SCHEDULE: &str = "schedule id=1001";
+const WRITE: &str = "write-rows shard=s ts=0\n  0 0";
+const PEEK: &str = "peek id=1001 ts=0";
+
+#[test]
+fn an_answer_with_any_row() {
+    assert_minimum(
+        |worlds| worlds.iter().any(|w| !rows_of(w).is_empty()),
+        &[INSTANCE, COMPLETE, WRITE, INDEX, SCHEDULE, PEEK],
+    );
+}
+
+#[test]
+fn an_answer_in_which_a_row_counts_twice() {
+    let write = "write-rows shard=s ts=0\n  0 0\n  0 0";
+    assert_minimum(
+        |worlds| {
+            worlds
+                .iter()
+                .any(|w| rows_of(w).iter().any(|(_, n)| *n >= 2))
+        },
+        &[INSTANCE, COMPLETE, write, INDEX, SCHEDULE, PEEK],
+    );
+}
+
+#[test]
+fn an_answer_with_a_null() {
+    let schema = "define-schema name=t\n  a int nullable";
+    let write = "write-rows shard=s ts=0 schema=t\n  null";
+    let index = format!("{INDEX} schema=t");
+    let peek = format!("{PEEK} schema=t");
+    assert_minimum(
+        |worlds| {
+            let null = |(row, _): &(Row, i64)| row.iter().any(|datum| datum == Datum::Null);
+            worlds.iter().any(|w| rows_of(w).iter().any(null))
+        },
+        &[INSTANCE, COMPLETE, schema, write, &index, SCHEDULE, &peek],
+    );
+}
+
+#[test]
+fn an_answer_after_a_reconnect() {
+    assert_minimum(
+        |worlds| {
+            let reconnect = worlds
+                .iter()
+                .position(|(c, _)| matches!(c, Command::Reconnect));
+            reconnect.is_some_and(|at| worlds[at..].iter().any(|w| !rows_of(w).is_empty()))
+        },
+        &[
+            "reconnect",
+            INSTANCE,
+            COMPLETE,
+            WRITE,
+            INDEX,
+            SCHEDULE,
+            PEEK,
+        ],
+    );
+}
+
+#[test]
+fn an_answer_of_two_rows_after_a_compaction() {
+    let write = "write-rows shard=s ts=0\n  0 0\n  0 a";
+    let compact = "allow-compaction id=1001 frontier=0";
+    assert_minimum(
+        |worlds| {
+            let compaction = worlds
+                .iter()
+                .position(|(c, _)| matches!(c, Command::AllowCompaction { .. }));
+            compaction.is_some_and(|at| worlds[at..].iter().any(|w| rows_of(w).len() >= 2))
+        },
+        &[INSTANCE, COMPLETE, write, INDEX, SCHEDULE, compact, PEEK],
+    );
+}
+
+#[test]
+fn a_cancelled_peek() {
+    let start = "start-peek peek=p id=1001 ts=0";
+    assert_minimum(
+        |worlds| {
+            worlds
+                .iter()
+                .any(|(c, _)| matches!(c, Command::CancelPeek { .. }))
+        },
+        &[INSTANCE, INDEX, start, "cancel-peek peek=p"],
+    );
+}
+
+#[test]
+fn a_row_that_is_retracted_later() {
+    let retract = "write-rows shard=s ts=1\n  0 0 diff=-1";
+    assert_minimum(
+        |worlds| {
+            worlds.iter().any(|(command, model)| match command {
+                Command::Peek { id, ts, .. } if *ts > 0 => {
+                    let total = |ts| match model.peek_answer(*id, ts) {
+                        Expected::Rows(rows) => rows.total(),
+                        _ => -1,
+                    };
+                    total(*ts) == 0 && total(ts - 1) > 0
+                }
+                _ => false,
+            })
+        },
+        &[
+            INSTANCE,
+            COMPLETE,
+            WRITE,
+            retract,
+            INDEX,
+            SCHEDULE,
+            "peek id=1001 ts=1",
+        ],
+    );
+}
+
+#[test]
+fn a_dataflow_that_reads_an_index_of_another() {
+    assert_minimum(
+        |worlds| {
+            worlds.iter().any(|(command, _)| match command {
+                Command::CreateDataflow(dataflow) => dataflow
+                    .imports
+                    .iter()
+                    .any(|i| matches!(i, Import::Index { .. })),
+                _ => false,
+            })
+        },
+        &[
+            INSTANCE,
+            INDEX,
+            "create-dataflow as-of=0\n  import index=1001\n  export index=1002 on=1000 key=[]",
+        ],
+    );
+}
