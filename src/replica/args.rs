@@ -15,15 +15,27 @@ use super::timely_config::TimelyConfig;
 #[command(name = "miniclusterd", version, args_override_self = true)]
 pub struct Args {
     /// Where to listen for the storage protocol; accepted and served with nothing.
-    #[arg(long, env = "CLUSTERD_STORAGE_CONTROLLER_LISTEN_ADDR", default_value = "127.0.0.1:2100")]
+    #[arg(
+        long,
+        env = "CLUSTERD_STORAGE_CONTROLLER_LISTEN_ADDR",
+        default_value = "127.0.0.1:2100"
+    )]
     pub storage_controller_listen_addr: String,
 
     /// Where to listen for the compute protocol: `ip:port` or an absolute socket path.
-    #[arg(long, env = "CLUSTERD_COMPUTE_CONTROLLER_LISTEN_ADDR", default_value = "127.0.0.1:2101")]
+    #[arg(
+        long,
+        env = "CLUSTERD_COMPUTE_CONTROLLER_LISTEN_ADDR",
+        default_value = "127.0.0.1:2101"
+    )]
     pub compute_controller_listen_addr: String,
 
     /// Where clusterd serves HTTP; accepted, not served.
-    #[arg(long, env = "CLUSTERD_INTERNAL_HTTP_LISTEN_ADDR", default_value = "127.0.0.1:6878")]
+    #[arg(
+        long,
+        env = "CLUSTERD_INTERNAL_HTTP_LISTEN_ADDR",
+        default_value = "127.0.0.1:6878"
+    )]
     pub internal_http_listen_addr: String,
 
     /// The name to send and check in the transport Hello; empty means none.
@@ -43,7 +55,11 @@ pub struct Args {
     pub process: usize,
 
     /// The gRPC server that pushes changes of shards; unreachable is not fatal.
-    #[arg(long, env = "CLUSTERD_PERSIST_PUBSUB_URL", default_value = "http://localhost:6879")]
+    #[arg(
+        long,
+        env = "CLUSTERD_PERSIST_PUBSUB_URL",
+        default_value = "http://localhost:6879"
+    )]
     pub persist_pubsub_url: String,
 
     /// An opaque name of the environment.
@@ -156,8 +172,17 @@ mod tests {
 
     fn parse(extra: &[&str]) -> Result<Args, clap::Error> {
         let base = [
-            "miniclusterd", "--storage-timely-config", TIMELY, "--compute-timely-config", TIMELY,
-            "--environment-id", "e", "--secrets-reader", "local-file", "--process", "0",
+            "miniclusterd",
+            "--storage-timely-config",
+            TIMELY,
+            "--compute-timely-config",
+            TIMELY,
+            "--environment-id",
+            "e",
+            "--secrets-reader",
+            "local-file",
+            "--process",
+            "0",
         ];
         Args::try_parse_from(base.iter().chain(extra))
     }
@@ -165,9 +190,12 @@ mod tests {
     #[test]
     fn the_usual_command_line_parses_and_later_flags_win() {
         let args = parse(&[
-            "--compute-controller-listen-addr", "/tmp/a",
-            "--compute-controller-listen-addr", "/tmp/b",
-            "--grpc-host", "",
+            "--compute-controller-listen-addr",
+            "/tmp/a",
+            "--compute-controller-listen-addr",
+            "/tmp/b",
+            "--grpc-host",
+            "",
         ])
         .unwrap();
         assert_eq!(args.compute_controller_listen_addr, "/tmp/b");

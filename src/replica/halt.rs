@@ -105,6 +105,9 @@ mod tests {
         fate.clone().post(End::halt("one"));
         fate.post(End::abort("two"));
         let end = fate.get().unwrap();
-        assert_eq!((end.code(), end.to_string().as_str()), (166, "halting process: one"));
+        assert_eq!(
+            (end.code(), end.to_string().as_str()),
+            (166, "halting process: one")
+        );
     }
 }

@@ -1,3 +1,15 @@
-//! (being built)
+//! miniclusterd: a small, honest compute replica on timely and
+//! differential-dataflow, that speaks clusterd's bytes, takes its flags, and
+//! can be told to misbehave in named ways. Source: `spec/replica.md`.
+//!
+//! Architecture Invariant: the replica knows neither logical plans nor the
+//! model, the script or the driver: it shares `repr`, `protocol` and `persist`
+//! with them and nothing else.
 
+pub mod args;
+pub mod errors;
 pub mod eval;
+pub mod halt;
+pub mod mutants;
+pub mod render;
+pub mod timely_config;
