@@ -8,6 +8,7 @@ mod command;
 mod config;
 pub mod data;
 pub mod json;
+pub mod json_print;
 mod lex;
 pub mod output;
 pub mod play;
