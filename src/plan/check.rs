@@ -25,20 +25,23 @@ pub type Globals = BTreeMap<GlobalId, RelationType>;
 
 /// Infers the type of a plan that reads `globals`, or says what is wrong.
 pub fn type_of(relation: &Relation, globals: &Globals) -> Result<RelationType, TypeError> {
-    type_of_in(relation, globals, &Locals::new())
+    type_of_in(relation, globals, &Locals::new(), 0)
 }
 
-/// The same inside the scope of some bindings.
+/// The same inside the scope of some bindings; `node` is the relation's number
+/// in the whole plan.
 pub(super) fn type_of_in(
     relation: &Relation,
     globals: &Globals,
     locals: &Locals,
+    node: usize,
 ) -> Result<RelationType, TypeError> {
     let mut checker = Checker {
         globals,
         locals: locals.clone(),
         bound: BTreeSet::new(),
         second_keys: BTreeMap::new(),
+        next_node: node,
     };
     let mut typ = checker.relation(relation)?;
     typ.keys = keys::finished(typ.keys);
@@ -53,9 +56,14 @@ struct Checker<'a> {
     /// Keys of the second input of every union of two, by its address: one
     /// shape of union needs those of a union below it.
     second_keys: BTreeMap<*const Relation, keys::Keys>,
+    /// The number of the operator that comes next.
+    next_node: usize,
 }
 
 type Columns = Vec<ReprColumnType>;
+
+/// Planning a join takes time that grows with the cube of its inputs.
+const MAX_JOIN_INPUTS: usize = 100;
 
 fn non_null(scalar_type: ReprScalarType) -> ReprColumnType {
     ReprColumnType {
@@ -92,9 +100,11 @@ fn timeless_type(e: &MirScalarExpr, columns: &[ReprColumnType]) -> Result<ReprCo
 
 impl Checker<'_> {
     fn relation(&mut self, r: &Relation) -> Result<RelationType, TypeError> {
+        let place = (self.next_node, r);
+        self.next_node += 1;
         match r {
             Relation::Let { id, value, body } => {
-                self.bind(r, *id)?;
+                self.bind(place, *id)?;
                 let mut typ = self.relation(value)?;
                 typ.keys = keys::finished(typ.keys);
                 self.locals.insert(*id, typ);
@@ -102,13 +112,13 @@ impl Checker<'_> {
                 self.locals.remove(id);
                 typ
             }
-            Relation::LetRec { bindings, body } => self.let_rec(r, bindings, body),
+            Relation::LetRec { bindings, body } => self.let_rec(place, bindings, body),
             Relation::Get {
                 id: Id::Local(id),
                 typ,
             } => {
                 let known = self.locals.get(id).ok_or(TypeError::UnboundLocal(*id))?;
-                at(r, readable_as(known, typ))?;
+                at(place, readable_as(known, typ))?;
                 Ok(typ.clone())
             }
             _ => {
@@ -117,34 +127,34 @@ impl Checker<'_> {
                     .iter()
                     .map(|child| self.relation(child))
                     .collect::<Result<Vec<_>, _>>()?;
-                at(r, self.operator(r, inputs))
+                at(place, self.operator(r, inputs))
             }
         }
     }
 
-    fn bind(&mut self, r: &Relation, id: LocalId) -> Result<(), TypeError> {
+    fn bind(&mut self, place: Place<'_>, id: LocalId) -> Result<(), TypeError> {
         if self.bound.insert(id) {
             Ok(())
         } else {
-            at(r, Err(format!("{id} is bound twice in one plan")))
+            at(place, Err(format!("{id} is bound twice in one plan")))
         }
     }
 
     fn let_rec(
         &mut self,
-        r: &Relation,
+        place: Place<'_>,
         bindings: &[RecBinding],
         body: &Relation,
     ) -> Result<RelationType, TypeError> {
         for binding in bindings {
-            self.bind(r, binding.id)?;
+            self.bind(place, binding.id)?;
             self.locals.insert(binding.id, binding.typ.clone());
         }
         for binding in bindings {
             let found = self.relation(&binding.value)?;
             let fits = readable_as(&found, &binding.typ);
             at(
-                r,
+                place,
                 fits.map_err(|problem| format!("{}: {problem}", binding.id)),
             )?;
         }
@@ -270,11 +280,26 @@ impl Checker<'_> {
     }
 }
 
-fn at<T>(r: &Relation, result: Result<T, Problem>) -> Result<T, TypeError> {
+/// An operator and its number in the plan.
+type Place<'a> = (usize, &'a Relation);
+
+/// How long an operator's line is shown in an error.
+const SHOWN: usize = 120;
+
+fn at<T>((node, r): Place<'_>, result: Result<T, Problem>) -> Result<T, TypeError> {
     result.map_err(|problem| TypeError::At {
-        operator: super::text::header(r),
+        node,
+        operator: shortened(super::text::header(r)),
         problem,
     })
+}
+
+fn shortened(mut line: String) -> String {
+    if let Some((at, _)) = line.char_indices().nth(SHOWN) {
+        line.truncate(at);
+        line.push('…');
+    }
+    line
 }
 
 /// Whether what has the type `known` may be read as `typ`: same types, and
@@ -388,8 +413,11 @@ fn join(
     equivalences: &[Vec<MirScalarExpr>],
     implementation: &JoinImplementation,
 ) -> Result<(Columns, keys::Keys), Problem> {
-    if inputs.is_empty() {
-        return Err("a join needs at least one input".into());
+    if inputs.is_empty() || inputs.len() > MAX_JOIN_INPUTS {
+        return Err(format!(
+            "a join needs 1 to {MAX_JOIN_INPUTS} inputs, this one has {}",
+            inputs.len()
+        ));
     }
     let mut columns: Columns = inputs
         .iter()

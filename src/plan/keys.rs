@@ -16,11 +16,16 @@ use crate::repr::{Datum, Diff, Row, Timestamp};
 
 pub(super) type Keys = Vec<Vec<usize>>;
 
-/// The list sorted, without duplicates.
+/// How many keys are kept of a relation. Equal columns multiply keys without
+/// end, and to know fewer of them is never wrong.
+const MAX_KEYS: usize = 1_000;
+
+/// The list sorted, without duplicates, and not too long.
 pub(super) fn normalized(keys: impl IntoIterator<Item = Vec<usize>>) -> Keys {
     let mut keys: Keys = keys.into_iter().collect();
     keys.sort();
     keys.dedup();
+    keys.truncate(MAX_KEYS);
     keys
 }
 
@@ -43,13 +48,13 @@ pub(super) fn of_constant(rows: &[(Row, Timestamp, Diff)], arity: usize) -> Keys
     if rows.iter().any(|(_, _, diff)| *diff != 1) {
         return Vec::new();
     }
-    let distinct = |c: &usize| {
-        let values: BTreeSet<Row> = rows
-            .iter()
-            .map(|(row, _, _)| Row::pack(row.iter().nth(*c)))
-            .collect();
-        values.len() == rows.len()
-    };
+    let mut columns: Vec<BTreeSet<Row>> = vec![BTreeSet::new(); arity];
+    for (row, _, _) in rows {
+        for (values, datum) in columns.iter_mut().zip(row.iter()) {
+            values.insert(Row::pack([datum]));
+        }
+    }
+    let distinct = |c: &usize| columns[*c].len() == rows.len();
     (0..arity).filter(distinct).map(|c| vec![c]).collect()
 }
 
@@ -152,8 +157,8 @@ pub(super) fn of_filter(input: &Keys, predicates: &[MirScalarExpr]) -> Keys {
             }
         }
         let more = normalized(more);
-        if more == keys {
-            return keys;
+        if more == keys || more.len() == MAX_KEYS {
+            return more;
         }
         keys = more;
     }

@@ -19,10 +19,17 @@ pub(super) type Locals = BTreeMap<LocalId, RelationType>;
 /// Gives every `Get` the type of what it reads. Unknown collections keep the
 /// type that they have; the type checker refuses them.
 pub fn resolve_types(r: &mut Relation, globals: &Globals) -> Result<(), TypeError> {
-    resolve(r, globals, &mut Locals::new())
+    resolve(r, globals, &mut Locals::new(), &mut 0)
 }
 
-fn resolve(r: &mut Relation, globals: &Globals, locals: &mut Locals) -> Result<(), TypeError> {
+/// `next_node` numbers the operators as the type checker does.
+fn resolve(
+    r: &mut Relation,
+    globals: &Globals,
+    locals: &mut Locals,
+    next_node: &mut usize,
+) -> Result<(), TypeError> {
+    *next_node += 1;
     match r {
         Relation::Get {
             id: Id::Local(id),
@@ -40,10 +47,11 @@ fn resolve(r: &mut Relation, globals: &Globals, locals: &mut Locals) -> Result<(
             }
         }
         Relation::Let { id, value, body } => {
-            resolve(value, globals, locals)?;
-            let typ = type_of_in(value, globals, locals)?;
+            let node = *next_node;
+            resolve(value, globals, locals, next_node)?;
+            let typ = type_of_in(value, globals, locals, node)?;
             let shadowed = locals.insert(*id, typ);
-            resolve(body, globals, locals)?;
+            resolve(body, globals, locals, next_node)?;
             restore(locals, *id, shadowed);
         }
         Relation::LetRec { bindings, body } => {
@@ -52,16 +60,16 @@ fn resolve(r: &mut Relation, globals: &Globals, locals: &mut Locals) -> Result<(
                 shadowed.push((binding.id, locals.insert(binding.id, binding.typ.clone())));
             }
             for binding in bindings {
-                resolve(&mut binding.value, globals, locals)?;
+                resolve(&mut binding.value, globals, locals, next_node)?;
             }
-            resolve(body, globals, locals)?;
+            resolve(body, globals, locals, next_node)?;
             for (id, typ) in shadowed.into_iter().rev() {
                 restore(locals, id, typ);
             }
         }
         _ => {
             for child in r.children_mut() {
-                resolve(child, globals, locals)?;
+                resolve(child, globals, locals, next_node)?;
             }
         }
     }

@@ -24,7 +24,14 @@ pub enum TypeError {
     #[error("Cannot fix type of unbound CTE {0}")]
     UnboundLocal(crate::repr::LocalId),
     #[error("{operator}: {problem}")]
-    At { operator: String, problem: String },
+    At {
+        /// The operator's number: parents before inputs, of bindings the values
+        /// before the body.
+        node: usize,
+        /// The operator's own line in the text form.
+        operator: String,
+        problem: String,
+    },
 }
 
 /// A problem without its place.

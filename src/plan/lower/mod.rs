@@ -2,8 +2,62 @@
 //! `spec/lowering.md`; without `optimize` the result equals upstream's byte for
 //! byte.
 //!
+//! # How to build a `CreateDataflow`
+//!
+//! 1. Register what can be read: one [`SourceImport`] per shard, one
+//!    [`IndexImport`] per arrangement of an earlier dataflow (it is read under
+//!    the id of the collection that it arranges). The type of an index import is
+//!    the one that was registered when the index was exported, keys included.
+//! 2. For each object in dependency order: [`parse`](super::parse) its text over
+//!    the types registered so far (or [`type_of`](super::type_of) a plan made
+//!    otherwise), push `(id, relation)`, register the inferred type under its id.
+//! 3. Index exports, after all objects: [`DataflowPlan::export_index`] appends
+//!    the object that arranges (its id is the index's) and the entry that goes
+//!    into `index_exports`, with the type of the collection.
+//! 4. Sinks (materialized view, subscribe) add no object: push the id that they
+//!    read to `sink_from`. That only keeps filters from moving into a source
+//!    that a sink reads whole. The replica reads the raw rows of the collection
+//!    or, if there are none, the arrangement with the smallest key, and restores
+//!    the order of columns.
+//! 5. `as_of`, `until` (empty: no limit; `as_of + 1` makes the dataflow a
+//!    one-shot read, whose operators are chosen accordingly).
+//! 6. [`lower_dataflow`]: `objects` become `objects_to_build` in that order,
+//!    `operators[id]` the `arguments.operators` of each source import. All other
+//!    fields of the description are copies of the input (`spec/lowering.md` §6).
+//!
+//! ```
+//! use clusterd_fuzz::plan::{Globals, RelationType, lower::*, parse, scalar};
+//! use clusterd_fuzz::repr::{Antichain, GlobalId, ReprColumnType, ReprScalarType};
+//!
+//! let (source, built, index) = (1000, 2000, 2001);
+//! let [source, built, index] = [source, built, index].map(GlobalId::User);
+//! let column = ReprColumnType { scalar_type: ReprScalarType::Int64, nullable: false };
+//! let typ = RelationType { column_types: vec![column; 2], keys: vec![] };
+//! let mut globals = Globals::from([(source, typ.clone())]);
+//! let mut dataflow = DataflowPlan {
+//!     sources: vec![SourceImport { id: source, typ, monotonic: false, operators: None }],
+//!     as_of: Antichain::from_elem(3),
+//!     until: Antichain::empty(),
+//!     ..DataflowPlan::default()
+//! };
+//! let text = "Reduce group_by=[#0] aggregates=[count(*)]\n  Get u1000\n";
+//! let (relation, typ) = parse(text, &globals)?;
+//! dataflow.objects.push((built, relation));
+//! globals.insert(built, typ.clone());
+//! dataflow.export_index(index, built, vec![scalar::column(0)], typ);
+//! let lowered = lower_dataflow(&dataflow, &LowerOptions::default())?;
+//! assert_eq!(lowered.objects.len(), 2);
+//! assert_eq!(lowered.operators[&source], None);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Joins that nobody planned, reduces that mix classes of aggregates and
+//! bindings below other operators are errors unless [`LowerOptions::optimize`] or
+//! [`LowerOptions::join`] asks to plan them. Neither changes what a plan means.
+//!
 //! Invariants: the result depends on the input alone; a plan that passed the
-//! type checker lowers or gives a [`LowerError`], it never panics.
+//! type checker lowers or gives a [`LowerError`], it never panics; where
+//! upstream's lowering is wrong, a field of [`Quirks`] says whether ours is too.
 
 mod context;
 mod join;
@@ -29,7 +83,8 @@ use super::types::RelationType;
 use crate::protocol::v26_30::{MapFilterProject, MirScalarExpr, RenderPlan};
 use crate::repr::{Antichain, GlobalId};
 
-/// What a dataflow reads, builds and exports, before lowering.
+/// What a dataflow reads, builds and exports, before lowering. How to fill it:
+/// see the module.
 #[derive(Debug, Clone, Default)]
 pub struct DataflowPlan {
     /// Sources (persist shards), any order.

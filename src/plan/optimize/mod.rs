@@ -101,7 +101,7 @@ impl Names {
 
     /// A read of a new name for `value`; None if its type is not known.
     fn bind(&mut self, value: &Relation) -> Option<(LocalId, Relation)> {
-        let typ = type_of_in(value, &self.globals, &self.locals).ok()?;
+        let typ = type_of_in(value, &self.globals, &self.locals, 0).ok()?;
         let id = LocalId(self.next_local);
         self.next_local = self.next_local.checked_add(1)?;
         self.locals.insert(id, typ.clone());

@@ -9,12 +9,14 @@
 //! `cte [recursion_limit=3, return_at_recursion_limit] l0 =`; times of constant
 //! rows `((1) x 2 @ 5)`; `Constant error("…")`; `Join on=(…) impl=linear(…)`.
 
+mod bindings;
 mod errors;
 mod lex;
 mod names;
 mod parse;
 mod print;
 mod scalars;
+mod types;
 mod values;
 
 pub use lex::ParseError;

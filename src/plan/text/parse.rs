@@ -5,25 +5,22 @@
 //! the parser panic, loop or exhaust the stack.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU64;
 
 use thiserror::Error;
 
 use super::lex::{ParseError, Spanned, Token, tokens};
-use super::names::{TABLE_FUNCTIONS, plain_wrap, second_word, simple_type, sql_column, sql_type};
+use super::names::{TABLE_FUNCTIONS, plain_wrap, sql_column, sql_type};
 use super::values::Written;
 use crate::plan::check::{Globals, type_of};
 use crate::plan::functions::{self, snake_name};
-use crate::plan::relation::{JoinImplementation, Lookup, RecBinding, Relation};
+use crate::plan::relation::{JoinImplementation, Lookup, Relation};
 use crate::plan::resolve::resolve_types;
 use crate::plan::scalar;
 use crate::plan::types::{RelationType, TypeError};
 use crate::protocol::v26_30::{
-    AggregateExpr, AggregateFunc, ColumnOrder, Id, LetRecLimit, MirScalarExpr, TableFunc,
+    AggregateExpr, AggregateFunc, ColumnOrder, Id, MirScalarExpr, TableFunc,
 };
-use crate::repr::{
-    GlobalId, LocalId, ReprColumnType, ReprScalarType, Row, SqlScalarType, Timestamp,
-};
+use crate::repr::{GlobalId, LocalId, ReprScalarType, Row, SqlScalarType, Timestamp};
 
 /// How deep operators may be nested.
 const MAX_DEPTH: usize = 100;
@@ -35,6 +32,13 @@ pub enum PlanError {
     Parse(#[from] ParseError),
     #[error(transparent)]
     Type(#[from] TypeError),
+    /// In a text; line and column as in [`ParseError`].
+    #[error("type error at {line}:{column}: {error}")]
+    Typed {
+        line: usize,
+        column: usize,
+        error: TypeError,
+    },
 }
 
 /// Reads a plan over the given collections and infers its type.
@@ -42,6 +46,8 @@ pub fn parse(text: &str, globals: &Globals) -> Result<(Relation, RelationType), 
     let mut parser = Parser {
         tokens: tokens(text)?,
         at: 0,
+        places: Vec::new(),
+        bound: 0,
         globals: globals
             .iter()
             .map(|(id, typ)| (id.to_string(), (*id, typ)))
@@ -51,22 +57,34 @@ pub fn parse(text: &str, globals: &Globals) -> Result<(Relation, RelationType), 
     if parser.peek().token != Token::End {
         return Err(parser.fail("unexpected token").into());
     }
-    resolve_types(&mut relation, globals)?;
-    let typ = type_of(&relation, globals)?;
-    Ok((relation, typ))
+    let typed = resolve_types(&mut relation, globals).and_then(|()| type_of(&relation, globals));
+    match typed {
+        Ok(typ) => Ok((relation, typ)),
+        Err(error) => Err(match (&error, &parser.places) {
+            (TypeError::At { node, .. }, places) if *node < places.len() => {
+                let (line, column) = places[*node];
+                PlanError::Typed {
+                    line,
+                    column,
+                    error,
+                }
+            }
+            _ => error.into(),
+        }),
+    }
 }
+
+/// Line and column.
+pub(super) type Place = (usize, usize);
 
 pub(super) struct Parser<'a> {
-    tokens: Vec<Spanned>,
-    at: usize,
-    globals: BTreeMap<String, (GlobalId, &'a RelationType)>,
-}
-
-/// What stands behind `::` in braces.
-#[derive(Default)]
-struct Annotations {
-    types: Option<Vec<ReprColumnType>>,
-    keys: Vec<Vec<usize>>,
+    pub(super) tokens: Vec<Spanned>,
+    pub(super) at: usize,
+    /// Where each operator stands, in the type checker's order.
+    pub(super) places: Vec<Place>,
+    /// How many bindings there are so far.
+    pub(super) bound: usize,
+    pub(super) globals: BTreeMap<String, (GlobalId, &'a RelationType)>,
 }
 
 impl Parser<'_> {
@@ -83,7 +101,7 @@ impl Parser<'_> {
         self.at += 1;
     }
 
-    fn fail(&self, message: impl Into<String>) -> ParseError {
+    pub(super) fn fail(&self, message: impl Into<String>) -> ParseError {
         let here = self.peek();
         ParseError {
             line: here.line,
@@ -123,7 +141,7 @@ impl Parser<'_> {
         self.error(format!("{}, expected `{word}`", self.unexpected()))
     }
 
-    fn unexpected(&self) -> String {
+    pub(super) fn unexpected(&self) -> String {
         format!("unexpected {}", self.peek().token.shown())
     }
 
@@ -137,7 +155,7 @@ impl Parser<'_> {
         }
     }
 
-    fn ident(&mut self) -> Result<String, ParseError> {
+    pub(super) fn ident(&mut self) -> Result<String, ParseError> {
         match self.peek().token.clone() {
             Token::Ident(word) => {
                 self.next();
@@ -148,7 +166,7 @@ impl Parser<'_> {
     }
 
     /// A number without sign.
-    fn number<T: TryFrom<u128>>(&mut self) -> Result<T, ParseError> {
+    pub(super) fn number<T: TryFrom<u128>>(&mut self) -> Result<T, ParseError> {
         match &self.peek().token {
             Token::Int(n) => match T::try_from(*n) {
                 Ok(n) => {
@@ -194,129 +212,22 @@ impl Parser<'_> {
     }
 
     /// `name=` if it is next.
-    fn take_attribute(&mut self, name: &str) -> bool {
+    pub(super) fn take_attribute(&mut self, name: &str) -> bool {
         let word = matches!(&self.peek().token, Token::Ident(w) if w == name);
         let found = word && self.peek_at(1).token == Token::Punct("=");
         self.at += if found { 2 } else { 0 };
         found
     }
 
-    // Types.
-
-    pub(super) fn scalar_type(&mut self) -> Result<ReprScalarType, ParseError> {
-        self.nested_type(0)
-    }
-
-    fn nested_type(&mut self, depth: usize) -> Result<ReprScalarType, ParseError> {
-        if depth > 20 {
-            return self.error("the type is nested deeper than 20");
-        }
-        let mut name = self.ident()?;
-        if let Some(second) = second_word(&name)
-            && self.take_word(second)
-        {
-            name = format!("{name} {second}");
-        }
-        if let Some(typ) = simple_type(&name) {
-            return Ok(typ);
-        }
-        let mut parts = match name.as_str() {
-            "array" | "list" | "map" | "range" | "record" => {
-                self.list("(", ")", |p| p.nested_column(depth + 1))?
-            }
-            _ => return self.error(format!("unknown type `{name}`")),
-        };
-        if name == "record" {
-            return Ok(ReprScalarType::Record {
-                fields: parts.into(),
-            });
-        }
-        let (Some(part), true) = (parts.pop(), parts.is_empty()) else {
-            return self.error(format!("`{name}` has one element type"));
-        };
-        let element_type = Box::new(part.scalar_type);
-        Ok(match name.as_str() {
-            "array" => ReprScalarType::Array(element_type),
-            "list" => ReprScalarType::List { element_type },
-            "map" => ReprScalarType::Map {
-                value_type: element_type,
-            },
-            _ => ReprScalarType::Range { element_type },
-        })
-    }
-
-    fn nested_column(&mut self, depth: usize) -> Result<ReprColumnType, ParseError> {
-        let scalar_type = self.nested_type(depth)?;
-        let nullable = self.take("?");
-        Ok(ReprColumnType {
-            scalar_type,
-            nullable,
-        })
-    }
-
-    fn column_type(&mut self) -> Result<ReprColumnType, ParseError> {
-        self.nested_column(0)
-    }
-
-    /// `:: { types: "(bigint, text?)", keys: "([0], [1, 2])" }`, on one line.
-    fn annotations(&mut self) -> Result<Annotations, ParseError> {
-        let mut found = Annotations::default();
-        let line = self.peek().line;
-        if !self.take("::") {
-            return Ok(found);
-        }
-        self.expect("{")?;
-        while !self.take("}") {
-            let name = self.ident()?;
-            self.expect(":")?;
-            let place = self.peek().clone();
-            let text = self.string()?;
-            let inner = |p: ParseError| ParseError {
-                line: place.line,
-                column: place.column,
-                message: p.message,
-            };
-            let mut nested = Parser {
-                tokens: tokens(&text).map_err(inner)?,
-                at: 0,
-                globals: BTreeMap::new(),
-            };
-            match name.as_str() {
-                "types" => {
-                    let types = nested.list("(", ")", Parser::column_type);
-                    found.types = Some(types.map_err(inner)?);
-                }
-                "keys" => {
-                    let key = |p: &mut Parser<'_>| p.list("[", "]", Parser::index);
-                    found.keys = nested.list("(", ")", key).map_err(inner)?;
-                }
-                _ => return self.error(format!("unexpected analysis type `{name}`")),
-            }
-            if nested.peek().token != Token::End {
-                return Err(inner(nested.fail("unexpected token in the annotation")));
-            }
-            self.take(",");
-        }
-        if self.tokens[self.at - 1].line != line {
-            return self.error("analyses should not span more than one line");
-        }
-        Ok(found)
-    }
-
-    fn relation_type(&mut self) -> Result<Option<RelationType>, ParseError> {
-        let Annotations { types, keys } = self.annotations()?;
-        Ok(types.map(|column_types| RelationType { column_types, keys }))
-    }
-
     // Layout.
 
     /// Whether the next token begins a child of what begins at `parent`.
-    fn child_ahead(&self, parent: &Spanned) -> bool {
+    pub(super) fn child_ahead(&self, parent: &Spanned) -> bool {
         let here = self.peek();
         here.token != Token::End && here.line > parent.line && here.column == parent.column + 2
     }
 
-    fn child(&mut self, parent: &Spanned, depth: usize) -> Result<Relation, ParseError> {
+    pub(super) fn child(&mut self, parent: &Spanned, depth: usize) -> Result<Relation, ParseError> {
         let here = self.peek();
         if here.token != Token::End && here.line <= parent.line {
             return self.error(format!("child expected at line > {}", parent.line));
@@ -351,6 +262,7 @@ impl Parser<'_> {
             _ => return self.error(format!("{}, expected an operator", self.unexpected())),
         };
         self.next();
+        self.places.push((start.line, start.column));
         match name.as_str() {
             "Constant" => self.constant(&start),
             "Get" => self.get(),
@@ -545,7 +457,9 @@ impl Parser<'_> {
             None => Err(ParseError {
                 line: place.line,
                 column: place.column,
-                message: "invalid LocalId".into(),
+                message: format!(
+                    "invalid LocalId: `{name}` is neither imported, nor built before, nor a cte"
+                ),
             }),
         }
     }
@@ -805,143 +719,4 @@ impl Parser<'_> {
             expected_group_size,
         })
     }
-
-    // Bindings.
-
-    fn mutually_recursive(&mut self) -> Result<bool, ParseError> {
-        let recursive = self.take_word("Mutually");
-        if recursive {
-            self.expect_word("Recursive")?;
-        }
-        Ok(recursive)
-    }
-
-    /// `With`, its bindings, then `Return` in the same column.
-    fn with_first(
-        &mut self,
-        start: &Spanned,
-        recursive: bool,
-        depth: usize,
-    ) -> Result<Relation, ParseError> {
-        let bindings = self.bindings(start, recursive, depth)?;
-        let here = self.peek().clone();
-        if here.column != start.column || !self.take_word("Return") {
-            return self.error("expected `Return`");
-        }
-        let body = self.child(&here, depth)?;
-        self.check_order(&bindings, "seen With before Return", "ascending", |a, b| {
-            a <= b
-        })?;
-        Ok(bind(bindings, recursive, body))
-    }
-
-    /// `Return`, the body, then `With` in the same column, last binding first.
-    fn return_first(&mut self, start: &Spanned, depth: usize) -> Result<Relation, ParseError> {
-        let body = self.child(start, depth)?;
-        let here = self.peek().clone();
-        if here.column != start.column || !self.take_word("With") {
-            return self.error("expected `With`");
-        }
-        let recursive = self.mutually_recursive()?;
-        let mut bindings = self.bindings(&here, recursive, depth)?;
-        self.check_order(
-            &bindings,
-            "seen Return before With",
-            "descending",
-            |a, b| a >= b,
-        )?;
-        bindings.reverse();
-        Ok(bind(bindings, recursive, body))
-    }
-
-    fn check_order(
-        &self,
-        bindings: &[RecBinding],
-        seen: &str,
-        expected: &str,
-        fine: impl Fn(u64, u64) -> bool,
-    ) -> Result<(), ParseError> {
-        let ids: Vec<u64> = bindings.iter().map(|b| b.id.0).collect();
-        if ids.windows(2).all(|pair| fine(pair[0], pair[1])) {
-            return Ok(());
-        }
-        self.error(format!(
-            "Error parsing Let/LetRec: {seen}, but cte ids are not ordered {expected}: {ids:?}"
-        ))
-    }
-
-    /// The `cte l0 =` entries, one level deeper than `start`.
-    fn bindings(
-        &mut self,
-        start: &Spanned,
-        recursive: bool,
-        depth: usize,
-    ) -> Result<Vec<RecBinding>, ParseError> {
-        let mut bindings = Vec::new();
-        while self.child_ahead(start) {
-            let here = self.peek().clone();
-            self.expect_word("cte")?;
-            let limit = self.recursion_limit()?;
-            let place = self.peek().clone();
-            let name = self.ident()?;
-            let Some(n) = name.strip_prefix('l').and_then(|n| n.parse().ok()) else {
-                return Err(ParseError {
-                    line: place.line,
-                    column: place.column,
-                    message: "invalid LocalId".into(),
-                });
-            };
-            self.expect("=")?;
-            let typ = self.relation_type()?;
-            if recursive && typ.is_none() {
-                return self.error(format!("`let {name}` needs a `types` analyses"));
-            }
-            let value = self.child(&here, depth)?;
-            bindings.push(RecBinding {
-                id: LocalId(n),
-                typ: typ.unwrap_or_default(),
-                value,
-                limit,
-            });
-        }
-        Ok(bindings)
-    }
-
-    /// `[recursion_limit=3, return_at_recursion_limit]`
-    fn recursion_limit(&mut self) -> Result<Option<LetRecLimit>, ParseError> {
-        if !self.take("[") {
-            return Ok(None);
-        }
-        if !self.take_attribute("recursion_limit") {
-            return self.error("expected `recursion_limit=`");
-        }
-        let n: u64 = self.number()?;
-        let Some(max_iters) = NonZeroU64::new(n) else {
-            return self.error("the recursion limit must be at least 1");
-        };
-        let return_at_limit = self.take(",");
-        if return_at_limit {
-            self.expect_word("return_at_recursion_limit")?;
-        }
-        self.expect("]")?;
-        Ok(Some(LetRecLimit {
-            max_iters,
-            return_at_limit,
-        }))
-    }
-}
-
-fn bind(bindings: Vec<RecBinding>, recursive: bool, body: Relation) -> Relation {
-    if recursive {
-        let body = Box::new(body);
-        return Relation::LetRec { bindings, body };
-    }
-    bindings
-        .into_iter()
-        .rev()
-        .fold(body, |body, binding| Relation::Let {
-            id: binding.id,
-            value: Box::new(binding.value),
-            body: Box::new(body),
-        })
 }
