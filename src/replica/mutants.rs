@@ -16,6 +16,8 @@ use thiserror::Error;
 pub enum Family {
     /// Contents of an index: sources, arrangements, operators.
     Maintenance,
+    /// What operators compute.
+    Operators,
     /// Peeks: readiness, contents, exactly one answer.
     Peek,
     /// Frontier reports.
@@ -32,6 +34,7 @@ impl fmt::Display for Family {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Family::Maintenance => "maintenance",
+            Family::Operators => "operators",
             Family::Peek => "peek",
             Family::Frontier => "frontier",
             Family::Compaction => "compaction",
@@ -155,6 +158,88 @@ mutants! {
         "scheduling a collection that is already running ends the process";
     ReportsTooEarly, Lifecycle, "reports-before-initialization",
         "after a reconnect frontiers are reported before the initialization is complete";
+
+    // What operators compute.
+    FlatMapMisplacesKey, Operators, "flat-map-misplaces-key",
+        "a table function over an arrangement reads the key columns behind the value columns";
+    FlatMapIgnoresMultiplicity, Operators, "flat-map-ignores-multiplicity",
+        "a table function takes an input row once, whatever its multiplicity";
+    FlatMapDropsLastRow, Operators, "flat-map-drops-last-row",
+        "a table function that gives several rows loses the last one";
+    JoinSkipsEqualities, Operators, "join-skips-equalities",
+        "a join does not check the equalities that became ready at a stage";
+    JoinDropsNullKeys, Operators, "join-drops-null-keys",
+        "a linear join drops matches whose key holds a NULL";
+    JoinRepeatsColumn, Operators, "join-repeats-column",
+        "a linear join puts the next to last column of a match in place of the last";
+    DeltaJoinCountsTwice, Operators, "delta-join-counts-twice",
+        "changes of two relations at one time meet twice in a delta join";
+    DeltaJoinMissesSimultaneous, Operators, "delta-join-misses-simultaneous",
+        "changes of two relations at one time do not meet in a delta join";
+    DeltaJoinOmitsLastPath, Operators, "delta-join-omits-last-path",
+        "changes of the last relation of a delta join find nothing";
+    DistinctKeepsMultiplicity, Operators, "distinct-keeps-multiplicity",
+        "a distinct row counts as often as it was there before";
+    DistinctNeverRetracts, Operators, "distinct-never-retracts",
+        "a distinct row stays when its last copy goes";
+    ReduceSkipsFilter, Operators, "reduce-skips-filter",
+        "a filter that follows a reduction is passed over";
+    SumIgnoresMultiplicity, Operators, "sum-ignores-multiplicity",
+        "sums take an update once, whatever its multiplicity";
+    SumWraps, Operators, "sum-wraps",
+        "sums of small integers wrap at 16 bits";
+    CountCountsNulls, Operators, "count-counts-nulls",
+        "a count of an argument counts NULLs as well";
+    AllTakesNullForTrue, Operators, "all-takes-null-for-true",
+        "the aggregate all takes NULL for true";
+    FloatSumSaturates, Operators, "float-sum-saturates",
+        "sums of floats cut what is beyond a thousand";
+    AggregateIgnoresDistinct, Operators, "aggregate-ignores-distinct",
+        "accumulating aggregates pass over DISTINCT";
+    MinMaxIgnoresRetractions, Operators, "min-max-ignores-retractions",
+        "a least or greatest value stays when its rows go";
+    MinMaxTakesNull, Operators, "min-max-takes-null",
+        "a NULL beats every value in min and max";
+    MinMaxComparesBytes, Operators, "min-max-compares-bytes",
+        "min and max compare values as their encoded bytes do";
+    MinMaxNegatesError, Operators, "min-max-negates-error",
+        "the complaint of min and max about a negative row has the wrong sign";
+    MonotonicNotConsolidated, Operators, "monotonic-not-consolidated",
+        "monotonic operators do not cancel their input first";
+    AggregateIgnoresOrder, Operators, "aggregate-ignores-order",
+        "aggregates with an ORDER BY take their values in any order";
+    BasicIgnoresMultiplicity, Operators, "basic-ignores-multiplicity",
+        "concatenating aggregates take a value once, whatever its multiplicity";
+    BasicReadsFirstArgument, Operators, "basic-reads-first-argument",
+        "of several concatenating aggregates all read the first one's argument";
+    TopKZeroIsUnlimited, Operators, "top-k-zero-is-unlimited",
+        "a TopK with limit 0 has no limit";
+    TopKLimitOffByOne, Operators, "top-k-limit-off-by-one",
+        "a TopK with a limit above 1 keeps one row more";
+    TopKIgnoresOffset, Operators, "top-k-ignores-offset",
+        "a TopK passes over its offset";
+    TopKBucketForgetsOffset, Operators, "top-k-bucket-forgets-offset",
+        "the first stage of a TopK keeps as many rows as the limit, forgetting the offset";
+    TopKTiesByBytes, Operators, "top-k-ties-by-bytes",
+        "a TopK breaks ties by the bytes of rows";
+    TopKTurnsNulls, Operators, "top-k-turns-nulls",
+        "a TopK puts NULLs at the wrong end";
+    TopKIgnoresLaterDesc, Operators, "top-k-ignores-later-desc",
+        "a TopK sorts its second and later order columns ascending always";
+    TopKCountsRowsOnce, Operators, "top-k-counts-rows-once",
+        "in a TopK a row takes one place, however often it is there";
+    ThresholdPassesNegatives, Operators, "threshold-passes-negatives",
+        "a threshold lets negative rows pass";
+    ThresholdForgetsMultiplicity, Operators, "threshold-forgets-multiplicity",
+        "a threshold gives every row once";
+    RecursionStopsEarly, Operators, "recursion-stops-early",
+        "recursive bindings stop after three rounds without a word";
+    RecursionLimitOffByOne, Operators, "recursion-limit-off-by-one",
+        "a recursion limit allows one round more";
+    RecursionLimitQuiet, Operators, "recursion-limit-quiet",
+        "a recursion limit that is reached is no error";
+    RecursionDropsErrors, Operators, "recursion-drops-errors",
+        "errors inside recursive bindings are not fed back";
 }
 
 impl fmt::Display for Mutant {
@@ -182,7 +267,7 @@ impl FromStr for Mutant {
 
 /// The set of mutants of one replica; usually empty or one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Mutants(u64);
+pub struct Mutants(u128);
 
 impl Mutants {
     /// A healthy replica.
@@ -193,13 +278,13 @@ impl Mutants {
     /// Whether the replica has this bug.
     #[inline]
     pub fn is(self, mutant: Mutant) -> bool {
-        self.0 & (1 << (mutant as u64)) != 0
+        self.0 & (1 << (mutant as u128)) != 0
     }
 }
 
 impl FromIterator<Mutant> for Mutants {
     fn from_iter<I: IntoIterator<Item = Mutant>>(iter: I) -> Self {
-        Mutants(iter.into_iter().fold(0, |bits, m| bits | 1 << (m as u64)))
+        Mutants(iter.into_iter().fold(0, |bits, m| bits | 1 << (m as u128)))
     }
 }
 
@@ -236,7 +321,7 @@ mod tests {
             assert!(!m.description().contains(['\n', '\t']));
         }
         assert!("no-such".parse::<Mutant>().is_err());
-        assert!(Mutant::ALL.len() <= 64, "the set is a u64");
+        assert!(Mutant::ALL.len() <= 128, "the set is a u128");
     }
 
     #[test]

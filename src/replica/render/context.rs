@@ -32,6 +32,8 @@ pub struct Context<'s, T: RenderTimestamp> {
     pub scope: Scope<'s, T>,
     pub settings: Settings,
     pub bindings: BTreeMap<Id, Bundle<'s, T>>,
+    /// How many recursive bindings are around what is rendered.
+    pub level: usize,
 }
 
 impl<'s, T: RenderTimestamp> Context<'s, T> {
@@ -40,6 +42,7 @@ impl<'s, T: RenderTimestamp> Context<'s, T> {
             scope,
             settings,
             bindings: BTreeMap::new(),
+            level: 0,
         }
     }
 
@@ -55,9 +58,7 @@ impl<'s, T: RenderTimestamp> Context<'s, T> {
                 let bundle = self.render_let_free(&bind.value)?;
                 self.bindings.insert(Id::Local(bind.id), bundle);
             }
-            if !stage.recs.is_empty() {
-                return Err(RenderError::Unsupported("recursive bindings".into()));
-            }
+            self.render_recs(&stage.recs)?;
         }
         self.render_let_free(&plan.body)
     }

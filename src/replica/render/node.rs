@@ -7,10 +7,15 @@ use std::collections::BTreeMap;
 
 use super::arrange_by::render_arrange_by;
 use super::constant::render_constant;
+use super::flat_map::render_flat_map;
+use super::join_delta::render_delta_join;
+use super::join_linear::render_linear_join;
 use super::linear::{render_get, render_mfp, render_negate, render_union};
 use super::reduce::render_reduce;
+use super::threshold::render_threshold;
+use super::top_k::render_top_k;
 use super::{Bundle, Context, RenderError, RenderTimestamp};
-use crate::protocol::v26_30::{Expr, LirId};
+use crate::protocol::v26_30::{Expr, JoinPlan, LirId};
 
 /// Takes the rendered inputs of a node.
 fn take<'s, T: RenderTimestamp>(
@@ -36,8 +41,27 @@ impl<'s, T: RenderTimestamp> Context<'s, T> {
                 mfp,
                 input_key_val,
             } => render_mfp(self, take(done, *input)?, mfp, input_key_val.as_ref()),
-            Expr::FlatMap { .. } => Err(RenderError::Unsupported("FlatMap".into())),
-            Expr::Join { .. } => Err(RenderError::Unsupported("Join".into())),
+            Expr::FlatMap {
+                input_key,
+                input,
+                exprs,
+                func,
+                mfp_after,
+            } => render_flat_map(
+                self,
+                input_key.as_ref(),
+                take(done, *input)?,
+                exprs,
+                func,
+                mfp_after,
+            ),
+            Expr::Join { inputs, plan } => {
+                let inputs: Result<Vec<_>, _> = inputs.iter().map(|id| take(done, *id)).collect();
+                match plan {
+                    JoinPlan::Linear(plan) => render_linear_join(self, &inputs?, plan),
+                    JoinPlan::Delta(plan) => render_delta_join(self, &inputs?, plan),
+                }
+            }
             Expr::Reduce {
                 input_key,
                 input,
@@ -53,9 +77,16 @@ impl<'s, T: RenderTimestamp> Context<'s, T> {
                 plan,
                 mfp_after,
             ),
-            Expr::TopK { .. } => Err(RenderError::Unsupported("TopK".into())),
+            Expr::TopK {
+                input,
+                top_k_plan,
+                temporal_bucketing_strategy: _,
+            } => render_top_k(self, take(done, *input)?, top_k_plan),
             Expr::Negate { input } => render_negate(take(done, *input)?),
-            Expr::Threshold { .. } => Err(RenderError::Unsupported("Threshold".into())),
+            Expr::Threshold {
+                input,
+                threshold_plan,
+            } => render_threshold(self, take(done, *input)?, threshold_plan),
             Expr::Union {
                 inputs,
                 consolidate_output,

@@ -1,20 +1,76 @@
-//! Reduce, for now of counts alone. Source: `spec/plan.md` §2.5, §5.8.
+//! Reductions: what they have in common, and Distinct. Source: `spec/plan.md`
+//! §2.5.
 //!
-//! Invariant: the counts travel in the diff, so that a change costs nothing
-//! that grows with its group.
+//! Invariants: a key whose rows are all gone has no output; an update that fails
+//! contributes its error alone; the output is arranged by the key.
 
-use differential_dataflow::VecCollection;
-use differential_dataflow::trace::implementations::{KeyBatcher, KeySpine};
+use differential_dataflow::AsCollection;
+use timely::dataflow::operators::vec::Filter;
 
+use super::reduce_accumulable::render_accumulable;
+use super::reduce_basic::{render_multiple, render_single};
+use super::reduce_hierarchical::{render_bucketed, render_monotonic};
+use super::split::{reduce_errs, reduce_rows};
 use super::{
-    Arrangement, Bundle, Context, RenderError, RenderTimestamp, RowBuilder, RowSpine, arrange_errs,
+    Arrangement, Bundle, Context, Errs, KeyVals, LocalOks, RenderError, RenderTimestamp,
+    arrange_errs, arrange_oks,
 };
 use crate::protocol::v26_30::{
-    AggregateFunc, Key, KeyValPlan, MapFilterProject, MirScalarExpr, ReducePlan,
+    BasicPlan, EvalError, HierarchicalPlan, Key, KeyValPlan, MapFilterProject, MirScalarExpr,
+    ReducePlan,
 };
+use crate::replica::errors::DataflowError;
 use crate::replica::eval::{Arena, MfpPlan, eval_safe, supported_mfp};
 use crate::replica::mutants::Mutant;
 use crate::repr::{Datum, Diff, Row};
+
+/// The map-filter-project that follows a reduction, over key and results.
+#[derive(Clone)]
+pub struct After {
+    plan: Option<MfpPlan>,
+    key_width: usize,
+}
+
+impl After {
+    fn new<T: RenderTimestamp>(
+        ctx: &Context<'_, T>,
+        mfp: &MapFilterProject,
+        key_width: usize,
+    ) -> Result<After, RenderError> {
+        let plan = MfpPlan::create(mfp).map_err(RenderError::Unsupported)?;
+        if plan.is_temporal() {
+            return Err(RenderError::Invalid("a temporal filter in a Reduce".into()));
+        }
+        // Mutant: what follows the reduction is passed over, if it only filters.
+        let skipped = ctx.settings.mutants.is(Mutant::ReduceSkipsFilter)
+            && mfp.expressions.is_empty()
+            && mfp.projection.iter().enumerate().all(|(at, c)| at == *c)
+            && mfp.projection.len() == mfp.input_arity;
+        Ok(After {
+            plan: (!plan.is_identity() && !skipped).then_some(plan),
+            key_width,
+        })
+    }
+
+    /// The value row of a key with these results, if it has one.
+    pub fn apply(&self, key: &Row, results: Row) -> Result<Option<Row>, EvalError> {
+        let Some(plan) = &self.plan else {
+            return Ok(Some(results));
+        };
+        let arena = Arena::new();
+        let mut datums: Vec<Datum<'_>> = key.iter().chain(results.iter()).collect();
+        let mut outcome = Ok(None);
+        plan.evaluate(&mut datums, &arena, (0, 1), None, |result, _, _| {
+            outcome = result.map(|row| Some(Row::pack(row.iter().skip(self.key_width))));
+        });
+        outcome
+    }
+
+    /// Whether an error can come of it.
+    pub fn is_identity(&self) -> bool {
+        self.plan.is_none()
+    }
+}
 
 pub fn render_reduce<'s, T: RenderTimestamp>(
     ctx: &Context<'s, T>,
@@ -24,32 +80,41 @@ pub fn render_reduce<'s, T: RenderTimestamp>(
     plan: &ReducePlan,
     mfp_after: &MapFilterProject,
 ) -> Result<Bundle<'s, T>, RenderError> {
-    let ReducePlan::Accumulable(accumulable) = plan else {
-        return Err(RenderError::Unsupported(
-            "a Reduce other than of counts".into(),
-        ));
+    let (keyed, errs) = keyed(input_key, input, key_val_plan)?;
+    let key_width = key_val_plan.key_plan.mfp.projection.len();
+    let after = After::new(ctx, mfp_after, key_width)?;
+    let (oks, new_errs) = match plan {
+        ReducePlan::Distinct => render_distinct(ctx, keyed, after),
+        ReducePlan::Accumulable(plan) => render_accumulable(ctx, keyed, plan, after)?,
+        ReducePlan::Hierarchical(HierarchicalPlan::Monotonic(plan)) => {
+            render_monotonic(ctx, keyed, plan, after)?
+        }
+        ReducePlan::Hierarchical(HierarchicalPlan::Bucketed(plan)) => {
+            render_bucketed(ctx, keyed, plan, after)?
+        }
+        ReducePlan::Basic(BasicPlan::Single(plan)) => render_single(ctx, keyed, plan, after)?,
+        ReducePlan::Basic(BasicPlan::Multiple(aggrs)) => render_multiple(ctx, keyed, aggrs, after)?,
     };
-    let counts_only = accumulable.distinct_aggrs.is_empty()
-        && accumulable
-            .full_aggrs
-            .iter()
-            .all(|aggregate| aggregate.func == AggregateFunc::Count);
-    let after = MfpPlan::create(mfp_after).map_err(RenderError::Unsupported)?;
-    if !counts_only || !after.is_identity() {
-        return Err(RenderError::Unsupported(
-            "a Reduce other than of counts".into(),
-        ));
-    }
-    let width = accumulable.full_aggrs.len();
-    let plans = key_val_plan.clone();
+    let key = (0..key_width).map(MirScalarExpr::column).collect();
+    let errs = arrange_errs(errs.concat(new_errs), "Reduce errors");
+    Ok(Bundle::from_arrangement(
+        key,
+        Arrangement::Local { oks, errs },
+    ))
+}
+
+/// Splits the input into keys and arguments.
+fn keyed<'s, T: RenderTimestamp>(
+    input_key: Option<&Key>,
+    input: Bundle<'s, T>,
+    plans: &KeyValPlan,
+) -> Result<(KeyVals<'s, T>, Errs<'s, T>), RenderError> {
     for plan in [&plans.key_plan, &plans.val_plan] {
         supported_mfp(&plan.mfp).map_err(RenderError::Unsupported)?;
     }
-    let arity = plans.key_plan.mfp.projection.len();
-    // Mutant: a retraction counts like an insertion.
-    let ignore_sign = ctx.settings.mutants.is(Mutant::CountsIgnoreRetractions);
+    let plans = plans.clone();
     let form = input_key.map(|key| (key, None));
-    let (keyed, errs) = input.flat_map("Reduce", form, move |rows, time, diff, oks, errs| {
+    input.flat_map("ReduceKey", form, move |rows, time, diff, oks, errs| {
         let arena = Arena::new();
         let mut datums: Vec<Datum<'_>> = rows.iter().flat_map(|row| row.iter()).collect();
         let columns = datums.len();
@@ -61,42 +126,71 @@ pub fn render_reduce<'s, T: RenderTimestamp>(
             Ok((_, _)) => {}
             Err(error) => errs.push((error.into(), time.clone(), diff)),
         }
-    })?;
-    let counted: VecCollection<'s, T, (Row, ()), Vec<Diff>> =
-        keyed.explode(move |(key, arguments)| {
-            let present = arguments.iter().map(|datum| Diff::from(!datum.is_null()));
-            let counts: Vec<Diff> = std::iter::once(1).chain(present).collect();
-            Some(((key, ()), counts))
-        });
-    let oks = counted
-        .arrange_named::<KeyBatcher<Row, T, Vec<Diff>>, KeySpine<Row, T, Vec<Diff>>>(
-            "ReduceAccumulable",
-            KeyBatcher::new,
-        )
-        .reduce_abelian::<_, RowBuilder<T>, RowSpine<T>, _, _>(
-            "ReduceAccumulable",
-            move |_key, input, output| {
-                let Some((_, counts)) = input.first() else {
-                    return;
+    })
+}
+
+/// For mutants: the insertions alone.
+pub fn without_retractions<'s, T: RenderTimestamp>(keyed: KeyVals<'s, T>) -> KeyVals<'s, T> {
+    keyed.inner.filter(|(_, _, diff)| *diff > 0).as_collection()
+}
+
+/// What a reduction gives: value rows by key, and complaints.
+pub type Reduced<'s, T> = (LocalOks<'s, T>, Errs<'s, T>);
+
+fn render_distinct<'s, T: RenderTimestamp>(
+    ctx: &Context<'s, T>,
+    keyed: KeyVals<'s, T>,
+    after: After,
+) -> Reduced<'s, T> {
+    // Mutant: a key counts as often as it has rows.
+    let counted = ctx.settings.mutants.is(Mutant::DistinctKeepsMultiplicity);
+    // Mutant: a key stays when its rows go.
+    let sticky = ctx.settings.mutants.is(Mutant::DistinctNeverRetracts);
+    let keyed = if sticky {
+        without_retractions(keyed)
+    } else {
+        keyed
+    };
+    let arranged = arrange_oks(keyed, "Distinct");
+    let complaints = after.clone();
+    let oks = reduce_rows(
+        arranged.clone(),
+        "Distinct",
+        move |key: &Row, input: &[(&Row, Diff)], output: &mut Vec<(Row, Diff)>| {
+            if let Ok(Some(row)) = after.apply(key, Row::default()) {
+                let count = if counted {
+                    input.iter().map(|(_, count)| *count).sum()
+                } else {
+                    1
                 };
-                let counts = counts.get(1..).unwrap_or(&[]);
-                let sign = |n: &Diff| if ignore_sign { n.abs() } else { *n };
-                let datum = |at: usize| Datum::Int64(counts.get(at).map_or(0, sign));
-                output.push((Row::pack((0..width).map(datum)), 1));
-            },
-            |chunk, key, updates| {
-                chunk.clear();
-                chunk.extend(
-                    updates
-                        .drain(..)
-                        .map(|(value, time, diff)| ((key.clone(), value), time, diff)),
-                );
-            },
-        );
-    let key = (0..arity).map(MirScalarExpr::column).collect();
-    let errs = arrange_errs(errs, "Reduce errors");
-    Ok(Bundle::from_arrangement(
-        key,
-        Arrangement::Local { oks, errs },
-    ))
+                output.push((row, count));
+            }
+        },
+    );
+    let errs = reduce_errs(
+        arranged,
+        "DistinctErrors",
+        move |key: &Row, input: &[(&Row, Diff)], output: &mut Vec<(DataflowError, Diff)>| {
+            if input.iter().any(|(_, count)| *count <= 0) {
+                let complaint = "Non-positive multiplicity in DistinctBy";
+                output.push((DataflowError::internal(complaint), 1));
+            }
+            if let Err(error) = after_error(&complaints, key, Row::default) {
+                output.push((error, 1));
+            }
+        },
+    );
+    (oks, errs)
+}
+
+/// The error that follows a reduction's results, if it has one.
+pub fn after_error(
+    after: &After,
+    key: &Row,
+    results: impl FnOnce() -> Row,
+) -> Result<(), DataflowError> {
+    if after.is_identity() {
+        return Ok(());
+    }
+    after.apply(key, results()).map(|_| ()).map_err(Into::into)
 }

@@ -1,15 +1,17 @@
 //! The times that dataflows run with: system time alone, or system time with
-//! iteration counters. Source: `spec/plan.md` §2.2 (times).
+//! iteration counters. Source: `spec/plan.md` §2.2 (times), §2.7.
 //!
 //! Invariant: only the system part of a time is ever moved by a plan.
 
+use differential_dataflow::VecCollection;
+use differential_dataflow::dynamic::feedback_summary;
 use differential_dataflow::dynamic::pointstamp::PointStamp;
 use differential_dataflow::lattice::Lattice;
 use timely::order::Product;
 use timely::progress::Timestamp as TimelyTimestamp;
 use timely::progress::timestamp::Refines;
 
-use crate::repr::Timestamp;
+use crate::repr::{Diff, Timestamp};
 
 /// The time of a dataflow with recursive bindings.
 pub type RecursiveTime = Product<Timestamp, PointStamp<Timestamp>>;
@@ -21,6 +23,23 @@ pub trait RenderTimestamp: TimelyTimestamp + Lattice + Refines<Timestamp> + Ord 
 
     /// The same time with another system part.
     fn at_system(&self, system: Timestamp) -> Self;
+
+    /// A time before this one, from which on "before this" can be told from
+    /// "not before this".
+    fn step_back(&self) -> Self;
+
+    /// What one more iteration at nesting `level` (from 1) does to a time; None
+    /// if there are no iterations.
+    fn feedback(level: usize) -> Option<Self::Summary>;
+
+    /// The iteration, from 0, at nesting `level`.
+    fn iteration(&self, level: usize) -> u64;
+
+    /// Brings a collection out of the iterations at nesting `level`.
+    fn leave<'s, D: differential_dataflow::Data>(
+        collection: VecCollection<'s, Self, D, Diff>,
+        level: usize,
+    ) -> VecCollection<'s, Self, D, Diff>;
 }
 
 impl RenderTimestamp for Timestamp {
@@ -31,6 +50,25 @@ impl RenderTimestamp for Timestamp {
     fn at_system(&self, system: Timestamp) -> Self {
         system
     }
+
+    fn step_back(&self) -> Self {
+        self.saturating_sub(1)
+    }
+
+    fn feedback(_: usize) -> Option<Self::Summary> {
+        None
+    }
+
+    fn iteration(&self, _: usize) -> u64 {
+        0
+    }
+
+    fn leave<'s, D: differential_dataflow::Data>(
+        collection: VecCollection<'s, Self, D, Diff>,
+        _: usize,
+    ) -> VecCollection<'s, Self, D, Diff> {
+        collection
+    }
 }
 
 impl RenderTimestamp for RecursiveTime {
@@ -40,5 +78,28 @@ impl RenderTimestamp for RecursiveTime {
 
     fn at_system(&self, system: Timestamp) -> Self {
         Product::new(system, self.inner.clone())
+    }
+
+    fn step_back(&self) -> Self {
+        Product::new(self.outer.saturating_sub(1), PointStamp::default())
+    }
+
+    fn feedback(level: usize) -> Option<Self::Summary> {
+        Some(Product::new(
+            Default::default(),
+            feedback_summary::<Timestamp>(level, 1),
+        ))
+    }
+
+    fn iteration(&self, level: usize) -> u64 {
+        let counters = self.inner.clone().into_inner();
+        counters.get(level - 1).copied().unwrap_or(0)
+    }
+
+    fn leave<'s, D: differential_dataflow::Data>(
+        collection: VecCollection<'s, Self, D, Diff>,
+        level: usize,
+    ) -> VecCollection<'s, Self, D, Diff> {
+        collection.leave_dynamic(level)
     }
 }
