@@ -131,6 +131,13 @@ impl PersistClient {
         }
     }
 
+    /// Waits until the chores that earlier calls caused are done (those of the
+    /// background; inline ones are done already). Whether they are, at
+    /// `timeout` at the latest.
+    pub fn settle(&self, timeout: Duration) -> bool {
+        self.chores.settle(timeout)
+    }
+
     /// Heartbeats every reader of this client whose heartbeat is due (every
     /// quarter of a lease). Call it now and then; polling a listen does it for
     /// its own reader.

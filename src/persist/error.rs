@@ -136,6 +136,13 @@ pub enum PersistError {
     /// A blob that the state names is not there.
     #[error("{shard}: batch fetcher could not fetch batch part {key}")]
     MissingBlob { shard: ShardId, key: String },
+    /// A commit was lost, and it cannot be told any more whether it happened.
+    #[error("{shard}: the append to {upper} may or may not have happened; the upper is {current}")]
+    Indeterminate {
+        shard: ShardId,
+        upper: Antichain,
+        current: Antichain,
+    },
     /// The shard was finalized.
     #[error("{shard}: the shard is a tombstone")]
     Tombstone { shard: ShardId },

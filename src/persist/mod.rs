@@ -28,7 +28,10 @@ pub mod trace;
 pub mod wire;
 
 pub use blob::{Blob, open_blob};
-pub use check::{BatchReport, Report, RollupReport, check};
+pub use check::{
+    BatchReport, Examine, Examined, HandleReport, KnownShard, MergeReport, Report, RollupReport,
+    SchemaReport, ShardSummary, check, examine, inspect, list_shards, render_list, render_report,
+};
 pub use client::PersistClient;
 pub use config::{Maintenance, PersistConfig};
 pub use consensus::{Consensus, SeqNo, open_consensus};

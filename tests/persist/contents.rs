@@ -5,9 +5,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use std::sync::Arc;
+
 use clusterd_fuzz::persist::state::State;
 use clusterd_fuzz::persist::{
-    PersistClient, PersistConfig, PersistError, ReadHandle, Update, consolidate,
+    Blob, Consensus, PersistClient, PersistConfig, PersistError, ReadHandle, Update, check,
+    consolidate, list_shards,
 };
 use clusterd_fuzz::repr::ShardId;
 
@@ -85,4 +88,20 @@ fn recorded_shards_hold_what_their_scripts_wrote() {
     assert_eq!(found, 43);
     // The others are targets of materialized views.
     assert_eq!(unnamed.values().sum::<usize>(), 5, "{unnamed:?}");
+}
+
+#[test]
+fn no_recorded_shard_breaks_a_rule() {
+    let mut shards = 0;
+    for (name, folder) in golden::stores() {
+        let (consensus, blob) = golden::load(&folder);
+        let (consensus, blob): (Arc<dyn Consensus>, Arc<dyn Blob>) = (consensus, blob);
+        for summary in list_shards(&blob, &consensus).unwrap() {
+            assert!(summary.state.is_ok(), "{name}: {summary:?}");
+            let report = check(&blob, &consensus, summary.shard).unwrap();
+            assert_eq!(report.broken, Vec::<String>::new(), "{name}\n{report}");
+            shards += 1;
+        }
+    }
+    assert_eq!(shards, 48);
 }

@@ -4,7 +4,9 @@
 mod contents;
 mod golden;
 mod log;
+mod maintenance;
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod processes;
+mod unreliable;
 mod writes;

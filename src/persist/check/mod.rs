@@ -1,16 +1,23 @@
 //! The validator: what a shard consists of, and every rule of
-//! `spec/persist.md` that it breaks.
+//! `spec/persist.md` that it breaks; and the text of the command
+//! `shard inspect|check`.
 //!
 //! Invariant: checking changes nothing, registers nothing, and reports what is
 //! broken instead of failing on it.
 
+mod list;
 mod parts;
+mod render;
 mod report;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-pub use report::{BatchReport, Report, RollupReport};
+pub use list::{Examine, Examined, KnownShard, ShardSummary, examine, list_shards};
+pub use render::{render_list, render_report};
+pub use report::{BatchReport, HandleReport, MergeReport, Report, RollupReport, SchemaReport};
 
 use super::blob::Blob;
 use super::consensus::{Consensus, SCAN_ALL, SeqNo, VersionedData};
@@ -21,34 +28,61 @@ use super::state::{
 use super::trace::level_of;
 use crate::repr::ShardId;
 
-/// Examines a shard. Errors: the stores do not answer, or there is no shard.
+/// Looks at a shard: its state by the newest rollup, the sizes of its rollups.
+/// Errors: the stores do not answer, or there is no shard.
+pub fn inspect(
+    blob: &Arc<dyn Blob>,
+    consensus: &Arc<dyn Consensus>,
+    shard: ShardId,
+) -> Result<Report, PersistError> {
+    let (log, mut report) = begin(consensus, shard, false)?;
+    let store = |source: StoreError| PersistError::Store { shard, source };
+    let mut checker = Checker::new(blob, &mut report);
+    let diffs = checker.diffs(&log);
+    if let Some(state) = checker.current(&diffs).map_err(store)? {
+        checker.report.describe(&state);
+        for (seqno, rollup) in &state.rollups {
+            checker.rollup_size(*seqno, &rollup.key).map_err(store)?;
+        }
+    }
+    Ok(report)
+}
+
+/// Checks a shard against every rule. Errors: the stores do not answer, or
+/// there is no shard.
 pub fn check(
     blob: &Arc<dyn Blob>,
     consensus: &Arc<dyn Consensus>,
     shard: ShardId,
 ) -> Result<Report, PersistError> {
+    let (log, mut report) = begin(consensus, shard, true)?;
     let store = |source: StoreError| PersistError::Store { shard, source };
+    let earliest = report.earliest;
+    let mut checker = Checker::new(blob, &mut report);
+    if let Some(state) = checker.follow(&log).map_err(store)? {
+        checker.state(&state, earliest).map_err(store)?;
+        checker.leftovers().map_err(store)?;
+    }
+    Ok(report)
+}
+
+/// The log of the shard and an empty report.
+fn begin(
+    consensus: &Arc<dyn Consensus>,
+    shard: ShardId,
+    checked: bool,
+) -> Result<(Vec<VersionedData>, Report), PersistError> {
     let log = consensus
         .scan(&shard.to_string(), SeqNo::MIN, SCAN_ALL)
-        .map_err(store)?;
+        .map_err(|source| PersistError::Store { shard, source })?;
     let (Some(first), Some(last)) = (log.first(), log.last()) else {
         return Err(PersistError::Usage {
             shard,
             why: "there is no such shard".into(),
         });
     };
-    let mut report = Report::new(shard, first.seqno, last.seqno);
-    let mut checker = Checker {
-        blob,
-        shard,
-        live: BTreeSet::new(),
-        report: &mut report,
-    };
-    if let Some(state) = checker.follow(&log).map_err(store)? {
-        checker.state(&state, first.seqno).map_err(store)?;
-        checker.leftovers().map_err(store)?;
-    }
-    Ok(report)
+    let report = Report::new(shard, first.seqno, last.seqno, checked);
+    Ok((log, report))
 }
 
 struct Checker<'a> {
@@ -57,6 +91,17 @@ struct Checker<'a> {
     /// The partial keys that states still in the log name.
     live: BTreeSet<String>,
     report: &'a mut Report,
+}
+
+impl<'a> Checker<'a> {
+    fn new(blob: &'a Arc<dyn Blob>, report: &'a mut Report) -> Self {
+        Checker {
+            blob,
+            shard: report.shard,
+            live: BTreeSet::new(),
+            report,
+        }
+    }
 }
 
 impl Checker<'_> {
@@ -112,20 +157,35 @@ impl Checker<'_> {
         }
     }
 
-    /// Replays the log from its first entry; the state at its end.
-    fn follow(&mut self, log: &[VersionedData]) -> Result<Option<State>, StoreError> {
-        let diffs = self.diffs(log);
-        let (Some(first), Some(last)) = (diffs.first(), diffs.last()) else {
+    /// The state at the end of the log, from the newest rollup.
+    fn current(&mut self, diffs: &[StateDiff]) -> Result<Option<State>, StoreError> {
+        let Some(last) = diffs.last() else {
             return Ok(None);
         };
-        // The current state knows where the log starts: follow it from the
-        // newest rollup first.
         let newest = last.latest_rollup_key.clone();
         let Some(from_newest) = self.rollup(&newest)? else {
             self.broken(format!("rollup {newest} of the last diff is not there"));
             return Ok(None);
         };
-        let Some(current) = self.replay(from_newest, &diffs, None) else {
+        let current = self.replay(from_newest, diffs, None);
+        if let Some(current) = &current
+            && current.seqno.0 != last.seqno_to
+        {
+            let seqno = current.seqno;
+            self.broken(format!("the newest rollup leads to {seqno} only"));
+            return Ok(None);
+        }
+        Ok(current)
+    }
+
+    /// Replays the log from its first entry; the state at its end.
+    fn follow(&mut self, log: &[VersionedData]) -> Result<Option<State>, StoreError> {
+        let diffs = self.diffs(log);
+        let Some(first) = diffs.first() else {
+            return Ok(None);
+        };
+        // The current state knows where the log starts.
+        let Some(current) = self.current(&diffs)? else {
             return Ok(None);
         };
         let earliest = first.seqno_to;
@@ -210,17 +270,22 @@ impl Checker<'_> {
         }
     }
 
+    fn rollup_size(&mut self, seqno: u64, key: &str) -> Result<Option<u64>, StoreError> {
+        let blob = self.blob.get(&format!("{}/{key}", self.shard))?;
+        let size = blob.map(|b| b.len() as u64);
+        self.report.rollups.push(RollupReport {
+            seqno: SeqNo(seqno),
+            key: key.to_string(),
+            size,
+        });
+        Ok(size)
+    }
+
     /// Every rollup of the current state is there and says what the log says.
     fn rollups(&mut self, current: &State, states: &[State]) -> Result<(), StoreError> {
         let known: Vec<_> = current.rollups.iter().collect();
         for (seqno, rollup) in known {
-            let size = self.blob.get(&format!("{}/{}", self.shard, rollup.key))?;
-            let size = size.map(|b| b.len() as u64);
-            self.report.rollups.push(RollupReport {
-                seqno: SeqNo(*seqno),
-                key: rollup.key.clone(),
-                size,
-            });
+            let size = self.rollup_size(*seqno, &rollup.key)?;
             if size.is_none() {
                 self.broken(format!("rollup {} is not there", rollup.key));
                 continue;

@@ -1,10 +1,10 @@
-//! What the validator found, as data and as text.
+//! What a shard consists of and what is wrong with it, as data.
 //!
-//! Invariant: the text has one fact a line and ends with the verdict.
-
-use std::fmt;
+//! Invariant: everything is taken from the state and the stores as they are;
+//! nothing is judged here.
 
 use crate::persist::consensus::SeqNo;
+use crate::persist::rows::decode_schemas;
 use crate::persist::state::State;
 use crate::persist::trace::{Description, SpineId};
 use crate::persist::wire::state::{PartKind, ProtoHandleDebugState};
@@ -20,9 +20,12 @@ pub struct BatchReport {
     pub updates: u64,
     pub runs: usize,
     pub inline_parts: usize,
+    pub inline_bytes: usize,
     pub blob_parts: usize,
     /// Of its blobs, as the state says.
     pub blob_bytes: u64,
+    /// The keys of its blobs, without the shard.
+    pub keys: Vec<String>,
 }
 
 /// A rollup of the current state.
@@ -45,6 +48,21 @@ pub struct HandleReport {
     pub debug: String,
 }
 
+/// A registered schema.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchemaReport {
+    pub id: u64,
+    /// Its columns, or why they cannot be read.
+    pub columns: String,
+}
+
+/// A merge of two batches of a level, or a batch that somebody compacts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MergeReport {
+    pub id: SpineId,
+    pub remaining_work: u64,
+}
+
 /// What a shard consists of and what is wrong with it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
@@ -52,16 +70,24 @@ pub struct Report {
     pub earliest: SeqNo,
     pub seqno: SeqNo,
     pub version: String,
+    /// Who committed last, and when (ms since 1970).
+    pub hostname: String,
+    pub walltime_ms: u64,
     pub since: Antichain,
     pub upper: Antichain,
     pub batches: Vec<BatchReport>,
+    pub merges: Vec<MergeReport>,
     pub rollups: Vec<RollupReport>,
     pub handles: Vec<HandleReport>,
-    pub schemas: Vec<u64>,
+    pub schemas: Vec<SchemaReport>,
+    /// What garbage collection was last asked to reach.
+    pub last_gc_req: SeqNo,
     /// Blobs that no state in the log names, with their sizes.
     pub leftovers: Vec<(String, u64)>,
-    /// Every broken rule; empty if the shard is sound.
+    /// Every broken rule that was found.
     pub broken: Vec<String>,
+    /// Whether the rules were checked, or the shard only looked at.
+    pub checked: bool,
 }
 
 fn debug(debug: Option<&ProtoHandleDebugState>) -> String {
@@ -69,33 +95,70 @@ fn debug(debug: Option<&ProtoHandleDebugState>) -> String {
 }
 
 impl Report {
-    pub(super) fn new(shard: ShardId, earliest: SeqNo, seqno: SeqNo) -> Self {
+    pub(super) fn new(shard: ShardId, earliest: SeqNo, seqno: SeqNo, checked: bool) -> Self {
         Report {
             shard,
             earliest,
             seqno,
             version: String::new(),
+            hostname: String::new(),
+            walltime_ms: 0,
             since: Antichain::minimum(),
             upper: Antichain::minimum(),
             batches: Vec::new(),
+            merges: Vec::new(),
             rollups: Vec::new(),
             handles: Vec::new(),
             schemas: Vec::new(),
+            last_gc_req: SeqNo::MIN,
             leftovers: Vec::new(),
             broken: Vec::new(),
+            checked,
         }
     }
 
-    /// Whether no rule is broken.
+    /// Whether no broken rule was found.
     pub fn is_sound(&self) -> bool {
         self.broken.is_empty()
     }
 
+    /// The updates of all batches, before consolidation.
+    pub fn updates(&self) -> u64 {
+        self.batches
+            .iter()
+            .fold(0, |sum, b| sum.saturating_add(b.updates))
+    }
+
     pub(super) fn describe(&mut self, state: &State) {
         self.version.clone_from(&state.version);
+        self.hostname.clone_from(&state.hostname);
+        self.walltime_ms = state.walltime_ms;
+        self.last_gc_req = SeqNo(state.last_gc_req);
         self.since = state.since().clone();
         self.upper = state.upper().clone();
-        self.schemas = state.schemas.keys().copied().collect();
+        self.schemas = state
+            .schemas
+            .iter()
+            .map(|(id, schema)| SchemaReport {
+                id: *id,
+                columns: match decode_schemas(schema) {
+                    Ok(desc) => desc
+                        .columns()
+                        .map(|(name, typ)| {
+                            let null = if typ.nullable { "" } else { " not null" };
+                            format!("{name} {:?}{null}", typ.scalar_type)
+                        })
+                        .collect::<Vec<_>>()
+                        .join(", "),
+                    Err(error) => error.to_string(),
+                },
+            })
+            .collect();
+        self.describe_trace(state);
+        self.describe_handles(state);
+    }
+
+    fn describe_trace(&mut self, state: &State) {
         for (level, spine) in state.trace.spine_batches() {
             for part in &spine.parts {
                 let batch = &part.batch;
@@ -112,16 +175,29 @@ impl Report {
                     updates: batch.len,
                     runs: batch.run_count(),
                     inline_parts: inline,
+                    inline_bytes: batch.inline_bytes(),
                     blob_parts: batch.parts.len() - inline,
-                    blob_bytes: batch.parts.iter().map(|p| p.encoded_size_bytes).sum(),
+                    blob_bytes: batch
+                        .parts
+                        .iter()
+                        .fold(0, |sum, p| sum.saturating_add(p.encoded_size_bytes)),
+                    keys: batch.blob_keys().map(String::from).collect(),
                 });
             }
         }
+        let merges = state.trace.merges().map(|(id, merge)| MergeReport {
+            id,
+            remaining_work: merge.remaining_work,
+        });
+        self.merges = merges.collect();
+    }
+
+    fn describe_handles(&mut self, state: &State) {
         for (id, reader) in &state.leased_readers {
             self.handles.push(HandleReport {
                 kind: "leased reader",
                 id: id.clone(),
-                holds: format!("since {} v{}", reader.since, reader.seqno),
+                holds: format!("since {} and v{}", reader.since, reader.seqno),
                 expires_ms: Some(reader.heartbeat_ms.saturating_add(reader.lease_ms)),
                 debug: debug(reader.debug.as_ref()),
             });
@@ -131,7 +207,7 @@ impl Report {
                 kind: "critical reader",
                 id: id.clone(),
                 holds: format!(
-                    "since {} {} {}",
+                    "since {}, {} {}",
                     reader.since, reader.opaque_codec, reader.opaque
                 ),
                 expires_ms: None,
@@ -146,56 +222,6 @@ impl Report {
                 expires_ms: Some(writer.heartbeat_ms.saturating_add(writer.lease_ms)),
                 debug: debug(writer.debug.as_ref()),
             });
-        }
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "shard {}", self.shard)?;
-        writeln!(f, "since {} upper {}", self.since, self.upper)?;
-        writeln!(
-            f,
-            "log {}..={} version {} schemas {:?}",
-            self.earliest, self.seqno, self.version, self.schemas
-        )?;
-        for b in &self.batches {
-            writeln!(
-                f,
-                "batch {} in {} level {} {} updates {} runs {} inline {} blobs {} ({} bytes)",
-                b.id,
-                b.spine_batch,
-                b.level,
-                b.desc,
-                b.updates,
-                b.runs,
-                b.inline_parts,
-                b.blob_parts,
-                b.blob_bytes
-            )?;
-        }
-        for r in &self.rollups {
-            match r.size {
-                Some(size) => writeln!(f, "rollup {} ({size} bytes)", r.key)?,
-                None => writeln!(f, "rollup {} (missing)", r.key)?,
-            }
-        }
-        for h in &self.handles {
-            write!(f, "{} {} {}", h.kind, h.id, h.holds)?;
-            if let Some(ms) = h.expires_ms {
-                write!(f, " expires {ms}")?;
-            }
-            writeln!(f, " ({})", h.debug)?;
-        }
-        for (key, size) in &self.leftovers {
-            writeln!(f, "leftover {key} ({size} bytes)")?;
-        }
-        for broken in &self.broken {
-            writeln!(f, "broken: {broken}")?;
-        }
-        match self.broken.len() {
-            0 => write!(f, "sound"),
-            n => write!(f, "{n} rules broken"),
         }
     }
 }

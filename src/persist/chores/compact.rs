@@ -31,23 +31,19 @@ pub(super) fn compact(shard: &Arc<Shard>, request: &MergeReq) -> Result<Routine,
         return Ok(Routine::default());
     };
     let output = Arc::new(inputs.write(shard, &request.desc)?);
-    let delete = || -> Result<(), PersistError> {
-        for key in output.blob_keys() {
-            shard.delete_blob(key)?;
-        }
-        Ok(())
-    };
-    match shard.merge_res(&output) {
-        Ok((outcome, routine)) => {
-            if !outcome.applied() {
-                tracing::debug!(shard = %shard.id, ?outcome, "a compaction came to nothing");
-                delete()?;
+    let applied = shard.merge_res(&output)?;
+    if !applied.result.applied() {
+        let outcome = applied.result;
+        tracing::debug!(shard = %shard.id, ?outcome, "a compaction came to nothing");
+        // If an earlier attempt may have been committed, the blobs may be in
+        // use: better a leftover than a missing blob.
+        if !applied.indeterminate {
+            for key in output.blob_keys() {
+                shard.delete_blob(key)?;
             }
-            Ok(routine)
         }
-        // It may have been committed: better a leftover than a missing blob.
-        Err(error) => Err(error),
     }
+    Ok(applied.routine)
 }
 
 fn worth_it(shard: &Shard, request: &MergeReq) -> bool {

@@ -13,8 +13,9 @@ pub(super) use compact::key_order;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use super::config::Maintenance;
 use super::error::PersistError;
@@ -36,7 +37,34 @@ pub(crate) enum Chores {
 pub(crate) struct Worker {
     queue: Mutex<Option<Sender<Chore>>>,
     stop: Arc<AtomicBool>,
+    pending: Arc<Pending>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// How many chores are queued or being done.
+#[derive(Debug, Default)]
+struct Pending {
+    count: Mutex<usize>,
+    done: Condvar,
+}
+
+impl Pending {
+    fn add(&self) {
+        *self.count.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+    }
+
+    fn done(&self) {
+        let mut count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
+        *count = count.saturating_sub(1);
+        self.done.notify_all();
+    }
+
+    fn wait(&self, timeout: Duration) -> bool {
+        let count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.done.wait_timeout_while(count, timeout, |n| *n > 0);
+        let (count, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        *count == 0
+    }
 }
 
 impl Chores {
@@ -58,11 +86,23 @@ impl Chores {
             Chores::Background(worker) => {
                 let queue = worker.queue.lock();
                 if let Some(queue) = queue.ok().as_deref().and_then(Option::as_ref) {
+                    worker.pending.add();
                     // The thread only ends together with the queue.
-                    let _ = queue.send((Arc::clone(shard), routine));
+                    if queue.send((Arc::clone(shard), routine)).is_err() {
+                        worker.pending.done();
+                    }
                 }
             }
             Chores::Off => {}
+        }
+    }
+
+    /// Waits until everything that was taken is done; whether it is, at
+    /// `timeout` at the latest.
+    pub fn settle(&self, timeout: Duration) -> bool {
+        match self {
+            Chores::Inline | Chores::Off => true,
+            Chores::Background(worker) => worker.pending.wait(timeout),
         }
     }
 }
@@ -72,6 +112,8 @@ impl Worker {
         let (sender, receiver): (_, Receiver<(Arc<Shard>, Routine)>) = channel();
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
+        let pending = Arc::new(Pending::default());
+        let counted = Arc::clone(&pending);
         let thread = std::thread::Builder::new()
             .name("persist-chores".into())
             .spawn(move || {
@@ -80,6 +122,7 @@ impl Worker {
                         return;
                     }
                     run(&shard, routine, &stopped);
+                    counted.done();
                 }
             })
             .inspect_err(|e| tracing::warn!("no thread for chores: {e}"))
@@ -87,6 +130,7 @@ impl Worker {
         Worker {
             queue: Mutex::new(thread.is_some().then_some(sender)),
             stop,
+            pending,
             thread,
         }
     }

@@ -29,9 +29,10 @@ pub(super) fn write(shard: &Arc<Shard>) -> Result<Routine, PersistError> {
         encoded_size_bytes: Some(bytes.len() as u64),
     };
     shard.set_blob(&rollup.key, &bytes)?;
-    let (linked, routine) = shard.add_rollup(state.seqno, &rollup)?;
-    if !linked {
+    let applied = shard.add_rollup(state.seqno, &rollup)?;
+    // A rollup that may have been linked by an attempt that was lost stays.
+    if !applied.result && !applied.indeterminate {
         shard.delete_blob(&rollup.key)?;
     }
-    Ok(routine)
+    Ok(applied.routine)
 }

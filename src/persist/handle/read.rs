@@ -29,8 +29,14 @@ struct Held {
     /// What the next heartbeat will hold.
     since: Antichain,
     heartbeat_ms: u64,
+    /// The seqno that the last heartbeat held.
+    seqno: u64,
     expired: bool,
 }
+
+/// A reader whose hold lies this many rollups back heartbeats early, so that
+/// the log does not grow for a quarter of a lease behind a busy writer.
+const HELD_ROLLUPS: u64 = 2;
 
 impl ReaderLease {
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -53,11 +59,13 @@ impl ReaderLease {
     /// Commits the held since, the seqno hold and a heartbeat.
     pub fn heartbeat(&self, client: &PersistClient) -> Result<(), PersistError> {
         let since = self.since();
+        let hold = self.possible_hold();
         let outstanding = self.shard.outstanding(&self.id);
         let (now_held, routine) = self.shard.downgrade_since(&self.id, outstanding, &since)?;
         client.take(&self.shard, routine);
         let mut held = self.held();
         held.heartbeat_ms = client.config().clock.now_ms();
+        held.seqno = held.seqno.max(hold);
         if now_held.is_empty() && !since.is_empty() {
             held.expired = true;
             return Err(PersistError::ReaderExpired {
@@ -68,14 +76,26 @@ impl ReaderLease {
         Ok(())
     }
 
-    /// [`heartbeat`](Self::heartbeat) if a quarter of the lease has passed.
+    /// The newest seqno that a heartbeat could hold instead.
+    fn possible_hold(&self) -> u64 {
+        let current = self.shard.state().seqno.0;
+        let outstanding = self.shard.outstanding(&self.id);
+        outstanding.map_or(current, |held| held.min(current))
+    }
+
+    /// [`heartbeat`](Self::heartbeat) if a quarter of the lease has passed, or
+    /// if the reader holds back the log.
     pub fn heartbeat_if_due(&self, client: &PersistClient) -> Result<(), PersistError> {
         let config = client.config();
         let quarter = config.reader_lease.as_millis() as u64 / 4;
         let now = config.clock.now_ms();
+        let lag = config.rollup_threshold.saturating_mul(HELD_ROLLUPS);
+        let hold = self.possible_hold();
         {
             let held = self.held();
-            if held.expired || now.saturating_sub(held.heartbeat_ms) < quarter {
+            let due = now.saturating_sub(held.heartbeat_ms) >= quarter
+                || hold.saturating_sub(held.seqno) > lag;
+            if held.expired || !due {
                 return Ok(());
             }
         }
@@ -110,6 +130,7 @@ impl PersistClient {
             held: Mutex::new(Held {
                 since: reader.since,
                 heartbeat_ms: reader.heartbeat_ms,
+                seqno: reader.seqno,
                 expired: false,
             }),
         });

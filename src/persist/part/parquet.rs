@@ -161,6 +161,20 @@ fn decode(bytes: &Bytes) -> Result<(PartDesc, Columns), Corrupt> {
     }
     let rows = usize::try_from(metadata.row_group(0).num_rows())
         .map_err(|_| bad("a negative number of rows"))?;
+    // The reader asserts this.
+    for column in metadata.row_group(0).columns() {
+        let places = [
+            Some(column.data_page_offset()),
+            column.dictionary_page_offset(),
+            Some(column.compressed_size()),
+        ];
+        if places.into_iter().flatten().any(|n| n < 0) {
+            return Err(bad(format!(
+                "column {} lies at a negative place",
+                column.column_path()
+            )));
+        }
+    }
     let names: Vec<&str> = builder
         .parquet_schema()
         .root_schema()
@@ -191,8 +205,9 @@ fn decode(bytes: &Bytes) -> Result<(PartDesc, Columns), Corrupt> {
         .filter(|(_, name)| ["t", "d", key_column].contains(*name))
         .map(|(i, _)| i);
     let mask = ProjectionMask::roots(builder.parquet_schema(), wanted);
-    // One batch unless the file says that it holds more than it can.
-    let batch_size = rows.clamp(1, 1 << 20);
+    // The reader makes room for a whole batch before it looks at the data: no
+    // more than what so many bytes hold as a rule. Several batches otherwise.
+    let batch_size = rows.clamp(1, (bytes.len() / 16).max(1024));
     let reader = builder
         .with_projection(mask)
         .with_batch_size(batch_size)

@@ -64,8 +64,10 @@ impl Shard {
             )));
         }
         let mut refreshed = false;
+        let mut indeterminate = false;
         loop {
             let applied = self.apply(CommandKind::Append, |state| self.append(state, request))?;
+            indeterminate |= applied.indeterminate;
             let mut routine = applied.routine;
             let attempt = applied.result;
             routine.compactions = attempt.compactions;
@@ -77,11 +79,12 @@ impl Shard {
                         continue;
                     }
                 }
-                if applied.indeterminate && attempt.writers_upper >= desc.upper {
-                    return Err(self.usage(format!(
-                        "the append to {} may or may not have happened; the upper is {current}",
-                        desc.upper
-                    )));
+                if indeterminate && attempt.writers_upper >= desc.upper {
+                    return Err(PersistError::Indeterminate {
+                        shard: self.id,
+                        upper: desc.upper.clone(),
+                        current: current.clone(),
+                    });
                 }
             }
             return Ok((attempt.outcome, routine));

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::Shard;
-use super::commit::{CommandKind, Routine, Step};
+use super::commit::{Applied, CommandKind, Routine, Step};
 use crate::persist::consensus::SeqNo;
 use crate::persist::error::PersistError;
 use crate::persist::state::{CriticalReader, LeasedReader};
@@ -194,8 +194,8 @@ impl Shard {
         &self,
         seqno: SeqNo,
         rollup: &ProtoHollowRollup,
-    ) -> Result<(bool, Routine), PersistError> {
-        let applied = self.apply(CommandKind::Final, |state| {
+    ) -> Result<Applied<bool>, PersistError> {
+        self.apply(CommandKind::Final, |state| {
             if let Some(known) = state.rollups.get(&seqno.0) {
                 return Ok(Step::Break(known.key == rollup.key));
             }
@@ -206,8 +206,7 @@ impl Shard {
             state.rollups.insert(seqno.0, rollup.clone());
             state.active_rollup = None;
             Ok(Step::Commit(true))
-        })?;
-        Ok((applied.result, applied.routine))
+        })
     }
 
     /// Unlinks rollups after a garbage collection.
@@ -241,8 +240,8 @@ impl Shard {
     pub(crate) fn merge_res(
         &self,
         output: &Arc<HollowBatch>,
-    ) -> Result<(MergeOutcome, Routine), PersistError> {
-        let applied = self.apply(CommandKind::Other, |state| {
+    ) -> Result<Applied<MergeOutcome>, PersistError> {
+        self.apply(CommandKind::Other, |state| {
             if state.is_tombstone() {
                 return Ok(Step::Break(MergeOutcome::NotApplied));
             }
@@ -252,7 +251,6 @@ impl Shard {
             } else {
                 Step::Break(outcome)
             })
-        })?;
-        Ok((applied.result, applied.routine))
+        })
     }
 }
