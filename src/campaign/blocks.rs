@@ -138,7 +138,9 @@ fn lines(expected: Expected) -> Option<String> {
             let rows = rows
                 .iter()
                 .map(|(row, count)| (row.clone(), count as usize));
-            Some(row_lines(rows).join("\n"))
+            let lines = row_lines(rows);
+            // A row without columns is an empty line, which ends a block.
+            (!lines.iter().any(String::is_empty)).then(|| lines.join("\n"))
         }
         Expected::Errors(texts) => match (texts.exact.first(), texts.exact.len()) {
             (Some(text), 1) if texts.prefixes.is_empty() => {

@@ -6,6 +6,7 @@
 //! (one that is attached to is the only one there is, and always is); scratch
 //! files are gone when the lab is dropped.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -13,7 +14,7 @@ use std::time::Duration;
 
 use super::case::{CaseOptions, Outcome, run_case};
 use crate::driver::{CtpTarget, Driver, Origin, PersistHost, ProcessConfig, Processes, Target};
-use crate::persist::PersistClient;
+use crate::persist::{PersistClient, PubSubServer};
 use crate::protocol::v26_30::PersistLocation;
 use crate::script::Command;
 
@@ -90,8 +91,8 @@ pub struct LabConfig {
     pub directory: PathBuf,
     /// The version that the driver announces.
     pub version: semver::Version,
-    /// The driver's PubSub server, as the target is told.
-    pub pubsub_url: String,
+    /// Where the driver serves persist's PubSub; port 0 takes a free one.
+    pub pubsub: SocketAddr,
     pub patience: Duration,
     pub keep_log: bool,
 }
@@ -100,6 +101,9 @@ pub struct LabConfig {
 pub struct ProcessLab {
     config: LabConfig,
     client: Arc<PersistClient>,
+    pubsub_url: String,
+    // Ends with the lab; the lock only makes it shareable.
+    _pubsub: Mutex<PubSubServer>,
     idle: Mutex<Vec<Pooled>>,
     /// Somebody gave a target back.
     returned: Condvar,
@@ -117,6 +121,8 @@ impl ProcessLab {
     pub fn open(config: LabConfig) -> Result<ProcessLab, String> {
         let client = PersistClient::open(&config.store.blob, &config.store.consensus)
             .map_err(|e| e.to_string())?;
+        let pubsub = PubSubServer::start(config.pubsub).map_err(|e| e.to_string())?;
+        client.attach_pubsub(&pubsub);
         let idle = match &config.target {
             Processed::Spawn { .. } => Vec::new(),
             Processed::Attach(addresses) => vec![Pooled {
@@ -131,6 +137,8 @@ impl ProcessLab {
         Ok(ProcessLab {
             config,
             client,
+            pubsub_url: pubsub.url(),
+            _pubsub: Mutex::new(pubsub),
             idle: Mutex::new(idle),
             returned: Condvar::new(),
             starts: AtomicU64::new(0),
@@ -162,7 +170,7 @@ impl ProcessLab {
             processes: *processes,
             workers: *workers,
             directory: self.config.directory.join(format!("target-{start}")),
-            pubsub_url: self.config.pubsub_url.clone(),
+            pubsub_url: self.pubsub_url.clone(),
         })
         .map_err(|e| e.to_string())?;
         Ok(Box::new(CtpTarget::new(

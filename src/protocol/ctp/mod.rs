@@ -84,6 +84,20 @@ async fn dial(address: &str) -> io::Result<Box<dyn Stream>> {
     Ok(Box::new(stream))
 }
 
+/// Every frame in `bytes`; None is a keepalive.
+///
+/// Errors: the last frame is not whole.
+pub fn read_all(mut bytes: &[u8]) -> io::Result<Vec<Option<Vec<u8>>>> {
+    let mut frames = Vec::new();
+    while !bytes.is_empty() {
+        // Reading memory never waits, so no runtime is needed.
+        frames.push(futures::executor::block_on(frame::read_frame(
+            &mut bytes, None,
+        ))?);
+    }
+    Ok(frames)
+}
+
 /// A listener on `ip:port` or on a Unix socket's path.
 #[derive(Debug)]
 pub enum Listener {
