@@ -7,6 +7,7 @@
 //! `parse` or passes `type_of` is well-typed; lowering is a function of the plan
 //! alone. Sources: `spec/script.md` §3–4, `spec/lowering.md`.
 
+pub mod cells;
 mod check;
 pub mod functions;
 mod keys;
