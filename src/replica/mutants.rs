@@ -271,7 +271,7 @@ pub struct Mutants(u128);
 
 impl Mutants {
     /// A healthy replica.
-    pub fn none() -> Self {
+    pub const fn none() -> Self {
         Mutants(0)
     }
 

@@ -12,7 +12,7 @@ use super::split::{reduce_errs, reduce_rows};
 use super::{Context, Errs, KeyVals, RenderError, RenderTimestamp, arrange_oks, fallible};
 use crate::protocol::v26_30::{AggregateFunc, BucketedPlan, MonotonicPlan};
 use crate::replica::errors::DataflowError;
-use crate::replica::eval::{extreme, extreme_of, redacted_row};
+use crate::replica::eval::{extreme, extreme_of};
 use crate::replica::mutants::{Mutant, Mutants};
 use crate::repr::{Datum, Diff, Row};
 
@@ -119,9 +119,8 @@ pub fn render_bucketed<'s, T: RenderTimestamp>(
             let bad = |key: &Row| {
                 let key = Row::pack(key.iter().skip(1));
                 format!(
-                    "Invalid data in source, saw non-positive accumulation for key {} \
-                     in hierarchical mins-maxes aggregate",
-                    redacted_row(&key)
+                    "Invalid data in source, saw non-positive accumulation for key {key:?} \
+                     in hierarchical mins-maxes aggregate"
                 )
             };
             all_errs.push(validate(arranged, sign, bad));
