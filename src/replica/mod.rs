@@ -7,9 +7,13 @@
 //! with them and nothing else.
 
 pub mod args;
+pub mod compute;
 pub mod errors;
 pub mod eval;
 pub mod halt;
+pub mod in_process;
 pub mod mutants;
+pub mod outlet;
 pub mod render;
+mod source;
 pub mod timely_config;

@@ -9,6 +9,7 @@ use crate::persist::error::PersistError;
 use crate::persist::rows::Update;
 use crate::repr::{Antichain, ShardId, Timestamp};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// One step of a listen: some updates, then the frontier before which there
 /// are no more.
@@ -69,6 +70,15 @@ impl Listen {
     /// itself not included).
     pub fn frontier(&self) -> &Antichain {
         &self.frontier
+    }
+
+    /// Waits until `time` is complete; `None` after `timeout`.
+    pub fn wait_for_upper_past(
+        &self,
+        time: Timestamp,
+        timeout: Duration,
+    ) -> Result<Option<Antichain>, PersistError> {
+        self.reader.wait_for_upper_past(time, timeout)
     }
 
     /// The next batch, if there is one already. Never waits longer than one

@@ -7,11 +7,13 @@ use differential_dataflow::VecCollection;
 use differential_dataflow::dynamic::feedback_summary;
 use differential_dataflow::dynamic::pointstamp::PointStamp;
 use differential_dataflow::lattice::Lattice;
+use timely::dataflow::Scope;
 use timely::order::Product;
 use timely::progress::Timestamp as TimelyTimestamp;
 use timely::progress::timestamp::Refines;
 
-use crate::repr::{Diff, Timestamp};
+use super::{ErrAgent, LocalErrs, LocalOks, RowAgent, arrange_errs, arrange_oks};
+use crate::repr::{Diff, Row, Timestamp};
 
 /// The time of a dataflow with recursive bindings.
 pub type RecursiveTime = Product<Timestamp, PointStamp<Timestamp>>;
@@ -40,6 +42,14 @@ pub trait RenderTimestamp: TimelyTimestamp + Lattice + Refines<Timestamp> + Ord 
         collection: VecCollection<'s, Self, D, Diff>,
         level: usize,
     ) -> VecCollection<'s, Self, D, Diff>;
+
+    /// The traces of an arrangement over system time: itself, or what is left
+    /// of it outside of the iterations, arranged anew.
+    fn export<'s>(
+        outer: Scope<'s, Timestamp>,
+        oks: &LocalOks<'_, Self>,
+        errs: &LocalErrs<'_, Self>,
+    ) -> (RowAgent<Timestamp>, ErrAgent<Timestamp>);
 }
 
 impl RenderTimestamp for Timestamp {
@@ -68,6 +78,13 @@ impl RenderTimestamp for Timestamp {
         _: usize,
     ) -> VecCollection<'s, Self, D, Diff> {
         collection
+
+    fn export<'s>(
+        _outer: Scope<'s, Timestamp>,
+        oks: &LocalOks<'_, Self>,
+        errs: &LocalErrs<'_, Self>,
+    ) -> (RowAgent<Timestamp>, ErrAgent<Timestamp>) {
+        (oks.trace.clone(), errs.trace.clone())
     }
 }
 
@@ -101,5 +118,16 @@ impl RenderTimestamp for RecursiveTime {
         level: usize,
     ) -> VecCollection<'s, Self, D, Diff> {
         collection.leave_dynamic(level)
+
+    fn export<'s>(
+        outer: Scope<'s, Timestamp>,
+        oks: &LocalOks<'_, Self>,
+        errs: &LocalErrs<'_, Self>,
+    ) -> (RowAgent<Timestamp>, ErrAgent<Timestamp>) {
+        let oks = oks.clone().as_vecs::<Row, Row>().leave(outer);
+        let errs = errs.clone().as_collection(|error, &()| error.clone());
+        let oks = arrange_oks(oks, "Export");
+        let errs = arrange_errs(errs.leave(outer), "Export errors");
+        (oks.trace, errs.trace)
     }
 }

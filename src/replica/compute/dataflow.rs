@@ -1,0 +1,363 @@
+//! Building the dataflow of one description on one worker. Source:
+//! `spec/replica.md` §3.
+//!
+//! Invariants: all workers build the same operators in the same order; what a
+//! description says wrongly ends the replica before anything is answered.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use differential_dataflow::Hashable;
+use differential_dataflow::operators::arrange::Arranged;
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::probe::Handle as ProbeHandle;
+use timely::dataflow::operators::{Operator, Probe};
+use timely::dataflow::{Scope, Stream};
+use timely::worker::Worker as TimelyWorker;
+
+use super::environment::{Environment, Host};
+use super::start::StartSignal;
+use super::traces::{TraceBundle, timely_frontier};
+use crate::protocol::v26_30::{DataflowDescription, Id, IndexImport, RenderPlan, SourceImport};
+use crate::replica::eval::{Arena, MfpPlan};
+use crate::replica::halt::End;
+use crate::replica::mutants::Mutant;
+use crate::replica::render::{
+    Arrangement, Bundle, Context, RecursiveTime, RenderError, RenderTimestamp, Settings, fallible,
+};
+use crate::replica::source::{Feed, Inline, SourceReader, persist_source};
+use crate::repr::{Antichain, GlobalId, Timestamp};
+
+/// What building gave.
+pub struct Built {
+    /// Timely's number of the dataflow.
+    pub index: usize,
+    pub indexes: Vec<(GlobalId, TraceBundle)>,
+    /// One for every import.
+    pub probes: Vec<ProbeHandle<Timestamp>>,
+    /// What the owner of the worker must poll.
+    pub polled: Vec<Rc<RefCell<Inline>>>,
+}
+
+impl From<RenderError> for End {
+    fn from(error: RenderError) -> Self {
+        End::abort(error.to_string())
+    }
+}
+
+/// What building one dataflow works on.
+struct Builder<'a> {
+    env: &'a Environment,
+    traces: &'a mut BTreeMap<GlobalId, TraceBundle>,
+    desc: &'a DataflowDescription,
+    start: StartSignal,
+    as_of: Timestamp,
+    settings: Settings,
+    probes: Vec<ProbeHandle<Timestamp>>,
+    polled: Vec<Rc<RefCell<Inline>>>,
+}
+
+/// Builds a dataflow; its inputs wait for `start`.
+///
+/// Errors: how the replica ends.
+pub fn build(
+    worker: &mut TimelyWorker,
+    env: &Environment,
+    traces: &mut BTreeMap<GlobalId, TraceBundle>,
+    desc: &DataflowDescription,
+    start: StartSignal,
+) -> Result<Built, End> {
+    let as_of = desc.as_of.as_ref().and_then(Antichain::as_option);
+    let as_of = as_of.ok_or_else(|| {
+        End::abort(format!(
+            "dataflow {} has no as_of: expected one time",
+            desc.debug_name
+        ))
+    })?;
+    let settings = Settings {
+        as_of,
+        until: desc.until.as_option(),
+        worker: worker.index(),
+        peers: worker.peers(),
+        mutants: env.mutants,
+    };
+    let mut builder = Builder {
+        env,
+        traces,
+        desc,
+        start,
+        as_of,
+        settings,
+        probes: Vec::new(),
+        polled: Vec::new(),
+    };
+    let index = worker.next_dataflow_index();
+    let name = desc.debug_name.clone();
+    let recursive = desc.objects_to_build.iter().any(|o| is_recursive(&o.plan));
+    let indexes = worker.dataflow_named(&name, |scope| {
+        if recursive {
+            builder.build::<RecursiveTime>(scope)
+        } else {
+            builder.build::<Timestamp>(scope)
+        }
+    })?;
+    Ok(Built {
+        index,
+        indexes,
+        probes: builder.probes,
+        polled: builder.polled,
+    })
+}
+
+/// Whether a plan has recursive bindings.
+fn is_recursive(plan: &RenderPlan) -> bool {
+    plan.binds.iter().any(|stage| !stage.recs.is_empty())
+}
+
+impl Builder<'_> {
+    fn build<T: RenderTimestamp>(
+        &mut self,
+        scope: Scope<'_, Timestamp>,
+    ) -> Result<Vec<(GlobalId, TraceBundle)>, End> {
+        let desc = self.desc;
+        let mut imports: BTreeMap<Id, Bundle<'_, Timestamp>> = BTreeMap::new();
+        for (id, import) in &desc.source_imports {
+            let bundle = self.import_source(scope, *id, import)?;
+            imports.insert(Id::Global(*id), bundle);
+        }
+        let mut indexes = Vec::new();
+        for (id, import) in &desc.index_imports {
+            indexes.push((import, self.import_index::<T>(scope, *id, import)?));
+        }
+        let settings = self.settings.clone();
+        let traces = &*self.traces;
+        scope.scoped::<T, _, _>("build", |inner| {
+            let mut ctx = Context::new(inner, settings);
+            for (id, bundle) in imports {
+                let raw = bundle
+                    .raw
+                    .map(|(oks, errs)| (oks.enter(inner), errs.enter(inner)));
+                let bundle = Bundle {
+                    raw,
+                    arranged: BTreeMap::new(),
+                };
+                ctx.bindings.insert(id, bundle);
+            }
+            for (import, (id, oks, errs)) in indexes {
+                let arrangement = Arrangement::Imported {
+                    id,
+                    oks: oks.enter(inner),
+                    errs: errs.enter(inner),
+                };
+                let bundle = ctx
+                    .bindings
+                    .entry(Id::Global(import.desc.on_id))
+                    .or_insert_with(|| Bundle {
+                        raw: None,
+                        arranged: BTreeMap::new(),
+                    });
+                bundle.arranged.insert(import.desc.key.clone(), arrangement);
+            }
+            for object in &desc.objects_to_build {
+                let bundle = ctx.render_plan(&object.plan)?;
+                ctx.bindings.insert(Id::Global(object.id), bundle);
+            }
+            let mut exports = Vec::new();
+            for (id, (index, _)) in &desc.index_exports {
+                let bundle = ctx.bindings.get(&Id::Global(index.on_id)).ok_or_else(|| {
+                    End::abort(format!(
+                        "index {id} is on {}, which nothing builds",
+                        index.on_id
+                    ))
+                })?;
+                let trace = match bundle.arrangement(&index.key)? {
+                    Arrangement::Local { oks, errs } => {
+                        let (oks, errs) = T::export(scope, oks, errs);
+                        TraceBundle::new(oks, errs)
+                    }
+                    // The same trace under another name.
+                    Arrangement::Imported { id: aliased, .. } => traces
+                        .get(aliased)
+                        .cloned()
+                        .ok_or_else(|| missing(desc, *aliased))?,
+                };
+                exports.push((*id, trace));
+            }
+            if let Some(id) = desc.sink_exports.keys().next() {
+                return Err(RenderError::Unsupported(format!("the sink {id}")).into());
+            }
+            Ok(exports)
+        })
+    }
+
+    fn import_source<'s>(
+        &mut self,
+        scope: Scope<'s, Timestamp>,
+        id: GlobalId,
+        import: &SourceImport,
+    ) -> Result<Bundle<'s, Timestamp>, End> {
+        let metadata = &import.desc.storage_metadata;
+        let plan = match &import.desc.arguments.operators {
+            None => None,
+            Some(mfp) => Some(MfpPlan::create(mfp).map_err(RenderError::Unsupported)?),
+        };
+        let reads = id.hashed() % scope.peers() as u64 == scope.index() as u64;
+        let reader = if reads {
+            let opened = self
+                .env
+                .host
+                .client(&metadata.persist_location)
+                .and_then(|client| {
+                    let purpose = format!("compute import {id}");
+                    client.open_leased_reader(
+                        metadata.data_shard,
+                        &metadata.relation_desc,
+                        &purpose,
+                    )
+                });
+            let handle = opened
+                .map_err(|e| End::halt(format!("unhandled error in compute_import: {id}: {e}")))?;
+            Some(SourceReader::new(
+                handle,
+                self.as_of,
+                self.settings.until,
+                import.with_snapshot,
+                self.env.mutants,
+            ))
+        } else {
+            None
+        };
+        let threaded = match self.env.host {
+            Host::InProcess(_) => false,
+            Host::Process(_) => true,
+        };
+        let start = self.start.clone();
+        let feed = reader.map(|reader| {
+            move |activator, address: Rc<[usize]>| {
+                if threaded {
+                    let sync = scope.worker().sync_activator_for(address.to_vec());
+                    Feed::threaded(reader, start, activator, sync)
+                } else {
+                    Feed::inline(reader, start, activator)
+                }
+            }
+        });
+        let fate = self.env.fate.clone();
+        let (stream, polled) = persist_source(scope, id, self.as_of, fate, feed);
+        self.polled.extend(polled);
+        let probe = ProbeHandle::new();
+        let stream = stream.probe_with(&probe);
+        self.probes.push(probe);
+        let until = self.settings.until;
+        let errors_lost = self.env.mutants.is(Mutant::ErrorsLost);
+        let (oks, errs) = fallible(stream, "source mfp", move |data: &mut Vec<_>, oks, errs| {
+            for (datum, time, diff) in data.drain(..) {
+                let row = match (datum, &plan) {
+                    (Err(error), _) => {
+                        errs.push((error, time, diff));
+                        continue;
+                    }
+                    (Ok(row), None) => {
+                        oks.push((row, time, diff));
+                        continue;
+                    }
+                    (Ok(row), Some(_)) => row,
+                };
+                let Some(plan) = &plan else { continue };
+                let arena = Arena::new();
+                let mut datums = row.unpack();
+                plan.evaluate(
+                    &mut datums,
+                    &arena,
+                    (time, diff),
+                    until,
+                    |result, at, diff| match result {
+                        Ok(row) => oks.push((row, at, diff)),
+                        Err(_) if errors_lost => {}
+                        Err(error) => errs.push((error.into(), at, diff)),
+                    },
+                );
+            }
+        });
+        Ok(Bundle::from_raw(oks, errs))
+    }
+
+    /// Brings another dataflow's traces into the outer scope.
+    #[expect(clippy::type_complexity, reason = "two arrangements of one kind")]
+    fn import_index<'s, T: RenderTimestamp>(
+        &mut self,
+        scope: Scope<'s, Timestamp>,
+        id: GlobalId,
+        import: &IndexImport,
+    ) -> Result<
+        (
+            GlobalId,
+            Arranged<'s, OuterTrace<crate::replica::render::RowAgent<Timestamp>>>,
+            Arranged<'s, OuterTrace<crate::replica::render::ErrAgent<Timestamp>>>,
+        ),
+        End,
+    > {
+        let bundle = self
+            .traces
+            .get_mut(&id)
+            .ok_or_else(|| missing(self.desc, id))?;
+        let as_of = Antichain::from_elem(self.as_of);
+        if as_of < bundle.since() {
+            return Err(End::abort(format!(
+                "Index {id} has been allowed to compact beyond the dataflow as_of"
+            )));
+        }
+        let name = format!("Index({}, {id})", import.desc.on_id);
+        let since = timely_frontier(&as_of);
+        let until = timely_frontier(&self.desc.until);
+        let (mut oks, _) =
+            bundle
+                .oks
+                .import_frontier_core(scope, &name, since.clone(), until.clone());
+        let (mut errs, _) = bundle.errs.import_frontier_core(scope, &name, since, until);
+        let probe = ProbeHandle::new();
+        oks.stream = hold_until(oks.stream.probe_with(&probe), self.start.clone());
+        self.probes.push(probe);
+        let probe = ProbeHandle::new();
+        errs.stream = hold_until(errs.stream.probe_with(&probe), self.start.clone());
+        self.probes.push(probe);
+        Ok((id, oks, errs))
+    }
+}
+
+/// A trace as the outer scope sees it.
+type OuterTrace<Tr> = differential_dataflow::trace::wrappers::frontier::TraceFrontier<Tr>;
+
+fn missing(desc: &DataflowDescription, id: GlobalId) -> End {
+    End::abort(format!(
+        "import of index {id} failed while building dataflow {}",
+        desc.debug_name
+    ))
+}
+
+/// Holds messages back until the start; frontiers without messages pass.
+fn hold_until<'s, D: Clone + 'static>(
+    stream: Stream<'s, Timestamp, Vec<D>>,
+    start: StartSignal,
+) -> Stream<'s, Timestamp, Vec<D>> {
+    let scope = stream.scope();
+    stream.unary(Pipeline, "start signal", move |_, info| {
+        start.wake(scope.activator_for(info.address));
+        let mut held = Vec::new();
+        move |input, output| {
+            if start.started() {
+                for (capabilities, mut data) in held.drain(..) {
+                    output.session(&capabilities).give_container(&mut data);
+                }
+            }
+            input.for_each(|capability, data| {
+                if start.started() {
+                    output.session(&capability).give_container(data);
+                } else {
+                    held.push((capability.retain_stamp(0), std::mem::take(data)));
+                }
+            });
+        }
+    })
+}

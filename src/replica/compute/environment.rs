@@ -1,0 +1,63 @@
+//! What a worker finds around it: persist, its mutants, the place to post its
+//! end.
+//!
+//! Invariant: nothing here differs between the workers of a replica but the
+//! place of the end.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::persist::{PersistClient, PersistError};
+use crate::protocol::v26_30::PersistLocation;
+use crate::replica::halt::Fate;
+use crate::replica::mutants::Mutants;
+
+/// How shards are reached and who waits for them.
+#[derive(Clone)]
+pub enum Host {
+    /// One client, whatever location a description names; sources are polled.
+    InProcess(Arc<PersistClient>),
+    /// A client per location; sources have threads.
+    Process(Arc<Clients>),
+}
+
+/// The persist clients of a process.
+#[derive(Debug, Default)]
+pub struct Clients(Mutex<HashMap<(String, String), Arc<PersistClient>>>);
+
+impl Clients {
+    /// The client of a location, which is opened if it is new.
+    pub fn get(&self, location: &PersistLocation) -> Result<Arc<PersistClient>, PersistError> {
+        let key = (location.blob_uri.clone(), location.consensus_uri.clone());
+        let mut clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(&key) {
+            return Ok(Arc::clone(client));
+        }
+        let client = PersistClient::open(&key.0, &key.1)?;
+        clients.insert(key, Arc::clone(&client));
+        Ok(client)
+    }
+
+    /// All clients that are open.
+    pub fn all(&self) -> Vec<Arc<PersistClient>> {
+        let clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        clients.values().cloned().collect()
+    }
+}
+
+impl Host {
+    pub fn client(&self, location: &PersistLocation) -> Result<Arc<PersistClient>, PersistError> {
+        match self {
+            Host::InProcess(client) => Ok(Arc::clone(client)),
+            Host::Process(clients) => clients.get(location),
+        }
+    }
+}
+
+/// What a worker finds around it.
+#[derive(Clone)]
+pub struct Environment {
+    pub host: Host,
+    pub mutants: Mutants,
+    pub fate: Fate,
+}

@@ -1,0 +1,26 @@
+//! One worker of the replica: commands in, dataflows, responses out. Source:
+//! `spec/replica.md` §2 to §5.
+//!
+//! Invariant: nothing here waits, looks at a clock, or knows whether it runs as
+//! a process or within one.
+
+mod collection;
+mod compat;
+mod dataflow;
+mod dyncfg;
+mod environment;
+mod finishing;
+mod frontiers;
+mod history;
+mod peek;
+mod reconcile;
+mod start;
+mod state;
+mod traces;
+mod worker;
+
+pub use dyncfg::maintenance_interval;
+pub use environment::{Clients, Environment, Host};
+pub use start::StartSignal;
+pub use state::Outgoing;
+pub use worker::{Worker, name};
