@@ -14,6 +14,7 @@ pub mod halt;
 pub mod in_process;
 pub mod mutants;
 pub mod outlet;
+pub mod process;
 pub mod render;
 mod source;
 pub mod timely_config;

@@ -84,8 +84,8 @@ mutants! {
         "worker 1 files every row of its arrangements under a key of NULLs (visible with two workers or more)";
     NullKeyDropped, Maintenance, "null-key-dropped",
         "an arrangement loses rows whose key holds a NULL";
-    ImportSkipsSnapshot, Maintenance, "import-skips-last-batch",
-        "an index import leaves out the last batch that the imported arrangement holds";
+    ImportLosesErrors, Maintenance, "import-loses-errors",
+        "a dataflow that imports an index does not see its errors";
     CountsIgnoreRetractions, Maintenance, "counts-ignore-retractions",
         "accumulating aggregates count a retraction as if it were an insertion";
     ErrorsLost, Maintenance, "errors-lost",

@@ -116,6 +116,14 @@ impl<Out: Serialize, In: DeserializeOwned + Send + 'static> Connection<Out, In> 
         Incoming::Closed(reason)
     }
 
+    /// A handle to send with from elsewhere.
+    pub fn sending(&self) -> Sending<Out> {
+        Sending {
+            outgoing: self.outgoing.clone(),
+            _out: PhantomData,
+        }
+    }
+
     /// Ends both tasks; what they have not written is lost.
     pub(super) fn abort_handles(&self) -> [AbortHandle; 2] {
         self.tasks.clone()
@@ -125,5 +133,19 @@ impl<Out: Serialize, In: DeserializeOwned + Send + 'static> Connection<Out, In> 
 impl<Out, In> Drop for Connection<Out, In> {
     fn drop(&mut self) {
         self.tasks.iter().for_each(AbortHandle::abort);
+    }
+}
+
+/// Enqueues messages of a connection from other threads.
+#[derive(Debug, Clone)]
+pub struct Sending<Out> {
+    outgoing: UnboundedSender<Vec<u8>>,
+    _out: PhantomData<fn(Out)>,
+}
+
+impl<Out: Serialize> Sending<Out> {
+    /// Enqueues a message; whether the connection still takes any.
+    pub fn send(&self, message: &Out) -> bool {
+        self.outgoing.send(wire::encode(message)).is_ok()
     }
 }

@@ -15,7 +15,7 @@ use std::io;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-pub use connection::{Connection, Incoming, KEEPALIVE};
+pub use connection::{Connection, Incoming, KEEPALIVE, Sending};
 pub use handshake::{HandshakeError, Hello, handshake, host_of};
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -12,6 +12,7 @@ use differential_dataflow::Hashable;
 use differential_dataflow::operators::arrange::Arranged;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::probe::Handle as ProbeHandle;
+use timely::dataflow::operators::vec::Filter;
 use timely::dataflow::operators::{Operator, Probe};
 use timely::dataflow::{Scope, Stream};
 use timely::worker::Worker as TimelyWorker;
@@ -128,7 +129,7 @@ impl Builder<'_> {
         }
         let mut indexes = Vec::new();
         for (id, import) in &desc.index_imports {
-            indexes.push((import, self.import_index::<T>(scope, *id, import)?));
+            indexes.push((import, self.import_index(scope, *id, import)?));
         }
         let settings = self.settings.clone();
         let traces = &*self.traces;
@@ -165,11 +166,8 @@ impl Builder<'_> {
             }
             let mut exports = Vec::new();
             for (id, (index, _)) in &desc.index_exports {
-                let bundle = ctx.bindings.get(&Id::Global(index.on_id)).ok_or_else(|| {
-                    End::abort(format!(
-                        "index {id} is on {}, which nothing builds",
-                        index.on_id
-                    ))
+                let bundle = ctx.bindings.get(&Id::Global(*id)).ok_or_else(|| {
+                    End::abort(format!("Arrangement alarmingly absent! id: {id}"))
                 })?;
                 let trace = match bundle.arrangement(&index.key)? {
                     Arrangement::Local { oks, errs } => {
@@ -285,7 +283,7 @@ impl Builder<'_> {
 
     /// Brings another dataflow's traces into the outer scope.
     #[expect(clippy::type_complexity, reason = "two arrangements of one kind")]
-    fn import_index<'s, T: RenderTimestamp>(
+    fn import_index<'s>(
         &mut self,
         scope: Scope<'s, Timestamp>,
         id: GlobalId,
@@ -321,6 +319,10 @@ impl Builder<'_> {
         self.probes.push(probe);
         let probe = ProbeHandle::new();
         errs.stream = hold_until(errs.stream.probe_with(&probe), self.start.clone());
+        // Mutant: no error of the index arrives.
+        if self.env.mutants.is(Mutant::ImportLosesErrors) {
+            errs.stream = errs.stream.filter(|_| false);
+        }
         self.probes.push(probe);
         Ok((id, oks, errs))
     }

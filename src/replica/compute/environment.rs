@@ -22,25 +22,41 @@ pub enum Host {
 }
 
 /// The persist clients of a process.
-#[derive(Debug, Default)]
-pub struct Clients(Mutex<HashMap<(String, String), Arc<PersistClient>>>);
+#[derive(Debug)]
+pub struct Clients {
+    clients: Mutex<HashMap<(String, String), Arc<PersistClient>>>,
+    pubsub_url: String,
+}
 
 impl Clients {
+    /// Clients that hear of changes from the server at `pubsub_url`, if there
+    /// is one; otherwise they poll.
+    pub fn new(pubsub_url: String) -> Self {
+        Clients {
+            clients: Mutex::default(),
+            pubsub_url,
+        }
+    }
+
     /// The client of a location, which is opened if it is new.
     pub fn get(&self, location: &PersistLocation) -> Result<Arc<PersistClient>, PersistError> {
         let key = (location.blob_uri.clone(), location.consensus_uri.clone());
-        let mut clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = clients.get(&key) {
             return Ok(Arc::clone(client));
         }
         let client = PersistClient::open(&key.0, &key.1)?;
+        let caller = std::env::var("HOSTNAME").unwrap_or_else(|_| "miniclusterd".into());
+        if let Err(error) = client.connect_pubsub(&self.pubsub_url, &caller) {
+            tracing::warn!(%error, "going without PubSub");
+        }
         clients.insert(key, Arc::clone(&client));
         Ok(client)
     }
 
     /// All clients that are open.
     pub fn all(&self) -> Vec<Arc<PersistClient>> {
-        let clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         clients.values().cloned().collect()
     }
 }

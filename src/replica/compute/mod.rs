@@ -19,7 +19,6 @@ mod state;
 mod traces;
 mod worker;
 
-pub use dyncfg::maintenance_interval;
 pub use environment::{Clients, Environment, Host};
 pub use start::StartSignal;
 pub use state::Outgoing;

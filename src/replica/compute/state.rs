@@ -7,6 +7,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
+use std::time::Duration;
 
 use timely::worker::Worker as TimelyWorker;
 use uuid::Uuid;
@@ -42,6 +43,7 @@ pub struct Instance {
     pub(super) worker: usize,
     pub(super) config: InstanceConfig,
     pub(super) max_result_size: u64,
+    pub(super) maintenance_interval: Duration,
     pub(super) collections: BTreeMap<GlobalId, Collection>,
     pub(super) traces: BTreeMap<GlobalId, TraceBundle>,
     pub(super) peeks: BTreeMap<Uuid, IndexPeek>,
@@ -56,6 +58,7 @@ impl Instance {
             env,
             worker,
             max_result_size: u64::MAX,
+            maintenance_interval: Duration::from_millis(10),
             collections: BTreeMap::new(),
             traces: BTreeMap::new(),
             peeks: BTreeMap::new(),
@@ -108,6 +111,9 @@ impl Instance {
 
     fn configure(&mut self, parameters: &ComputeParameters) -> Result<(), End> {
         super::dyncfg::check(&parameters.dyncfg_updates)?;
+        if let Some(interval) = super::dyncfg::maintenance_interval(&parameters.dyncfg_updates) {
+            self.maintenance_interval = interval;
+        }
         if let Some(bytes) = parameters.max_result_size {
             self.max_result_size = bytes;
         }

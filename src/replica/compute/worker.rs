@@ -5,6 +5,8 @@
 //! initialization; a new nonce before that end starts the collecting over; the
 //! first end is the end.
 
+use std::time::Duration;
+
 use timely::worker::Worker as TimelyWorker;
 use uuid::Uuid;
 
@@ -114,6 +116,14 @@ impl Worker {
             partition_dataflow(desc, index, peers);
         }
         command
+    }
+
+    /// How often frontiers are to be reported.
+    pub fn maintenance_interval(&self) -> Duration {
+        let default = Duration::from_millis(10);
+        self.instance
+            .as_ref()
+            .map_or(default, |instance| instance.maintenance_interval)
     }
 
     /// Polls the sources that have no threads; whether anything was new.

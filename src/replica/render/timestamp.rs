@@ -78,6 +78,7 @@ impl RenderTimestamp for Timestamp {
         _: usize,
     ) -> VecCollection<'s, Self, D, Diff> {
         collection
+    }
 
     fn export<'s>(
         _outer: Scope<'s, Timestamp>,
@@ -118,6 +119,7 @@ impl RenderTimestamp for RecursiveTime {
         level: usize,
     ) -> VecCollection<'s, Self, D, Diff> {
         collection.leave_dynamic(level)
+    }
 
     fn export<'s>(
         outer: Scope<'s, Timestamp>,

@@ -1,0 +1,90 @@
+//! The replica as a process: clusterd's flags, CTP, worker threads, several
+//! processes. Source: `spec/replica.md` §1, §2.1 to §2.3.
+//!
+//! Invariants: the ports open only when all processes of the replica are
+//! connected; a process that cannot go on ends with the exit code of the real
+//! one and one clear line on stderr; nothing is printed on stdout.
+
+mod channel;
+mod router;
+mod serve;
+mod threads;
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::args::Args;
+use super::compute::Clients;
+use super::halt::End;
+use super::mutants::Mutants;
+use router::Router;
+
+/// How often leases of readers are looked after.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// Serves until the process ends.
+///
+/// Errors: why it could not begin; the flags are checked already.
+pub fn run(args: &Args) -> Result<(), String> {
+    // Libraries print progress of the mesh on stdout, which is not theirs.
+    // SAFETY: both descriptors are open, and nobody else changes them yet.
+    unsafe { libc::dup2(2, 1) };
+    abort_on_panic();
+    let mutants: Mutants = args.mutants.iter().copied().collect();
+    let clients = Arc::new(Clients::new(args.persist_pubsub_url.clone()));
+    let router = Arc::new(Router::new(
+        args.compute_timely_config.workers,
+        args.process,
+        mutants,
+    ));
+    let workers = threads::start(args, mutants, &clients, &router)?;
+    let storage =
+        serve::storage(args).map_err(|e| listening(e, &args.storage_controller_listen_addr))?;
+    let compute = serve::compute(args, &router)
+        .map_err(|e| listening(e, &args.compute_controller_listen_addr))?;
+    heartbeats(clients);
+    workers.join();
+    drop((storage, compute));
+    Ok(())
+}
+
+fn listening(error: io::Error, address: &str) -> String {
+    format!("cannot listen on {address}: {error}")
+}
+
+/// Keeps the readers of this process alive.
+fn heartbeats(clients: Arc<Clients>) {
+    let body = move || {
+        loop {
+            std::thread::sleep(HEARTBEAT);
+            for client in clients.all() {
+                if let Err(error) = client.heartbeat() {
+                    tracing::warn!(%error, "heartbeats");
+                }
+            }
+        }
+    };
+    std::thread::Builder::new()
+        .name("heartbeats".into())
+        .spawn(body)
+        .expect("the operating system gives a thread");
+}
+
+/// A panic of any thread ends the process; a lost peer is a halt.
+fn abort_on_panic() {
+    std::panic::set_hook(Box::new(|info| {
+        let payload = info.payload();
+        let text = payload
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| payload.downcast_ref::<&str>().copied())
+            .unwrap_or("a panic without a text");
+        let place = info.location().map(ToString::to_string);
+        let place = place.unwrap_or_else(|| "somewhere".into());
+        if text.starts_with("timely communication error:") {
+            End::halt(text).exit();
+        }
+        End::abort(format!("panic at {place}: {text}")).exit();
+    }));
+}
