@@ -69,6 +69,7 @@ mod render_plan;
 mod single_time;
 mod source;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use thiserror::Error;
@@ -200,6 +201,23 @@ pub struct LowerOptions {
     pub join: Option<JoinKind>,
 }
 
+impl LowerOptions {
+    fn is_planning(&self) -> bool {
+        self.optimize || self.join.is_some()
+    }
+}
+
+/// The logical plans that are lowered: as written, or planned if the options
+/// ask for it.
+pub fn planned<'a>(dataflow: &'a DataflowPlan, options: &LowerOptions) -> Cow<'a, DataflowPlan> {
+    if options.is_planning() {
+        let planned = super::optimize::dataflow(dataflow, options.join, options.optimize);
+        Cow::Owned(planned)
+    } else {
+        Cow::Borrowed(dataflow)
+    }
+}
+
 /// The two ways to compute a join.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JoinKind {
@@ -251,15 +269,12 @@ pub fn lower_dataflow(
     dataflow: &DataflowPlan,
     options: &LowerOptions,
 ) -> Result<LoweredDataflow, LowerError> {
-    let planned;
     let mut options = *options;
-    let dataflow = if options.optimize || options.join.is_some() {
-        options.quirks.arranged_let_in_recursion = false;
-        planned = super::optimize::dataflow(dataflow, options.join, options.optimize);
-        &planned
-    } else {
-        dataflow
-    };
+    let dataflow = &*planned(dataflow, &options);
+    if options.is_planning() {
+        // Upstream's optimizer leaves nothing behind that meets a quirk.
+        options.quirks = Quirks::NONE;
+    }
     let mut context = context::Context::new(dataflow, options);
     let mut objects = Vec::new();
     for (id, relation) in &dataflow.objects {
