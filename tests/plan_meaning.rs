@@ -6,6 +6,7 @@ mod plan_random;
 
 use std::sync::Arc;
 
+use clusterd_fuzz::model::answer::Undefined;
 use clusterd_fuzz::model::eval::{Evaluated, evaluate};
 use clusterd_fuzz::model::multiset::Multiset;
 use clusterd_fuzz::plan::lower::{DataflowPlan, JoinKind, LowerOptions, SourceImport, planned};
@@ -53,6 +54,17 @@ fn is_tame(relation: &Relation) -> bool {
     tame
 }
 
+/// A false promise that an input never retracts means nothing.
+fn break_promises(relation: &mut Relation) {
+    match relation {
+        Relation::Reduce { monotonic, .. } | Relation::TopK { monotonic, .. } => *monotonic = false,
+        _ => {}
+    }
+    for child in relation.children_mut() {
+        break_promises(child);
+    }
+}
+
 #[test]
 fn planning_keeps_what_a_plan_means() {
     let mut rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[11; 32]);
@@ -60,7 +72,8 @@ fn planning_keeps_what_a_plan_means() {
     for _ in 0..6_000 {
         let data: Vec<u32> = (0..300).map(|_| rng.next_u32()).collect();
         let mut draw = Draw::new(&data);
-        let (relation, typ) = draw.plan();
+        let (mut relation, typ) = draw.plan();
+        break_promises(&mut relation);
         if !is_tame(&relation) {
             continue;
         }
@@ -105,8 +118,11 @@ fn planning_keeps_what_a_plan_means() {
                 columns.map(|column| column.scalar_type.clone()).collect()
             };
             assert_eq!(scalars(&theirs), scalars(&typ), "{}", shown());
-            let Ok(found) = answer(planned) else {
-                panic!("the planned one is undefined\n{}", shown());
+            let found = match answer(planned) {
+                Ok(found) => found,
+                // Another member of a class comes first.
+                Err(Undefined::Unsupported(_)) => continue,
+                Err(undefined) => panic!("{undefined}\n{}", shown()),
             };
             assert_eq!(
                 found.errors.is_empty(),

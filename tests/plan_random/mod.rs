@@ -16,10 +16,11 @@ use clusterd_fuzz::protocol::v26_30::{
     TableFunc, UnaryFunc, UnmaterializableFunc, VariadicFunc,
 };
 use clusterd_fuzz::repr::{
-    Datum, GlobalId, LocalId, ReprColumnType, ReprScalarType, Row, SqlScalarType,
+    CivilTimestamp, Datum, GlobalId, LocalId, Numeric, ReprColumnType, ReprScalarType, Row,
+    SqlScalarType,
 };
 
-const TYPES: [ReprScalarType; 9] = [
+const TYPES: [ReprScalarType; 11] = [
     ReprScalarType::Int64,
     ReprScalarType::String,
     ReprScalarType::Bool,
@@ -29,6 +30,8 @@ const TYPES: [ReprScalarType; 9] = [
     ReprScalarType::Date,
     ReprScalarType::MzTimestamp,
     ReprScalarType::Bytes,
+    ReprScalarType::Timestamp,
+    ReprScalarType::Numeric,
 ];
 
 const STRINGS: [&str; 7] = [
@@ -125,6 +128,16 @@ impl<'a> Draw<'a> {
             ReprScalarType::String => Datum::String(string),
             ReprScalarType::UInt64 => Datum::UInt64(small.unsigned_abs()),
             ReprScalarType::Float32 => Datum::Float32(small as f32),
+            ReprScalarType::Timestamp => Datum::Timestamp(CivilTimestamp {
+                year: self.some(&[2024, 1, -5, 20_000]),
+                ordinal: 60,
+                secs: 86_399,
+                nanos: self.some(&[0, 1_000, 1_999_999_999]),
+            }),
+            ReprScalarType::Numeric => {
+                let exponent = self.below(5) as i32 - 3;
+                Datum::Numeric(Numeric::new(small.into(), exponent).unwrap())
+            }
             _ => Datum::Null,
         };
         literal(datum, typ.clone())

@@ -6,7 +6,7 @@
 
 use super::names::type_name;
 use crate::plan::types::datum_fits;
-use crate::repr::{Datum, ReprScalarType, Row};
+use crate::repr::{CivilTimestamp, Datum, Numeric, ReprScalarType, Row};
 
 /// A value as it was written, before its type is known.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,6 +62,32 @@ impl Written {
             // Integers up to 2^53 are floats exactly; larger ones round.
             (Written::Int(n), ReprScalarType::Float64) => Datum::Float64(*n as f64),
             (Written::Float(x), ReprScalarType::Float64) => Datum::Float64(*x),
+            (Written::Str(s), ReprScalarType::Float64) => {
+                Datum::Float64(special_float(s).ok_or_else(none)?)
+            }
+            (Written::Int(n), ReprScalarType::Float32) => Datum::Float32(*n as f32),
+            (Written::Float(x), ReprScalarType::Float32) => Datum::Float32(*x as f32),
+            (Written::Int(n), ReprScalarType::UInt16) => {
+                Datum::UInt16((*n).try_into().map_err(|_| in_range())?)
+            }
+            (Written::Int(n), ReprScalarType::UInt32) => {
+                Datum::UInt32((*n).try_into().map_err(|_| in_range())?)
+            }
+            (Written::Int(n), ReprScalarType::UInt64) => {
+                Datum::UInt64((*n).try_into().map_err(|_| in_range())?)
+            }
+            (Written::Int(n), ReprScalarType::Numeric) => {
+                Datum::Numeric(Numeric::new(*n, 0).ok_or_else(in_range)?)
+            }
+            (Written::Str(s), ReprScalarType::Numeric) => {
+                Datum::Numeric(parse_decimal(s).ok_or_else(none)?)
+            }
+            (Written::Str(s), ReprScalarType::Timestamp) => {
+                Datum::Timestamp(parse_timestamp(s).ok_or_else(none)?)
+            }
+            (Written::Str(s), ReprScalarType::TimestampTz) => {
+                Datum::TimestampTz(parse_timestamp(s).ok_or_else(none)?)
+            }
             (Written::Str(s), ReprScalarType::String) => Datum::String(s),
             (Written::Str(s), ReprScalarType::Date) => Datum::Date(parse_date(s).ok_or_else(none)?),
             (Written::Str(s), ReprScalarType::Bytes) => {
@@ -97,26 +123,122 @@ pub(super) fn value_text(row: &Row, typ: &ReprScalarType) -> String {
         (Some(datum), None) => datum,
         _ => return bytes_text(row, typ),
     };
-    let typed = |text: String| format!("{text}::{}", type_name(typ));
-    match (datum, typ) {
-        (Datum::Null, _) => typed("null".into()),
-        (Datum::True, ReprScalarType::Bool) => "true".into(),
-        (Datum::False, ReprScalarType::Bool) => "false".into(),
-        (Datum::Int64(n), ReprScalarType::Int64) => n.to_string(),
-        (Datum::String(s), ReprScalarType::String) => quoted(s),
-        (Datum::Float64(x), ReprScalarType::Float64) if x.is_finite() => format!("{x:?}"),
-        (Datum::Int32(n), ReprScalarType::Int32) => typed(n.to_string()),
-        (Datum::Int16(n), ReprScalarType::Int16) => typed(n.to_string()),
-        (Datum::MzTimestamp(t), ReprScalarType::MzTimestamp) => typed(t.to_string()),
-        (Datum::Bytes(b), ReprScalarType::Bytes) => {
-            typed(quoted(&format!("\\x{}", hex::encode(b))))
-        }
-        (Datum::Date(d), ReprScalarType::Date) => match date_text(d) {
-            Some(text) => typed(quoted(&text)),
-            None => bytes_text(row, typ),
-        },
+    let Some(written) = written(datum, typ) else {
+        return bytes_text(row, typ);
+    };
+    let text = match &written {
+        Written::Str(s) => quoted(s),
+        other => other.shown(),
+    };
+    if written.own_type().as_ref() == Some(typ) {
+        return text;
+    }
+    // What has no exact text is shown by its bytes.
+    match written.as_type(typ) {
+        Ok(again) if again == *row => format!("{text}::{}", type_name(typ)),
         _ => bytes_text(row, typ),
     }
+}
+
+/// How to write the value, if there is a way that might give it back.
+fn written(datum: Datum<'_>, typ: &ReprScalarType) -> Option<Written> {
+    if !datum_fits(&datum, typ) {
+        return None;
+    }
+    Some(match datum {
+        Datum::Null => Written::Null,
+        Datum::True => Written::Bool(true),
+        Datum::False => Written::Bool(false),
+        Datum::Int16(n) => Written::Int(n.into()),
+        Datum::Int32(n) => Written::Int(n.into()),
+        Datum::Int64(n) => Written::Int(n.into()),
+        Datum::UInt16(n) => Written::Int(n.into()),
+        Datum::UInt32(n) => Written::Int(n.into()),
+        Datum::UInt64(n) | Datum::MzTimestamp(n) => Written::Int(n.into()),
+        Datum::Float64(x) if x.is_finite() => Written::Float(x),
+        Datum::Float64(x) => {
+            let known = SPECIAL
+                .iter()
+                .find(|(_, special)| *special == x || x.is_nan());
+            Written::Str(known?.0.into())
+        }
+        Datum::Float32(x) if x.is_finite() => Written::Float(x.into()),
+        Datum::Numeric(n) => Written::Str(n.to_string()),
+        Datum::String(s) => Written::Str(s.into()),
+        Datum::Bytes(b) => Written::Str(format!("\\x{}", hex::encode(b))),
+        Datum::Date(days) => Written::Str(date_text(days)?),
+        Datum::Timestamp(t) | Datum::TimestampTz(t) => Written::Str(timestamp_text(t)?),
+        _ => return None,
+    })
+}
+
+const SPECIAL: [(&str, f64); 3] = [
+    ("NaN", f64::NAN),
+    ("Infinity", f64::INFINITY),
+    ("-Infinity", f64::NEG_INFINITY),
+];
+
+fn special_float(s: &str) -> Option<f64> {
+    let known = SPECIAL.iter().find(|(text, _)| *text == s);
+    known.map(|(_, x)| *x)
+}
+
+/// `-12.034`
+fn parse_decimal(s: &str) -> Option<Numeric> {
+    let (whole, fraction) = s.split_once('.').unwrap_or((s, ""));
+    let digits = whole.strip_prefix('-').unwrap_or(whole);
+    let all = [digits, fraction];
+    let plain = all
+        .iter()
+        .all(|part| part.bytes().all(|b| b.is_ascii_digit()));
+    if digits.is_empty() || !plain || fraction.len() > 60 {
+        return None;
+    }
+    let coefficient = format!("{whole}{fraction}").parse().ok()?;
+    Numeric::new(coefficient, -(fraction.len() as i32))
+}
+
+/// Days from 2000-01-01 to the first of January of a year.
+fn days_to_year(year: i32) -> Option<i32> {
+    parse_date(&format!("{year:04}-01-01"))
+}
+
+/// `2024-02-29 23:59:59.000000001`, for years 1 to 9999.
+fn timestamp_text(t: CivilTimestamp) -> Option<String> {
+    let days = days_to_year(t.year)?.checked_add(i32::try_from(t.ordinal).ok()? - 1)?;
+    let date = date_text(days)?;
+    let (hour, minute, second) = (t.secs / 3_600, t.secs / 60 % 60, t.secs % 60);
+    let fraction = match t.nanos {
+        0 => String::new(),
+        nanos => format!(".{nanos:09}"),
+    };
+    Some(format!(
+        "{date} {hour:02}:{minute:02}:{second:02}{fraction}"
+    ))
+}
+
+fn parse_timestamp(s: &str) -> Option<CivilTimestamp> {
+    let (date, time) = s.split_once(' ')?;
+    let year: i32 = date.get(..4)?.parse().ok()?;
+    let ordinal = parse_date(date)? - days_to_year(year)? + 1;
+    let (clock, fraction) = time.split_once('.').unwrap_or((time, ""));
+    let fields: Vec<u32> = clock
+        .split(':')
+        .map(|field| field.parse().ok())
+        .collect::<Option<_>>()?;
+    let [hour, minute, second] = fields[..] else {
+        return None;
+    };
+    if hour > 23 || minute > 59 || second > 59 || fraction.len() > 9 {
+        return None;
+    }
+    let nanos = format!("{fraction:0<9}").parse().ok()?;
+    Some(CivilTimestamp {
+        year,
+        ordinal: ordinal.try_into().ok()?,
+        secs: hour * 3_600 + minute * 60 + second,
+        nanos,
+    })
 }
 
 fn bytes_text(row: &Row, typ: &ReprScalarType) -> String {
@@ -168,6 +290,59 @@ fn parse_date(s: &str) -> Option<i32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_are_written_as_people_write_them() {
+        let t = |year, ordinal, secs, nanos| CivilTimestamp {
+            year,
+            ordinal,
+            secs,
+            nanos,
+        };
+        let n = |c, e| Datum::Numeric(Numeric::new(c, e).unwrap());
+        use ReprScalarType as T;
+        for (datum, typ, text) in [
+            (
+                Datum::Timestamp(t(2024, 60, 86_399, 5)),
+                T::Timestamp,
+                "\"2024-02-29 23:59:59.000000005\"::timestamp",
+            ),
+            (
+                Datum::TimestampTz(t(1, 1, 0, 0)),
+                T::TimestampTz,
+                "\"0001-01-01 00:00:00\"::timestamptz",
+            ),
+            (n(-12034, -3), T::Numeric, "\"-12.034\"::numeric"),
+            (n(12, 2), T::Numeric, "\"1200\"::numeric"),
+            (
+                Datum::Float64(f64::NAN),
+                T::Float64,
+                "\"NaN\"::double precision",
+            ),
+            (Datum::Float32(0.1), T::Float32, "0.10000000149011612::real"),
+            (
+                Datum::UInt64(u64::MAX),
+                T::UInt64,
+                "18446744073709551615::uint8",
+            ),
+            (Datum::String("5"), T::String, "\"5\""),
+            (Datum::Int64(-5), T::Int64, "-5"),
+        ] {
+            let row = Row::pack([datum]);
+            assert_eq!(value_text(&row, &typ), text);
+        }
+        // A leap second has no text of its own.
+        let row = Row::pack([Datum::Timestamp(t(2016, 366, 86_399, 1_500_000_000))]);
+        assert!(value_text(&row, &T::Timestamp).starts_with("row("));
+        for bad in [
+            "2023-02-29 00:00:00",
+            "2023-01-01 24:00:00",
+            "2023-01-01",
+            "é",
+        ] {
+            assert_eq!(parse_timestamp(bad), None);
+        }
+    }
 
     #[test]
     fn dates_are_read_back() {
