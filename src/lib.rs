@@ -7,6 +7,7 @@
 //! holds the code to it.
 
 pub mod campaign;
+pub mod cli;
 pub mod driver;
 pub mod generate;
 pub mod invariants;

@@ -38,3 +38,30 @@ fn every_invariant_says_where_it_comes_from() {
         assert!(entry.contains("Source:"), "no source in {entry}");
     }
 }
+
+#[test]
+fn every_flag_of_the_fuzzer_is_in_the_readme() {
+    use clap::CommandFactory;
+    let readme = document("README.md");
+    let mut pending = vec![clusterd_fuzz::cli::Cli::command()];
+    let mut missing = BTreeSet::new();
+    while let Some(command) = pending.pop() {
+        // Miniclusterd takes clusterd's flags, which `--help` explains.
+        if command.get_name() == "miniclusterd" {
+            continue;
+        }
+        for argument in command.get_arguments() {
+            let flag = argument.get_long().map(|long| format!("`--{long}`"));
+            if let Some(flag) = flag.filter(|flag| !readme.contains(flag.as_str())) {
+                missing.insert(flag);
+            }
+            assert!(
+                argument.get_help().is_some() || argument.is_positional(),
+                "{} has no help",
+                argument.get_id()
+            );
+        }
+        pending.extend(command.get_subcommands().cloned());
+    }
+    assert_eq!(missing, BTreeSet::new());
+}

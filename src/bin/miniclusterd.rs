@@ -1,10 +1,12 @@
-//! miniclusterd: the small replica that ships with clusterd-fuzz. Argument
-//! parsing and wiring only.
+//! miniclusterd: the small replica that ships with clusterd-fuzz. It takes
+//! clusterd's flags; the exit codes are clusterd's, 2 for bad flags, and 3 when
+//! it cannot begin.
 
 use std::process::ExitCode;
 
 use clap::Parser;
-use clusterd_fuzz::replica::{args::Args, mutants, process};
+use clusterd_fuzz::replica::args::Args;
+use clusterd_fuzz::replica::{mutants, process};
 
 fn main() -> ExitCode {
     // Before parsing: it needs none of the required flags.
@@ -12,21 +14,5 @@ fn main() -> ExitCode {
         print!("{}", mutants::list());
         return ExitCode::SUCCESS;
     }
-    let args = Args::parse();
-    if let Err(problem) = args.check() {
-        eprintln!("miniclusterd: {problem}");
-        return ExitCode::from(2);
-    }
-    let filter = tracing_subscriber::EnvFilter::try_new(&args.startup_log_filter);
-    tracing_subscriber::fmt()
-        .with_env_filter(filter.unwrap_or_else(|_| "info".into()))
-        .with_writer(std::io::stderr)
-        .init();
-    match process::run(&args) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(problem) => {
-            eprintln!("miniclusterd: fatal: {problem}");
-            ExitCode::from(3)
-        }
-    }
+    process::main(&Args::parse())
 }

@@ -13,7 +13,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use super::case::{CaseOptions, Outcome, run_case};
-use crate::driver::{CtpTarget, Driver, Origin, PersistHost, ProcessConfig, Processes, Target};
+use crate::driver::{CtpTarget, Driver, Origin, PersistHost, ProcessConfig, Processes};
 use crate::persist::{PersistClient, PubSubServer};
 use crate::protocol::v26_30::PersistLocation;
 use crate::script::Command;
@@ -24,6 +24,8 @@ pub struct Seat {
     pub driver: Driver,
     /// Cases that its target has served.
     pub served: usize,
+    /// The target, if it can serve another case.
+    pub process: Option<CtpTarget>,
 }
 
 /// Hands out seats.
@@ -112,7 +114,7 @@ pub struct ProcessLab {
 
 /// A target that nobody uses.
 struct Pooled {
-    target: Box<dyn Target>,
+    target: CtpTarget,
     served: usize,
 }
 
@@ -126,11 +128,11 @@ impl ProcessLab {
         let idle = match &config.target {
             Processed::Spawn { .. } => Vec::new(),
             Processed::Attach(addresses) => vec![Pooled {
-                target: Box::new(CtpTarget::new(
+                target: CtpTarget::new(
                     Origin::Attached(addresses.clone()),
                     config.version.clone(),
                     None,
-                )),
+                ),
                 served: 0,
             }],
         };
@@ -150,7 +152,7 @@ impl ProcessLab {
         &self.client
     }
 
-    fn start(&self) -> Result<Box<dyn Target>, String> {
+    fn start(&self) -> Result<CtpTarget, String> {
         let Processed::Spawn {
             program,
             leading_args,
@@ -173,11 +175,11 @@ impl ProcessLab {
             pubsub_url: self.pubsub_url.clone(),
         })
         .map_err(|e| e.to_string())?;
-        Ok(Box::new(CtpTarget::new(
+        Ok(CtpTarget::new(
             Origin::Spawned(processes),
             self.config.version.clone(),
             None,
-        )))
+        ))
     }
 }
 
@@ -207,14 +209,21 @@ impl Lab for ProcessLab {
         };
         let host = PersistHost::new(Arc::clone(&self.client), location);
         Ok(Seat {
-            driver: Driver::new(host, target),
+            driver: Driver::new(host, Box::new(target.clone())),
             served,
+            process: Some(target),
         })
     }
 
     fn leave(&self, seat: Seat, spoiled: bool) {
-        let Seat { driver, served } = seat;
-        let target = driver.into_target();
+        let Seat {
+            driver,
+            served,
+            process,
+        } = seat;
+        // The session ends before the next one begins.
+        drop(driver);
+        let Some(target) = process else { return };
         let again = match &self.config.target {
             Processed::Spawn {
                 cases_per_start, ..
@@ -259,10 +268,11 @@ pub fn run_with(
     seed: u64,
     options: &CaseOptions,
 ) -> Result<Outcome, String> {
-    let Seat { driver, served } = lab.seat(seed)?;
-    let (outcome, driver) = run_case(commands, driver, options)?;
+    let mut seat = lab.seat(seed)?;
+    let (outcome, driver) = run_case(commands, seat.driver, options)?;
+    seat.driver = driver;
+    seat.served += 1;
     let spoiled = outcome.lost || !outcome.violations.is_empty();
-    let served = served + 1;
-    lab.leave(Seat { driver, served }, spoiled);
+    lab.leave(seat, spoiled);
     Ok(outcome)
 }

@@ -6,6 +6,7 @@
 //! `UpdateConfiguration` go to all of them, everything else to the first; what
 //! the processes say is merged before anybody sees it.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use uuid::Uuid;
@@ -28,10 +29,11 @@ pub enum Origin {
     Attached(Vec<String>),
 }
 
-/// A target that is spoken to over CTP.
-#[derive(Debug)]
+/// A target that is spoken to over CTP. Clones are handles of the same one,
+/// which ends with the last of them if it was started by us.
+#[derive(Debug, Clone)]
 pub struct CtpTarget {
-    origin: Origin,
+    origin: Arc<Mutex<Origin>>,
     version: semver::Version,
     /// After this long without a byte a session counts as lost.
     idle: Option<Duration>,
@@ -41,16 +43,22 @@ impl CtpTarget {
     /// A target that announces itself with `version`.
     pub fn new(origin: Origin, version: semver::Version, idle: Option<Duration>) -> Self {
         CtpTarget {
-            origin,
+            origin: Arc::new(Mutex::new(origin)),
             version,
             idle,
         }
     }
 }
 
+impl CtpTarget {
+    fn origin(&self) -> MutexGuard<'_, Origin> {
+        self.origin.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Target for CtpTarget {
     fn connect(&mut self, nonce: Uuid) -> Result<Box<dyn Link>, TargetError> {
-        let addresses = match &self.origin {
+        let addresses = match &*self.origin() {
             Origin::Spawned(processes) => processes.addresses(),
             Origin::Attached(addresses) => addresses.clone(),
         };
@@ -83,7 +91,7 @@ impl Target for CtpTarget {
     }
 
     fn restart(&mut self) -> Result<(), TargetError> {
-        match &mut self.origin {
+        match &mut *self.origin() {
             Origin::Spawned(processes) => processes.restart(),
             Origin::Attached(_) => Err(TargetError::Unsupported(
                 "cannot restart a target that is attached to",
@@ -92,7 +100,7 @@ impl Target for CtpTarget {
     }
 
     fn ended(&mut self) -> Option<String> {
-        match &mut self.origin {
+        match &mut *self.origin() {
             Origin::Spawned(processes) => processes.ended(),
             Origin::Attached(_) => None,
         }

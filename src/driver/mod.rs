@@ -128,11 +128,6 @@ impl Driver {
         &mut self.host
     }
 
-    /// The target, for another driver; the session ends.
-    pub fn into_target(self) -> Box<dyn Target> {
-        self.target
-    }
-
     /// Where the shards are, as the target is told.
     pub fn persist_location(&self) -> PersistLocation {
         self.host.location().clone()

@@ -46,7 +46,8 @@ impl Default for Subscribe {
 #[derive(Debug, Default)]
 pub struct Session {
     frontiers: BTreeMap<GlobalId, Frontiers>,
-    answers: BTreeMap<Uuid, PeekResponse>,
+    /// None once somebody has taken the answer.
+    answers: BTreeMap<Uuid, Option<PeekResponse>>,
     subscribes: BTreeMap<GlobalId, Subscribe>,
 }
 
@@ -74,7 +75,7 @@ impl Session {
             ComputeResponse::PeekResponse(uuid, answer, _context) => {
                 // A second answer is a finding of the invariants; what a waiting
                 // command sees is the first one.
-                self.answers.entry(*uuid).or_insert_with(|| answer.clone());
+                (self.answers.entry(*uuid)).or_insert_with(|| Some(answer.clone()));
             }
             ComputeResponse::SubscribeResponse(id, response) => {
                 let subscribe = self.subscribes.entry(*id).or_default();
@@ -113,14 +114,14 @@ impl Session {
             .is_some_and(|output| target.is_le(output))
     }
 
-    /// Whether a peek was answered, and nobody has taken the answer.
+    /// Whether a peek was answered, even if somebody has taken the answer.
     pub fn answered(&self, uuid: Uuid) -> bool {
         self.answers.contains_key(&uuid)
     }
 
     /// The answer of a peek, once.
     pub fn take_answer(&mut self, uuid: Uuid) -> Option<PeekResponse> {
-        self.answers.remove(&uuid)
+        self.answers.get_mut(&uuid)?.take()
     }
 
     /// The upper of a subscribe; `[0]` before its first batch.

@@ -35,7 +35,7 @@ pub enum TargetError {
 }
 
 /// A target: a clusterd or a miniclusterd, spawned, attached to, or in process.
-pub trait Target: Send {
+pub trait Target {
     /// Opens a session: the transport's handshake and `Hello` with this nonce.
     fn connect(&mut self, nonce: Uuid) -> Result<Box<dyn Link>, TargetError>;
 
@@ -48,7 +48,7 @@ pub trait Target: Send {
 }
 
 /// One session with a target, merged over its processes.
-pub trait Link: Send {
+pub trait Link {
     /// Enqueues a command.
     fn send(&mut self, command: &ComputeCommand) -> Result<(), LinkClosed>;
 

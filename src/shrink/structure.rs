@@ -254,7 +254,7 @@ pub fn explicit_rows(commands: &[Command], at: usize) -> Option<Command> {
     // As `spec/script.md` §2.4 makes them.
     let cell = |i: u64, ty: &str| {
         Cell::Token(match ty {
-            "bool" | "boolean" => (i % 2 == 0).to_string(),
+            "bool" | "boolean" => i.is_multiple_of(2).to_string(),
             "text" | "string" | "bytes" | "bytea" => format!("{i:0>row_bytes$}"),
             _ => i.to_string(),
         })

@@ -11,6 +11,7 @@ mod serve;
 mod threads;
 
 use std::io;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,10 +24,31 @@ use router::Router;
 /// How often leases of readers are looked after.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
+/// The whole program, from parsed flags to the exit code: 2 for bad flags, 3 if
+/// it cannot begin.
+pub fn main(args: &Args) -> ExitCode {
+    if let Err(problem) = args.check() {
+        eprintln!("miniclusterd: {problem}");
+        return ExitCode::from(2);
+    }
+    let filter = tracing_subscriber::EnvFilter::try_new(&args.startup_log_filter);
+    tracing_subscriber::fmt()
+        .with_env_filter(filter.unwrap_or_else(|_| "info".into()))
+        .with_writer(io::stderr)
+        .init();
+    match run(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("miniclusterd: fatal: {problem}");
+            ExitCode::from(3)
+        }
+    }
+}
+
 /// Serves until the process ends.
 ///
 /// Errors: why it could not begin; the flags are checked already.
-pub fn run(args: &Args) -> Result<(), String> {
+fn run(args: &Args) -> Result<(), String> {
     // Libraries print progress of the mesh on stdout, which is not theirs.
     // SAFETY: both descriptors are open, and nobody else changes them yet.
     unsafe { libc::dup2(2, 1) };

@@ -1,0 +1,73 @@
+//! Cases and commands a second of a fixed seeded campaign: in process, and
+//! against the miniclusterd process. Prints; asserts nothing about time.
+
+use std::time::{Duration, Instant};
+
+use clusterd_fuzz::campaign::{
+    CampaignConfig, CampaignEvent, Lab, LabConfig, ProcessLab, Processed, Reporter, StoreUrls,
+    run_campaign,
+};
+use clusterd_fuzz::cli::InProcessLab;
+use clusterd_fuzz::generate::Profile;
+use clusterd_fuzz::protocol::v26_30;
+use clusterd_fuzz::replica::mutants::Mutants;
+use clusterd_fuzz::shrink::Budget;
+
+struct Silent;
+
+impl Reporter for Silent {
+    fn on_event(&mut self, _event: &CampaignEvent) {}
+}
+
+fn measure(name: &str, lab: &dyn Lab, cases: u64, jobs: usize) {
+    let config = CampaignConfig {
+        seed: 1,
+        cases,
+        jobs,
+        first_case: 0,
+        profile: Profile::default(),
+        stop_after: 0,
+        budget: Budget::default(),
+        findings: None,
+        facts: Vec::new(),
+    };
+    let start = Instant::now();
+    let summary = run_campaign(&config, lab, &mut Silent);
+    let seconds = start.elapsed().as_secs_f64();
+    println!(
+        "{name}, {jobs} jobs: {:.1} cases/s, {:.0} commands/s ({} cases of {:.1} commands, {} broken)",
+        summary.cases as f64 / seconds,
+        summary.commands as f64 / seconds,
+        summary.cases,
+        summary.commands as f64 / summary.cases.max(1) as f64,
+        summary.broken,
+    );
+}
+
+fn main() {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    println!("{cores} cores");
+    let in_process = InProcessLab::new(1, Mutants::none(), false);
+    measure("in process", &in_process, 2_000, 1);
+    measure("in process", &in_process, 2_000, cores);
+    let scratch = tempfile::tempdir().expect("a scratch folder");
+    let lab = ProcessLab::open(LabConfig {
+        target: Processed::Spawn {
+            program: env!("CARGO_BIN_EXE_miniclusterd").into(),
+            leading_args: Vec::new(),
+            extra_args: Vec::new(),
+            workers: 1,
+            processes: 1,
+            cases_per_start: 1,
+        },
+        store: StoreUrls::embedded(scratch.path()),
+        directory: scratch.path().join("targets"),
+        version: v26_30::VERSION.parse().expect("our own version"),
+        pubsub: ([127, 0, 0, 1], 0).into(),
+        patience: Duration::from_secs(10),
+        keep_log: false,
+    })
+    .expect("a lab");
+    measure("process", &lab, 200, 1);
+    measure("process", &lab, 200, cores);
+}

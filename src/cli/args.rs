@@ -1,0 +1,245 @@
+//! The command line of clusterd-fuzz.
+//!
+//! Invariant: every flag says here what it means; README.md explains the ones
+//! that a newcomer needs.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::protocol::v26_30;
+use crate::replica;
+
+/// A property-based fuzzer and model checker for clusterd.
+#[derive(Debug, Parser)]
+#[command(name = "clusterd-fuzz", version)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    /// Filter of the log on stderr, such as `info` or `clusterd_fuzz=debug`.
+    #[arg(long, global = true, default_value = "off")]
+    pub log: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a campaign of random cases.
+    Fuzz(Fuzz),
+    /// Execute one script (`-` is stdin) and compare it with its golden blocks.
+    Run(Run),
+    /// Replay scripts of findings with every invariant watching.
+    Replay(Replay),
+    /// Print the script of one case of a campaign.
+    Show(Show),
+    /// Look into persist shards.
+    Shard(Shard),
+    /// Print the mutants that `--mutant` takes: name, tab, one line.
+    ListMutants,
+    /// Be a miniclusterd; takes clusterd's flags.
+    #[command(hide = true)]
+    Miniclusterd(Box<replica::args::Args>),
+}
+
+/// What is tested, and over which stores.
+#[derive(Debug, Clone, Args)]
+pub struct TargetArgs {
+    /// `mini`, `in-process`, `spawn:PATH` or `connect:HOST:PORT[,HOST:PORT…]`.
+    #[arg(long, default_value = "mini", value_name = "TARGET")]
+    pub target: TargetKind,
+    /// A further argument for the program of `spawn:` or `mini` (may repeat).
+    #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
+    pub target_arg: Vec<String>,
+    /// A bug for miniclusterd to have (may repeat); see list-mutants.
+    #[arg(long, value_name = "NAME")]
+    pub mutant: Vec<replica::mutants::Mutant>,
+    /// Worker threads of each process.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub workers: u16,
+    /// Processes of the replica.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=16))]
+    pub processes: u16,
+    /// Cases that one started target serves before it is thrown away
+    /// (default: 1 for mini, 50 for spawn:).
+    #[arg(long, value_name = "N")]
+    pub cases_per_start: Option<usize>,
+    /// Consensus of persist: postgres://…, sqlite:PATH (default: scratch SQLite).
+    #[arg(long, value_name = "URL", requires = "blob")]
+    pub consensus: Option<String>,
+    /// Blobs of persist: file:///… (default: scratch files).
+    #[arg(long, value_name = "URL", requires = "consensus")]
+    pub blob: Option<String>,
+    /// Where we serve persist's PubSub; port 0 takes a free one.
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:0")]
+    pub pubsub: SocketAddr,
+    /// The version to announce, within this wire profile.
+    #[arg(long, value_name = "VERSION", default_value = v26_30::VERSION)]
+    pub protocol: semver::Version,
+    /// What must happen counts as stuck after this many seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    pub patience: u64,
+    /// Keep logs of targets here instead of in a scratch folder.
+    #[arg(long, value_name = "DIR")]
+    pub logs: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TargetKind {
+    Mini,
+    InProcess,
+    Spawn(PathBuf),
+    Connect(Vec<String>),
+}
+
+impl std::str::FromStr for TargetKind {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, String> {
+        let expected = "expected mini, in-process, spawn:PATH or connect:HOST:PORT[,HOST:PORT…]";
+        match s.split_once(':') {
+            None if s == "mini" => Ok(TargetKind::Mini),
+            None if s == "in-process" => Ok(TargetKind::InProcess),
+            Some(("spawn", path)) if !path.is_empty() => Ok(TargetKind::Spawn(path.into())),
+            Some(("connect", list)) => {
+                let addresses: Vec<String> = list.split(',').map(str::to_string).collect();
+                let bad = addresses.iter().find(|address| {
+                    let port = address.rsplit_once(':').and_then(|(host, port)| {
+                        (!host.is_empty()).then(|| port.parse::<u16>().ok())?
+                    });
+                    port.is_none() && !address.starts_with('/')
+                });
+                match bad {
+                    Some(bad) => Err(format!("`{bad}` is no HOST:PORT; {expected}")),
+                    None => Ok(TargetKind::Connect(addresses)),
+                }
+            }
+            Some(_) | None => Err(expected.to_string()),
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct Fuzz {
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Cases to run.
+    #[arg(long, default_value_t = 200)]
+    pub cases: u64,
+    /// The seed of everything random (default: another one each time).
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Run only this case of the campaign.
+    #[arg(long, value_name = "N")]
+    pub case: Option<u64>,
+    /// Cases that run at the same time (default: one a core).
+    #[arg(long)]
+    pub jobs: Option<usize>,
+    /// Stop after so many different findings (default: 1 with --mutant, else
+    /// never).
+    #[arg(long, value_name = "N")]
+    pub stop_after: Option<usize>,
+    /// Where findings are written.
+    #[arg(long, value_name = "DIR", default_value = "findings")]
+    pub findings: PathBuf,
+    /// Most scripts to run, and seconds to spend, on shrinking one finding.
+    #[arg(long, value_name = "N", default_value_t = 5_000)]
+    pub shrink_runs: usize,
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub shrink_seconds: u64,
+    /// `text`, or `json` for one event a line.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub struct Run {
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// The script; REWRITE=1 in the environment rewrites its blocks.
+    pub file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Replay {
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Scripts, or folders of them.
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Show {
+    #[arg(long)]
+    pub seed: u64,
+    #[arg(long, value_name = "N")]
+    pub case: u64,
+}
+
+#[derive(Debug, Args)]
+pub struct Shard {
+    #[command(subcommand)]
+    pub command: ShardCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ShardCommand {
+    /// Print since, upper, batches, rollups and readers of shards.
+    Inspect(ShardArgs),
+    /// Print every rule of the format that a shard breaks.
+    Check(ShardArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct ShardArgs {
+    #[arg(long, value_name = "URL")]
+    pub consensus: String,
+    #[arg(long, value_name = "URL")]
+    pub blob: String,
+    /// One shard (default: all).
+    pub shard: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_are_read_and_others_refused_with_what_was_expected() {
+        let parse = |s: &str| s.parse::<TargetKind>();
+        assert_eq!(parse("mini"), Ok(TargetKind::Mini));
+        assert_eq!(
+            parse("spawn:/bin/clusterd"),
+            Ok(TargetKind::Spawn("/bin/clusterd".into()))
+        );
+        let two = vec!["h:1".to_string(), "h:2".to_string()];
+        assert_eq!(parse("connect:h:1,h:2"), Ok(TargetKind::Connect(two)));
+        for bad in [
+            "",
+            "minis",
+            "spawn:",
+            "connect:",
+            "connect:h",
+            "connect:h:x",
+            "connect::1",
+        ] {
+            let error = parse(bad).unwrap_err();
+            assert!(
+                error.contains("expected mini, in-process, spawn:PATH"),
+                "{bad}: {error}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_flags_are_consistent() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,149 @@
+//! The in-process lab: a miniclusterd without processes, sockets or a clock,
+//! over shards in memory, stepped by a seeded scheduler. A case repeats exactly.
+//!
+//! Invariant: every seat has a replica and a store of its own.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::campaign::{CaseOptions, Lab, Seat};
+use crate::driver::{Driver, Link, LinkClosed, PersistHost, Received, Target, TargetError};
+use crate::persist::clock::{ManualClock, SeededIds};
+use crate::persist::{PersistClient, PersistConfig, open_blob, open_consensus};
+use crate::protocol::v26_30::{ComputeCommand, PersistLocation};
+use crate::replica::in_process::{Config, InProcess};
+use crate::replica::mutants::Mutants;
+
+/// Hands out in-process replicas.
+#[derive(Debug, Clone)]
+pub struct InProcessLab {
+    workers: usize,
+    mutants: Mutants,
+    keep_log: bool,
+}
+
+impl InProcessLab {
+    pub fn new(workers: usize, mutants: Mutants, keep_log: bool) -> Self {
+        InProcessLab {
+            workers,
+            mutants,
+            keep_log,
+        }
+    }
+}
+
+impl Lab for InProcessLab {
+    fn seat(&self, seed: u64) -> Result<Seat, String> {
+        let mut config = PersistConfig::for_stores("mem:");
+        config.clock = Arc::new(ManualClock::new(0));
+        config.ids = Arc::new(SeededIds::new(seed));
+        let consensus = open_consensus("mem:").map_err(|e| e.to_string())?;
+        let blob = open_blob("mem:").map_err(|e| e.to_string())?;
+        let client = PersistClient::new(blob, consensus, config);
+        let target = InProcessTarget {
+            config: Config {
+                workers: self.workers,
+                mutants: self.mutants,
+                persist: Arc::clone(&client),
+                seed,
+            },
+            replica: Rc::default(),
+        };
+        // Never opened: the replica has the client itself.
+        let location = PersistLocation {
+            blob_uri: "mem:".to_string(),
+            consensus_uri: "mem:".to_string(),
+        };
+        Ok(Seat {
+            driver: Driver::new(PersistHost::new(client, location), Box::new(target)),
+            served: 0,
+            process: None,
+        })
+    }
+
+    fn leave(&self, _seat: Seat, _spoiled: bool) {}
+
+    fn options(&self, seed: u64) -> CaseOptions {
+        CaseOptions {
+            // Nothing is waited for; this only bounds what steps for ever.
+            patience: Duration::from_secs(10),
+            seed: Some(seed),
+            keep_log: self.keep_log,
+        }
+    }
+
+    fn concurrency(&self) -> Option<usize> {
+        None
+    }
+}
+
+/// A replica that is made by the first connection and by every restart.
+struct InProcessTarget {
+    config: Config,
+    replica: Rc<RefCell<Option<InProcess>>>,
+}
+
+impl Target for InProcessTarget {
+    fn connect(&mut self, nonce: Uuid) -> Result<Box<dyn Link>, TargetError> {
+        let mut slot = self.replica.borrow_mut();
+        let replica = slot.get_or_insert_with(|| InProcess::new(self.config.clone()));
+        replica.connect(nonce);
+        Ok(Box::new(InProcessLink {
+            replica: Rc::clone(&self.replica),
+        }))
+    }
+
+    fn restart(&mut self) -> Result<(), TargetError> {
+        *self.replica.borrow_mut() = None;
+        Ok(())
+    }
+
+    fn ended(&mut self) -> Option<String> {
+        let replica = self.replica.borrow();
+        let end = replica.as_ref().and_then(InProcess::ended);
+        end.map(ToString::to_string)
+    }
+}
+
+struct InProcessLink {
+    replica: Rc<RefCell<Option<InProcess>>>,
+}
+
+impl Link for InProcessLink {
+    fn send(&mut self, command: &ComputeCommand) -> Result<(), LinkClosed> {
+        match self.replica.borrow_mut().as_mut() {
+            Some(replica) => {
+                replica.send(command.clone());
+                Ok(())
+            }
+            None => Err(LinkClosed("the replica was killed".to_string())),
+        }
+    }
+
+    fn recv(&mut self, patience: Duration) -> Received {
+        let mut slot = self.replica.borrow_mut();
+        let Some(replica) = slot.as_mut() else {
+            return Received::Closed(LinkClosed("the replica was killed".to_string()));
+        };
+        loop {
+            if let Some(response) = replica.recv() {
+                return Received::Response(response);
+            }
+            if let Some(status) = replica.ended() {
+                return Received::Closed(LinkClosed(status.to_string()));
+            }
+            // Who only looks lets the replica do a little, so that commands
+            // meet it in the middle of things.
+            if !replica.step() || patience.is_zero() {
+                return match replica.recv() {
+                    Some(response) => Received::Response(response),
+                    None => Received::Idle,
+                };
+            }
+        }
+    }
+}

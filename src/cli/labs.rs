@@ -1,0 +1,97 @@
+//! From flags to a lab: stores, targets, scratch folders.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::CliError;
+use super::args::{TargetArgs, TargetKind};
+use super::in_process::InProcessLab;
+use crate::campaign::{Lab, LabConfig, ProcessLab, Processed, StoreUrls};
+
+/// A lab, and the scratch folder that lives as long as it does.
+pub struct OpenLab {
+    pub lab: Box<dyn Lab>,
+    // Dropped after the lab: its targets write there.
+    _scratch: Option<tempfile::TempDir>,
+}
+
+/// Cases that one start of an unknown program serves: a real clusterd takes
+/// seconds to come up.
+const CASES_PER_SPAWN: usize = 50;
+
+/// Opens the lab that the flags ask for. `keep_log` keeps every event of a case.
+pub fn open(args: &TargetArgs, keep_log: bool) -> Result<OpenLab, CliError> {
+    let patience = Duration::from_secs(args.patience);
+    if !args.mutant.is_empty() && !matches!(args.target, TargetKind::Mini | TargetKind::InProcess) {
+        return Err(CliError::Input(
+            "--mutant is for --target mini or in-process: only miniclusterd has mutants".into(),
+        ));
+    }
+    if let TargetKind::InProcess = args.target {
+        if args.processes != 1 {
+            return Err(CliError::Input(
+                "--target in-process has one process; leave --processes out".into(),
+            ));
+        }
+        let mutants = args.mutant.iter().copied().collect();
+        return Ok(OpenLab {
+            lab: Box::new(InProcessLab::new(
+                usize::from(args.workers),
+                mutants,
+                keep_log,
+            )),
+            _scratch: None,
+        });
+    }
+    let scratch = tempfile::Builder::new()
+        .prefix("clusterd-fuzz-")
+        .tempdir()
+        .map_err(|e| CliError::Target(format!("creating a scratch folder: {e}")))?;
+    let directory = args
+        .logs
+        .clone()
+        .unwrap_or_else(|| scratch.path().join("targets"));
+    let store = match (&args.consensus, &args.blob) {
+        (Some(consensus), Some(blob)) => StoreUrls {
+            consensus: consensus.clone(),
+            blob: blob.clone(),
+        },
+        _ => StoreUrls::embedded(scratch.path()),
+    };
+    let spawn = |program: PathBuf, leading_args: Vec<String>, cases: usize| {
+        let mutants = args.mutant.iter();
+        let mutants = mutants.flat_map(|m| ["--mutant".to_string(), m.to_string()]);
+        Processed::Spawn {
+            program,
+            leading_args,
+            extra_args: args.target_arg.iter().cloned().chain(mutants).collect(),
+            workers: usize::from(args.workers),
+            processes: usize::from(args.processes),
+            cases_per_start: args.cases_per_start.unwrap_or(cases).max(1),
+        }
+    };
+    let target = match &args.target {
+        TargetKind::Mini => {
+            let program = std::env::current_exe()
+                .map_err(|e| CliError::Target(format!("finding our own program: {e}")))?;
+            spawn(program, vec!["miniclusterd".to_string()], 1)
+        }
+        TargetKind::Spawn(program) => spawn(program.clone(), Vec::new(), CASES_PER_SPAWN),
+        TargetKind::Connect(addresses) => Processed::Attach(addresses.clone()),
+        TargetKind::InProcess => unreachable!("handled above"),
+    };
+    let lab = ProcessLab::open(LabConfig {
+        target,
+        store,
+        directory,
+        version: args.protocol.clone(),
+        pubsub: args.pubsub,
+        patience,
+        keep_log,
+    })
+    .map_err(CliError::Input)?;
+    Ok(OpenLab {
+        lab: Box::new(lab),
+        _scratch: Some(scratch),
+    })
+}

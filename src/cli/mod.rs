@@ -1,0 +1,70 @@
+//! What ties the rooms together for the two binaries: the command line, the
+//! labs that it asks for, and one function a subcommand. The only place that
+//! knows both the fuzzer's side and the replica's.
+//!
+//! Architecture Invariant: nothing here is worth a test of its own but flags
+//! and messages; whatever has logic lives in a room.
+
+mod args;
+mod fuzz;
+mod in_process;
+mod labs;
+mod replay;
+mod run;
+mod shard;
+
+use std::process::ExitCode;
+
+pub use args::{Cli, Command, TargetArgs, TargetKind};
+pub use in_process::InProcessLab;
+
+use crate::replica;
+
+/// An invocation that did not come to a result.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// Bad usage or bad input: exit code 2.
+    #[error("{0}")]
+    Input(String),
+    /// The target could not be reached or started: exit code 3.
+    #[error("{0}")]
+    Target(String),
+}
+
+/// Whether nothing was found.
+type Done = Result<bool, CliError>;
+
+/// Runs a parsed command line.
+pub fn main(cli: Cli) -> ExitCode {
+    let Cli { command, log } = cli;
+    if let Command::Miniclusterd(args) = command {
+        return replica::process::main(&args);
+    }
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(log))
+        .with_writer(std::io::stderr)
+        .init();
+    let done = match command {
+        Command::Fuzz(args) => fuzz::fuzz(args),
+        Command::Run(args) => run::run(&args),
+        Command::Replay(args) => replay::replay(&args),
+        Command::Show(args) => fuzz::show(&args),
+        Command::Shard(args) => shard::shard(&args),
+        Command::ListMutants => {
+            print!("{}", replica::mutants::list());
+            Ok(true)
+        }
+        Command::Miniclusterd(_) => Ok(true),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("clusterd-fuzz: {error}");
+            ExitCode::from(match error {
+                CliError::Input(_) => 2,
+                CliError::Target(_) => 3,
+            })
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! `replay`: scripts of findings, each on a target of its own.
+
+use std::path::{Path, PathBuf};
+
+use super::args::{Replay, TargetArgs};
+use super::run::read;
+use super::{CliError, Done, labs};
+use crate::campaign::{self, Facts, Replayed};
+
+/// Replays every script below the paths; true if all passed.
+pub fn replay(args: &Replay) -> Done {
+    let mut scripts = Vec::new();
+    for path in &args.paths {
+        collect(path, &mut scripts)?;
+    }
+    if scripts.is_empty() {
+        return Err(CliError::Input(
+            "no script (.spec or .jsonl) was found".to_string(),
+        ));
+    }
+    let mut failed = 0;
+    for path in &scripts {
+        let text = read(path)?;
+        let shown = path.display();
+        let facts = Facts::parse(&text).map_err(|e| CliError::Input(format!("{shown}: {e}")))?;
+        let open = labs::open(&wanted(&args.target, &facts), false)?;
+        let replayed = campaign::replay(open.lab.as_ref(), path, &text).map_err(CliError::Input)?;
+        if replayed.passed() {
+            println!("ok: {shown} ({} commands)", replayed.commands);
+            continue;
+        }
+        failed += 1;
+        println!("FAILED: {shown}");
+        tell(&replayed);
+    }
+    println!("{} scripts, {failed} failed", scripts.len());
+    Ok(failed == 0)
+}
+
+/// The target of the flags, in the shape that the script wants.
+fn wanted(target: &TargetArgs, facts: &Facts) -> TargetArgs {
+    let mut target = target.clone();
+    let wanted = |n: Option<usize>| n.and_then(|n| u16::try_from(n).ok());
+    if let Some(workers) = wanted(facts.workers) {
+        target.workers = target.workers.max(workers);
+    }
+    if let Some(processes) = wanted(facts.processes) {
+        target.processes = target.processes.max(processes);
+    }
+    target
+}
+
+fn tell(replayed: &Replayed) {
+    for violation in &replayed.violations {
+        for line in violation.to_string().lines() {
+            println!("  {line}");
+        }
+    }
+    for (step, expected, actual) in &replayed.mismatches {
+        println!("  command {step}:\n    expected: {expected:?}\n    actual:   {actual:?}");
+    }
+    if let Some(invalid) = &replayed.invalid {
+        println!("  not a valid script: {invalid}");
+    }
+}
+
+/// The scripts at or below a path, in the order of their names.
+fn collect(path: &Path, scripts: &mut Vec<PathBuf>) -> Result<(), CliError> {
+    if !path.is_dir() {
+        scripts.push(path.to_path_buf());
+        return Ok(());
+    }
+    let unreadable =
+        |e: std::io::Error| CliError::Input(format!("reading {}: {e}", path.display()));
+    let mut entries = std::fs::read_dir(path)
+        .map_err(unreadable)?
+        .map(|entry| entry.map(|e| e.path()))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(unreadable)?;
+    entries.sort();
+    for entry in entries {
+        let extension = entry.extension().and_then(|e| e.to_str());
+        if entry.is_dir() || matches!(extension, Some("spec" | "jsonl")) {
+            collect(&entry, scripts)?;
+        }
+    }
+    Ok(())
+}

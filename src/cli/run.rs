@@ -1,0 +1,71 @@
+//! `run`: one script against one target.
+
+use std::io::{Read, Write, stdout};
+use std::path::Path;
+
+use super::args::Run;
+use super::{CliError, Done, labs};
+use crate::script::play::{Source, play_json, play_text};
+use crate::script::runner::{Runner, RunnerConfig};
+
+/// Executes a script; true if everything matched.
+pub fn run(args: &Run) -> Done {
+    let rewrite = std::env::var_os("REWRITE").is_some();
+    let text = read(&args.file)?;
+    let shown = args.file.display();
+    let mut source = Source::parse(&text).map_err(|e| CliError::Input(format!("{shown}: {e}")))?;
+    let open = labs::open(&args.target, false)?;
+    let seat = open.lab.seat(0).map_err(CliError::Target)?;
+    let config = RunnerConfig {
+        seed: open.lab.options(0).seed,
+        ..RunnerConfig::default()
+    };
+    let mut runner = Runner::new(seat.driver, config, |_| {});
+    runner.connect().map_err(CliError::Target)?;
+    let mut out = stdout().lock();
+    let played = match &mut source {
+        Source::Text(script) => play_text(script, &mut runner, rewrite, &mut out),
+        Source::Json(lines) => play_json(lines, &mut runner, &mut out),
+    };
+    let played = played.map_err(|e| CliError::Input(format!("writing the results: {e}")))?;
+    if rewrite && let Source::Text(script) = &source {
+        if is_stdin(&args.file) {
+            return Err(CliError::Input(
+                "REWRITE is set but the script came from stdin".to_string(),
+            ));
+        }
+        std::fs::write(&args.file, script.to_string())
+            .map_err(|e| CliError::Input(format!("rewriting {shown}: {e}")))?;
+        return Ok(true);
+    }
+    // Whoever closed stdout has seen enough.
+    let _ = out.flush();
+    if played.failed > 0 {
+        eprintln!(
+            "clusterd-fuzz: {shown}: {}",
+            match &source {
+                Source::Text(_) => format!(
+                    "{} stanza(s) did not match their expected output",
+                    played.failed
+                ),
+                Source::Json(_) => "one or more script commands failed".to_string(),
+            }
+        );
+    }
+    Ok(played.failed == 0)
+}
+
+fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// The text of a script.
+pub(super) fn read(path: &Path) -> Result<String, CliError> {
+    let read = |e: std::io::Error| CliError::Input(format!("reading {}: {e}", path.display()));
+    if is_stdin(path) {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).map_err(read)?;
+        return Ok(text);
+    }
+    std::fs::read_to_string(path).map_err(read)
+}

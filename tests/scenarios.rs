@@ -1,0 +1,105 @@
+//! The scenario scripts, whose blocks a real clusterd filled, against
+//! miniclusterd: in process, and as processes in three shapes. What this file
+//! alone can catch: an answer of ours that is not clusterd's.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clusterd_fuzz::campaign::{Lab, LabConfig, ProcessLab, Processed, StoreUrls};
+use clusterd_fuzz::cli::InProcessLab;
+use clusterd_fuzz::protocol::v26_30;
+use clusterd_fuzz::replica::mutants::Mutants;
+use clusterd_fuzz::script::play::{Source, play_json, play_text};
+use clusterd_fuzz::script::runner::{Runner, RunnerConfig};
+
+/// Scripts that miniclusterd cannot run yet; this list only shrinks.
+const NOT_YET: [&str; 0] = [];
+
+fn scripts() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scripts");
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    assert_eq!(paths.len(), 25 + 6);
+    paths
+}
+
+/// Plays every script, each on a target of its own; what did not match.
+fn play_all(lab: &dyn Lab) {
+    let mut wrong = Vec::new();
+    for path in scripts() {
+        let name = path.file_stem().unwrap().to_str().unwrap().to_string();
+        if NOT_YET.contains(&name.as_str()) {
+            println!("not run: {name}");
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let seat = lab.seat(0).unwrap();
+        let config = RunnerConfig {
+            max_wait: Duration::from_secs(30),
+            seed: lab.options(0).seed,
+        };
+        let mut runner = Runner::new(seat.driver, config, |_| {});
+        runner.connect().unwrap();
+        let mut out = Vec::new();
+        let played = match Source::parse(&text).unwrap() {
+            Source::Text(mut script) => play_text(&mut script, &mut runner, false, &mut out),
+            Source::Json(lines) => play_json(&lines, &mut runner, &mut out),
+        };
+        if played.unwrap().failed > 0 {
+            let out = String::from_utf8(out).unwrap();
+            let bad = out.lines().filter(|line| {
+                !line.starts_with("ok: ") && !(line.starts_with('{') && !line.contains("\"error\""))
+            });
+            let bad: Vec<&str> = bad.collect();
+            wrong.push(format!("{}:\n  {}", path.display(), bad.join("\n  ")));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+fn processes(processes: usize, workers: usize) {
+    let scratch = tempfile::tempdir().unwrap();
+    let lab = ProcessLab::open(LabConfig {
+        target: Processed::Spawn {
+            program: env!("CARGO_BIN_EXE_miniclusterd").into(),
+            leading_args: Vec::new(),
+            extra_args: Vec::new(),
+            workers,
+            processes,
+            cases_per_start: 1,
+        },
+        store: StoreUrls::embedded(scratch.path()),
+        directory: scratch.path().join("targets"),
+        version: v26_30::VERSION.parse().unwrap(),
+        pubsub: ([127, 0, 0, 1], 0).into(),
+        patience: Duration::from_secs(30),
+        keep_log: false,
+    });
+    play_all(&lab.unwrap());
+}
+
+#[test]
+fn scripts_match_in_process_with_one_worker() {
+    play_all(&InProcessLab::new(1, Mutants::none(), false));
+}
+
+#[test]
+fn scripts_match_in_process_with_four_workers() {
+    play_all(&InProcessLab::new(4, Mutants::none(), false));
+}
+
+#[test]
+fn scripts_match_with_one_process_of_one_worker() {
+    processes(1, 1);
+}
+
+#[test]
+fn scripts_match_with_one_process_of_four_workers() {
+    processes(1, 4);
+}
+
+#[test]
+fn scripts_match_with_two_processes_of_two_workers() {
+    processes(2, 2);
+}
