@@ -12,14 +12,14 @@ use crate::script::{Command, DEFAULT_TIMEOUT_SECS};
 impl World<'_> {
     /// A peek of an index at a time that is sealed.
     pub fn peek(&mut self) -> bool {
+        if self.choices.chance("below the since", 1, 6) && self.peek_below_since() {
+            return true;
+        }
         let readable = self.readable_indexes();
         if readable.is_empty() {
             return false;
         }
         let id = readable[self.choices.index("peeked index", readable.len())];
-        if self.choices.chance("below the since", 1, 12) && self.peek_below_since(id) {
-            return true;
-        }
         let Some((first, last)) = self.readable(id) else {
             return false;
         };
@@ -55,26 +55,30 @@ impl World<'_> {
         self.write_peek(id, ts, meaningful)
     }
 
-    /// A peek below what the index was compacted to: an error, but only once
-    /// the time is sealed.
-    fn peek_below_since(&mut self, id: GlobalId) -> bool {
-        let Some(collection) = self.model.collection(id) else {
-            return false;
-        };
-        let since = self.since(id);
-        let compacted = (collection.compacted.as_ref())
-            .and_then(|frontier| frontier.as_option())
-            .filter(|compacted| *compacted > collection.as_of());
-        let sealed = self
-            .model
-            .must_reach(id)
-            .and_then(|frontier| frontier.as_option());
-        match (compacted, sealed) {
-            (Some(compacted), Some(sealed)) if sealed >= since => {
-                self.write_peek(id, compacted - 1, true)
-            }
-            _ => false,
+    /// A peek below what some index was compacted to: an error.
+    fn peek_below_since(&mut self) -> bool {
+        let mut refused: Vec<(GlobalId, Timestamp)> = Vec::new();
+        for id in self.live_indexes() {
+            refused.extend(self.last_refused(id).map(|ts| (id, ts)));
         }
+        if refused.is_empty() {
+            return false;
+        }
+        let (id, last) = refused[self.choices.index("compacted index", refused.len())];
+        let ts = match self.choices.chance("just below", 3, 4) {
+            true => last,
+            false => self.choices.between("time below the since", 0, last),
+        };
+        self.write_peek(id, ts, true)
+    }
+
+    /// The last time at which a peek of the index is refused, if that can be
+    /// told by now: what was compacted, and is sealed.
+    fn last_refused(&self, id: GlobalId) -> Option<Timestamp> {
+        let collection = self.model.collection(id)?;
+        let compacted = collection.compacted.as_ref()?.as_option()?;
+        let sealed = self.model.must_reach(id)?.as_option()?;
+        (compacted > collection.as_of() && sealed >= compacted).then(|| compacted - 1)
     }
 
     fn write_peek(&mut self, id: GlobalId, ts: Timestamp, meaningful: bool) -> bool {
