@@ -5,7 +5,7 @@
 use super::convert::{Date, Evaluated, MzStamp, Stamp, StampTz, strict1, strict2};
 use super::moment::{self, DAY_NANOS, Moment};
 use super::scalar::lacking;
-use super::{Arena, time_text};
+use super::{Arena, extract, number, time_text};
 use crate::protocol::v26_30::{BinaryFunc, EvalError, UnaryFunc};
 use crate::repr::{CivilTimestamp, Interval, Time, TimestampPrecision};
 
@@ -192,8 +192,45 @@ pub(super) fn unary<'a>(func: &'a UnaryFunc, a: Evaluated<'a>, arena: &'a Arena)
             round(time_text::parse_timestamp_tz(a)?, *to).map(StampTz)
         }),
         UnaryFunc::CastStringToTime => strict1(arena, a, time_text::parse_time),
+        UnaryFunc::ExtractInterval(units) => {
+            strict1(arena, a, |a: Interval| extract::from_interval(units, a))
+        }
+        UnaryFunc::ExtractTime(units) => strict1(arena, a, |a: Time| extract::from_time(units, a)),
+        UnaryFunc::ExtractTimestamp(units) => {
+            strict1(arena, a, |a: Stamp| extract::from_timestamp(units, a.0))
+        }
+        UnaryFunc::ExtractTimestampTz(units) => {
+            strict1(arena, a, |a: StampTz| extract::from_timestamp(units, a.0))
+        }
+        UnaryFunc::ExtractDate(units) => {
+            strict1(arena, a, |a: Date| extract::from_date(units, a.0.into()))
+        }
+        UnaryFunc::DateTruncTimestamp(units) => strict1(arena, a, |a: Stamp| {
+            extract::truncate(units, a.0).map(Stamp)
+        }),
+        UnaryFunc::DateTruncTimestampTz(units) => strict1(arena, a, |a: StampTz| {
+            extract::truncate(units, a.0).map(StampTz)
+        }),
+        UnaryFunc::CastStringToMzTimestamp => strict1(arena, a, parse_mz),
         func => Err(lacking(func)),
     }
+}
+
+/// Milliseconds, or an instant.
+fn parse_mz(text: &str) -> Result<MzStamp, EvalError> {
+    let bad = |reason: &str| {
+        number::syntax(
+            "mz_timestamp",
+            text,
+            Some(format!("could not parse mz_timestamp: {reason}")),
+        )
+    };
+    if let Ok(millis) = text.trim().parse() {
+        return Ok(MzStamp(millis));
+    }
+    let at = time_text::parse_timestamp_tz(text)
+        .map_err(|_| bad("could not parse as number of milliseconds since epoch"))?;
+    millis(at, String::new).map_err(|_| bad("out of range for mz_timestamp"))
 }
 
 /// Functions of two arguments that deal with time.
@@ -269,6 +306,28 @@ pub(super) fn binary<'a>(
             moment::micros(moment::time_since(a, b))
                 .ok_or_else(|| out_of_range("time - time".into()))
         }),
+        BinaryFunc::ExtractInterval => strict2(arena, a, b, |a: &str, b: Interval| {
+            extract::from_interval(&extract::units(a)?, b)
+        }),
+        BinaryFunc::ExtractTime => strict2(arena, a, b, |a: &str, b: Time| {
+            extract::from_time(&extract::units(a)?, b)
+        }),
+        BinaryFunc::ExtractTimestamp => strict2(arena, a, b, |a: &str, b: Stamp| {
+            extract::from_timestamp(&extract::units(a)?, b.0)
+        }),
+        BinaryFunc::ExtractTimestampTz => strict2(arena, a, b, |a: &str, b: StampTz| {
+            extract::from_timestamp(&extract::units(a)?, b.0)
+        }),
+        BinaryFunc::ExtractDate => strict2(arena, a, b, |a: &str, b: Date| {
+            extract::from_date(&extract::units(a)?, b.0.into())
+        }),
+        BinaryFunc::DateTruncTimestamp => strict2(arena, a, b, |a: &str, b: Stamp| {
+            extract::truncate(&extract::units(a)?, b.0).map(Stamp)
+        }),
+        BinaryFunc::DateTruncTimestampTz => strict2(arena, a, b, |a: &str, b: StampTz| {
+            extract::truncate(&extract::units(a)?, b.0).map(StampTz)
+        }),
+        BinaryFunc::DateTruncInterval => strict2(arena, a, b, extract::truncate_interval),
         func => Err(lacking(func)),
     }
 }

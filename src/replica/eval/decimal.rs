@@ -94,6 +94,14 @@ impl Decimal {
         Decimal::finite(value < 0, digits, 0)
     }
 
+    /// `value`·10^`exponent`.
+    pub(super) fn scaled(value: i128, exponent: i32) -> Decimal {
+        Decimal {
+            exponent,
+            ..Decimal::integer(value)
+        }
+    }
+
     pub(super) fn is_nan(&self) -> bool {
         self.kind == Kind::Nan
     }

@@ -15,6 +15,7 @@ mod check;
 mod convert;
 mod debug;
 mod decimal;
+mod extract;
 mod mfp;
 mod moment;
 mod number;
