@@ -112,10 +112,17 @@ impl PersistClient {
         }
         // Not under a lock: other shards need not wait for this one.
         let shard = Shard::open(id, Arc::clone(&self.stores))?;
-        let shard = self.shards.hold(shard);
+        let (shard, gone) = self.shards.hold(shard);
         let publish = self.stores.publish.read();
         if let Some(publish) = publish.ok().as_deref().and_then(Option::as_ref) {
             publish.watch(id);
+            for id in gone {
+                publish.unwatch(id);
+                // Somebody may just have opened it again.
+                if self.shards.get(id).is_some() {
+                    publish.watch(id);
+                }
+            }
         }
         Ok(shard)
     }

@@ -111,7 +111,7 @@ pub trait CommitListener: Send + Sync + fmt::Debug {
 pub fn open_consensus(url: &str) -> Result<Arc<dyn Consensus>, LocationError> {
     let bad = |why: String| LocationError {
         what: "consensus",
-        url: url.to_string(),
+        url: without_password(url),
         why,
     };
     let (scheme, rest) = url
@@ -124,6 +124,22 @@ pub fn open_consensus(url: &str) -> Result<Arc<dyn Consensus>, LocationError> {
         other => Err(bad(format!(
             "unknown scheme `{other}`, expected mem:, sqlite:PATH or postgres://…"
         ))),
+    }
+}
+
+/// The URL as it may be shown.
+fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_string();
+    };
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, rest) = rest.split_at(end);
+    match authority.rsplit_once('@') {
+        Some((who, place)) => match who.split_once(':') {
+            Some((user, _)) => format!("{scheme}://{user}:***@{place}{rest}"),
+            None => url.to_string(),
+        },
+        None => url.to_string(),
     }
 }
 

@@ -183,6 +183,10 @@ fn what_names_no_store_says_so_in_one_line() {
         message("postgres://localhost/x"),
         "consensus URL `postgres://localhost/x`: expected a user, postgres://USER@HOST:PORT/DATABASE"
     );
+    assert_eq!(
+        message("postgres://:secret@h/x"),
+        "consensus URL `postgres://:***@h/x`: expected a user, postgres://USER@HOST:PORT/DATABASE"
+    );
     let unparsable = message("postgres://u@h:port/x");
     assert!(unparsable.contains("port"), "{unparsable}");
 }

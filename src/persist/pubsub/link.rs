@@ -4,7 +4,7 @@
 //! Invariant: a commit never waits for PubSub. Wishes are never lost; diffs
 //! are dropped, oldest first, when nobody takes them.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -21,7 +21,8 @@ const MAX_DIFFS: usize = 256;
 
 #[derive(Debug, Default)]
 struct Queue {
-    wanted: BTreeSet<ShardId>,
+    /// Whether each shard is wanted from now on.
+    wishes: BTreeMap<ShardId, bool>,
     diffs: VecDeque<(ShardId, SeqNo, Bytes)>,
 }
 
@@ -41,7 +42,11 @@ impl Outbox {
     /// sent are stale.
     pub fn restart(&self, shards: Vec<ShardId>) {
         let mut queue = self.lock();
-        queue.wanted.extend(shards);
+        // A shard that was opened a moment ago is among them, or wished for.
+        queue.wishes.retain(|_, wanted| *wanted);
+        queue
+            .wishes
+            .extend(shards.into_iter().map(|shard| (shard, true)));
         queue.diffs.clear();
         drop(queue);
         self.filled.notify_one();
@@ -50,13 +55,16 @@ impl Outbox {
     /// Everything that is to be sent now, wishes first.
     pub fn take(&self) -> Vec<ProtoPubSubMessage> {
         let mut queue = self.lock();
-        let wanted = std::mem::take(&mut queue.wanted);
+        let wishes = std::mem::take(&mut queue.wishes);
         let diffs = std::mem::take(&mut queue.diffs);
         drop(queue);
-        let wishes = wanted.into_iter().map(|shard| {
-            Body::Subscribe(ProtoSubscribe {
-                shard_id: shard.to_string(),
-            })
+        let wishes = wishes.into_iter().map(|(shard, wanted)| {
+            let shard_id = shard.to_string();
+            if wanted {
+                Body::Subscribe(ProtoSubscribe { shard_id })
+            } else {
+                Body::Unsubscribe(ProtoSubscribe { shard_id })
+            }
         });
         let diffs = diffs.into_iter().map(|(shard, seqno, diff)| {
             Body::PushDiff(ProtoPushDiff {
@@ -81,7 +89,12 @@ impl Publish for Outbox {
     }
 
     fn watch(&self, shard: ShardId) {
-        self.lock().wanted.insert(shard);
+        self.lock().wishes.insert(shard, true);
+        self.filled.notify_one();
+    }
+
+    fn unwatch(&self, shard: ShardId) {
+        self.lock().wishes.insert(shard, false);
         self.filled.notify_one();
     }
 }
@@ -100,6 +113,10 @@ impl Publish for LocalLink {
 
     fn watch(&self, shard: ShardId) {
         self.switchboard.subscribe(self.id, shard);
+    }
+
+    fn unwatch(&self, shard: ShardId) {
+        self.switchboard.unsubscribe(self.id, shard);
     }
 }
 

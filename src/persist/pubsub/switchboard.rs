@@ -119,6 +119,9 @@ impl Switchboard {
         let mut links = self.lock();
         if let Some(wanting) = links.wanted.get_mut(&shard) {
             wanting.remove(&id);
+            if wanting.is_empty() {
+                links.wanted.remove(&shard);
+            }
         }
         drop(links);
         self.changed.notify_all();

@@ -229,6 +229,31 @@ fn a_diff_that_comes_too_early_makes_the_reader_ask_consensus() {
 }
 
 #[test]
+fn shards_that_nobody_uses_are_let_go_and_found_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = PubSubServer::start(anywhere()).unwrap();
+    let party = Party::new(&dir, NEVER);
+    party.client.attach_pubsub(&server);
+    let mut writer = party.writer();
+    let other = ShardId(uuid::Uuid::from_u128(18));
+    party.client.upper(other).unwrap();
+    for n in 1000..1100 {
+        party
+            .client
+            .upper(ShardId(uuid::Uuid::from_u128(n)))
+            .unwrap();
+    }
+    assert!(party.client.shards.ids().len() < 70);
+    // The one with a handle is still held, the other one is opened again.
+    assert_eq!(server.subscribers(shard()), 1);
+    assert_eq!(server.subscribers(other), 0);
+    append(&mut writer, 0);
+    let upper = party.client.upper(other).unwrap();
+    assert_eq!(upper, Antichain::from_elem(0));
+    assert_eq!(server.subscribers(other), 1);
+}
+
+#[test]
 fn a_peer_that_talks_nonsense_is_heard_out() {
     let server = PubSubServer::start(anywhere()).unwrap();
     let url = server.url();

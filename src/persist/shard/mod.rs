@@ -39,6 +39,9 @@ pub(crate) trait Publish: Send + Sync + fmt::Debug {
 
     /// This process holds the state of `shard` from now on.
     fn watch(&self, shard: ShardId);
+
+    /// It does so no longer.
+    fn unwatch(&self, shard: ShardId);
 }
 
 /// What the shards of a client share.

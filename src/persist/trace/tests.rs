@@ -63,7 +63,7 @@ fn the_insertion_algorithm_reproduces_the_vectors() {
 #[test]
 fn many_mixed_appends_never_overfill_a_level() {
     let mut seed = 1u64;
-    for _ in 0..50 {
+    for _ in 0..12 {
         let mut trace = Trace::default();
         for _ in 0..200 {
             seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1);
