@@ -312,3 +312,27 @@ fn huge_texts_are_refused_or_read_without_exhausting_anything() {
     let (_, typ) = parse(&text, &globals).unwrap();
     assert!(typ.keys.len() <= 1_000);
 }
+
+#[test]
+fn the_largest_plans_that_are_accepted_fit_a_small_stack() {
+    let globals = Draw::new(&[]).globals;
+    let deep = format!("{}(#2 IS NULL){}", "not(".repeat(90), ")".repeat(90));
+    let chain: String = (1..64)
+        .map(|i| format!("  cte l{i} =\n    Negate\n      Get l{}\n", i - 1))
+        .collect();
+    let nested: String = (0..60)
+        .map(|i| format!("{}Negate\n", " ".repeat(2 + 2 * i)))
+        .collect();
+    let pad = " ".repeat(2 + 2 * 60);
+    let text = format!(
+        "With\n  cte l0 =\n    Get u1001\n{chain}Return\n{nested}{pad}Filter {deep}\n{pad}  Get l63\n"
+    );
+    let run = move || {
+        let (relation, typ) = parse(&text, &globals).unwrap();
+        let again = parse(&print(&relation), &globals).unwrap();
+        assert_eq!(again, (relation.clone(), typ));
+        lowers(&relation, &globals).unwrap();
+    };
+    let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(run);
+    thread.unwrap().join().unwrap();
+}

@@ -235,6 +235,12 @@ impl Relation {
         }
     }
 
+    /// The number of operators on the longest way down.
+    pub fn depth(&self) -> usize {
+        let below = self.children().into_iter().map(Relation::depth);
+        1 + below.max().unwrap_or(0)
+    }
+
     /// The number of output columns; of an ill-typed plan, some number.
     pub fn arity(&self) -> usize {
         match self {

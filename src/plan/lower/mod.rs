@@ -264,8 +264,39 @@ pub struct LoweredDataflow {
     pub operators: BTreeMap<GlobalId, Option<MapFilterProject>>,
 }
 
+/// How deep a plan may be to be lowered on the caller's stack.
+const SHALLOW: usize = 24;
+
+/// What a level of a plan takes of the stack, generously, without optimization.
+const STACK_PER_LEVEL: usize = 64 << 10;
+
 /// Lowers every object of the dataflow in one context (`spec/lowering.md` §1.1).
+/// Deep plans are lowered on a thread with a stack of its own.
 pub fn lower_dataflow(
+    dataflow: &DataflowPlan,
+    options: &LowerOptions,
+) -> Result<LoweredDataflow, LowerError> {
+    let depths = dataflow
+        .objects
+        .iter()
+        .map(|(_, relation)| relation.depth());
+    let depth = depths.max().unwrap_or(0);
+    if depth <= SHALLOW {
+        return lower_here(dataflow, options);
+    }
+    std::thread::scope(|scope| {
+        let stack = depth.saturating_mul(STACK_PER_LEVEL).min(1 << 30);
+        let thread = std::thread::Builder::new().stack_size(stack);
+        match thread.spawn_scoped(scope, || lower_here(dataflow, options)) {
+            Ok(lowering) => lowering
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            Err(_) => lower_here(dataflow, options),
+        }
+    })
+}
+
+fn lower_here(
     dataflow: &DataflowPlan,
     options: &LowerOptions,
 ) -> Result<LoweredDataflow, LowerError> {

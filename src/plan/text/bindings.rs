@@ -13,7 +13,7 @@ use crate::protocol::v26_30::LetRecLimit;
 use crate::repr::LocalId;
 
 /// How many bindings a plan may have: each is nested in the one before.
-const MAX_BINDINGS: usize = 200;
+const MAX_BINDINGS: usize = 64;
 
 /// A binding, where it stands, and where the operators of its value do.
 pub(super) struct Bound {

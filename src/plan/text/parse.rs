@@ -23,7 +23,7 @@ use crate::protocol::v26_30::{
 use crate::repr::{GlobalId, LocalId, ReprScalarType, Row, SqlScalarType, Timestamp};
 
 /// How deep operators may be nested.
-const MAX_DEPTH: usize = 100;
+const MAX_DEPTH: usize = 64;
 
 /// Text that is no plan, or a plan that means nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
