@@ -20,14 +20,7 @@ use clusterd_fuzz::script::runner::{Runner, RunnerConfig};
 use uuid::Uuid;
 
 /// Scripts that need what the replica lacks.
-const NOT_YET: &[&str] = &[
-    "constants",
-    "index_and_mv",
-    "materialized_view",
-    "mv_reconnect",
-    "subscribe",
-    "subscribe_error",
-];
+const NOT_YET: &[&str] = &[];
 
 struct Own {
     config: Config,

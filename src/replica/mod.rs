@@ -16,5 +16,6 @@ pub mod mutants;
 pub mod outlet;
 pub mod process;
 pub mod render;
+mod sink;
 mod source;
 pub mod timely_config;

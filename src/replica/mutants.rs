@@ -24,6 +24,10 @@ pub enum Family {
     Frontier,
     /// Logical or physical compaction.
     Compaction,
+    /// Batches told to the client.
+    Subscribe,
+    /// Shards written by materialized views.
+    View,
     /// What happens on a new connection.
     Reconciliation,
     /// Scheduling, dropping, life and death of the process.
@@ -38,6 +42,8 @@ impl fmt::Display for Family {
             Family::Peek => "peek",
             Family::Frontier => "frontier",
             Family::Compaction => "compaction",
+            Family::Subscribe => "subscribe",
+            Family::View => "view",
             Family::Reconciliation => "reconciliation",
             Family::Lifecycle => "lifecycle",
         })
@@ -158,6 +164,40 @@ mutants! {
         "scheduling a collection that is already running ends the process";
     ReportsTooEarly, Lifecycle, "reports-before-initialization",
         "after a reconnect frontiers are reported before the initialization is complete";
+
+    // Subscribes.
+    SubscribeSnapshotAlways, Subscribe, "subscribe-snapshot-always",
+        "a subscribe without snapshot tells the updates at its as-of as well";
+    SubscribeUpToInclusive, Subscribe, "subscribe-up-to-inclusive",
+        "a subscribe tells the updates at its up-to as well";
+    SubscribeNotConsolidated, Subscribe, "subscribe-not-consolidated",
+        "the updates of a subscribe's batch are not consolidated";
+    SubscribeUnsorted, Subscribe, "subscribe-unsorted",
+        "the updates of a subscribe's batch are not sorted by the order that was asked for";
+    SubscribeForgetsError, Subscribe, "subscribe-forgets-error",
+        "a subscribe goes on with rows after a batch that was an error";
+    SubscribeGap, Subscribe, "subscribe-gap",
+        "every batch of a subscribe but the first starts one time too late";
+    SubscribeDropSilent, Subscribe, "subscribe-drop-silent",
+        "dropping a subscribe tells nothing";
+    KeepsSubscribe, Reconciliation, "reconcile-keeps-subscribe",
+        "a reconnect keeps a subscribe, which then does not start over";
+
+    // Materialized views.
+    ViewWritesReadOnly, View, "view-writes-read-only",
+        "a materialized view writes before writes are allowed";
+    ViewLosesRetractions, View, "view-loses-retractions",
+        "a materialized view does not write the retractions after its as-of";
+    ViewDropsErrors, View, "view-drops-errors",
+        "a materialized view does not write errors";
+    ViewIgnoresContents, View, "view-ignores-contents",
+        "a materialized view does not take into account what its shard holds at the start";
+    ViewClampsMultiplicity, View, "view-clamps-multiplicity",
+        "a materialized view writes every change once, whatever its multiplicity";
+    ViewSealsTooFar, View, "view-seals-too-far",
+        "a materialized view seals one time more than its results are complete";
+    ViewFrontierAhead, View, "view-frontier-ahead",
+        "a materialized view reports its write frontier one further than its shard's upper";
 
     // What operators compute.
     FlatMapMisplacesKey, Operators, "flat-map-misplaces-key",

@@ -84,6 +84,11 @@ impl WriteHandle {
         Ok(self.shard.refresh()?.upper().clone())
     }
 
+    /// The shard's upper, as of at most the poll interval ago.
+    pub fn recent_upper(&self) -> Result<Antichain, PersistError> {
+        Ok(self.shard.recent()?.upper().clone())
+    }
+
     fn schema(&mut self) -> Result<u64, PersistError> {
         if let Some(id) = self.schema_id {
             return Ok(id);

@@ -4,6 +4,7 @@
 //! Invariants: each kind of frontier is reported only if it advanced, at first
 //! only from the as-of on, and after the empty one never again.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use timely::dataflow::operators::probe::Handle as ProbeHandle;
@@ -11,6 +12,7 @@ use timely::dataflow::operators::probe::Handle as ProbeHandle;
 use super::start::StartToken;
 use super::traces::frontier;
 use crate::protocol::v26_30::FrontiersResponse;
+use crate::replica::sink::{MaterializedView, SubscribeState};
 use crate::repr::{Antichain, Timestamp};
 
 /// The timely dataflow that several collections may share.
@@ -88,6 +90,8 @@ impl Kinds {
 /// What a collection is.
 pub enum Kind {
     Index,
+    Subscribe(Rc<RefCell<SubscribeState>>),
+    View(Rc<MaterializedView>),
 }
 
 /// A collection of a worker.

@@ -4,7 +4,7 @@
 //! Invariants: all workers build the same operators in the same order; what a
 //! description says wrongly ends the replica before anything is answered.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -17,16 +17,21 @@ use timely::dataflow::operators::{Operator, Probe};
 use timely::dataflow::{Scope, Stream};
 use timely::worker::Worker as TimelyWorker;
 
+use super::collection::Kind;
 use super::environment::{Environment, Host};
 use super::start::StartSignal;
 use super::traces::{TraceBundle, timely_frontier};
-use crate::protocol::v26_30::{DataflowDescription, Id, IndexImport, RenderPlan, SourceImport};
+use crate::protocol::v26_30::{
+    ComputeSinkConnection, ComputeSinkDesc, DataflowDescription, Id, IndexImport, RenderPlan,
+    SourceImport,
+};
 use crate::replica::eval::{Arena, MfpPlan};
 use crate::replica::halt::End;
 use crate::replica::mutants::Mutant;
 use crate::replica::render::{
     Arrangement, Bundle, Context, RecursiveTime, RenderError, RenderTimestamp, Settings, fallible,
 };
+use crate::replica::sink::{Desired, ViewConfig, desired, materialized_view, subscribe};
 use crate::replica::source::{Feed, Inline, SourceReader, persist_source};
 use crate::repr::{Antichain, GlobalId, Timestamp};
 
@@ -35,6 +40,7 @@ pub struct Built {
     /// Timely's number of the dataflow.
     pub index: usize,
     pub indexes: Vec<(GlobalId, TraceBundle)>,
+    pub sinks: Vec<(GlobalId, Kind)>,
     /// One for every import.
     pub probes: Vec<ProbeHandle<Timestamp>>,
     /// What the owner of the worker must poll.
@@ -57,6 +63,8 @@ struct Builder<'a> {
     settings: Settings,
     probes: Vec<ProbeHandle<Timestamp>>,
     polled: Vec<Rc<RefCell<Inline>>>,
+    sinks: Vec<(GlobalId, Kind)>,
+    max_result_size: Rc<Cell<u64>>,
 }
 
 /// Builds a dataflow; its inputs wait for `start`.
@@ -68,6 +76,7 @@ pub fn build(
     traces: &mut BTreeMap<GlobalId, TraceBundle>,
     desc: &DataflowDescription,
     start: StartSignal,
+    max_result_size: Rc<Cell<u64>>,
 ) -> Result<Built, End> {
     let as_of = desc.as_of.as_ref().and_then(Antichain::as_option);
     let as_of = as_of.ok_or_else(|| {
@@ -92,6 +101,8 @@ pub fn build(
         settings,
         probes: Vec::new(),
         polled: Vec::new(),
+        sinks: Vec::new(),
+        max_result_size,
     };
     let index = worker.next_dataflow_index();
     let name = desc.debug_name.clone();
@@ -106,6 +117,7 @@ pub fn build(
     Ok(Built {
         index,
         indexes,
+        sinks: builder.sinks,
         probes: builder.probes,
         polled: builder.polled,
     })
@@ -133,6 +145,12 @@ impl Builder<'_> {
         }
         let settings = self.settings.clone();
         let traces = &*self.traces;
+        let sinks = &mut self.sinks;
+        let sinking = Sinking {
+            env: self.env,
+            as_of: self.as_of,
+            max_result_size: Rc::clone(&self.max_result_size),
+        };
         scope.scoped::<T, _, _>("build", |inner| {
             let mut ctx = Context::new(inner, settings);
             for (id, bundle) in imports {
@@ -182,8 +200,15 @@ impl Builder<'_> {
                 };
                 exports.push((*id, trace));
             }
-            if let Some(id) = desc.sink_exports.keys().next() {
-                return Err(RenderError::Unsupported(format!("the sink {id}")).into());
+            for (id, sink) in &desc.sink_exports {
+                let bundle = ctx.bindings.get(&Id::Global(sink.from)).ok_or_else(|| {
+                    End::abort(format!(
+                        "sink {id} is on {}, which nothing builds",
+                        sink.from
+                    ))
+                })?;
+                let desired = desired(&ctx, scope, bundle, sink)?;
+                sinks.push((*id, sinking.sink(*id, sink, desired)?));
             }
             Ok(exports)
         })
@@ -325,6 +350,57 @@ impl Builder<'_> {
         }
         self.probes.push(probe);
         Ok((id, oks, errs))
+    }
+}
+
+/// What rendering a sink works on.
+struct Sinking<'a> {
+    env: &'a Environment,
+    as_of: Timestamp,
+    max_result_size: Rc<Cell<u64>>,
+}
+
+impl Sinking<'_> {
+    fn sink(
+        &self,
+        id: GlobalId,
+        sink: &ComputeSinkDesc,
+        desired: Desired<'_>,
+    ) -> Result<Kind, End> {
+        match &sink.connection {
+            ComputeSinkConnection::Subscribe(subscribed) => Ok(Kind::Subscribe(subscribe(
+                id,
+                desired,
+                sink,
+                &subscribed.output,
+                self.as_of,
+                Rc::clone(&self.max_result_size),
+                self.env.mutants,
+            ))),
+            ComputeSinkConnection::MaterializedView(view) => {
+                let config = ViewConfig {
+                    as_of: self.as_of,
+                    refresh: sink.refresh_schedule.clone(),
+                    mutants: self.env.mutants,
+                    threaded: match self.env.host {
+                        Host::InProcess(_) => false,
+                        Host::Process(_) => true,
+                    },
+                };
+                let location = &view.storage_metadata.persist_location;
+                let client = || self.env.host.client(location);
+                materialized_view(id, desired, view, config, client)
+                    .map(Kind::View)
+                    .map_err(|error| {
+                        let text =
+                            format!("unhandled error in compute persist sink: {id}: {error}");
+                        End::halt(text)
+                    })
+            }
+            ComputeSinkConnection::CopyToS3Oneshot(_) => {
+                Err(RenderError::Unsupported(format!("the copy to S3 {id}")).into())
+            }
+        }
     }
 }
 

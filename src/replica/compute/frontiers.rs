@@ -5,7 +5,7 @@
 
 use super::collection::{Kind, Reported};
 use super::state::{Instance, Outgoing};
-use super::traces::upper;
+use super::traces::{frontier, upper};
 use crate::protocol::v26_30::{ComputeResponse, FrontiersResponse};
 use crate::replica::mutants::Mutant;
 use crate::repr::Antichain;
@@ -20,7 +20,21 @@ impl Instance {
     pub fn report_frontiers(&mut self) {
         let mutants = self.env.mutants;
         for (id, collection) in &mut self.collections {
-            let (write, output) = match collection.kind {
+            let (write, output) = match &collection.kind {
+                Kind::Subscribe(_) => continue,
+                Kind::View(view) => {
+                    let write = view.write_frontier();
+                    let probe = view.probe.with_frontier(|f| frontier(&f));
+                    let output = if view.writable() {
+                        write.meet(&probe)
+                    } else {
+                        probe
+                    };
+                    // Mutant: more is said to be written than is.
+                    let ahead = mutants.is(Mutant::ViewFrontierAhead)
+                        && write > Antichain::from_elem(collection.as_of);
+                    (if ahead { beyond(&write) } else { write }, output)
+                }
                 Kind::Index => {
                     let Some(trace) = self.traces.get_mut(id) else {
                         continue;
@@ -32,6 +46,8 @@ impl Instance {
             let input = collection.input_frontier();
             // Mutants: further than it is, but only once it is anywhere.
             let somewhere = write > Antichain::from_elem(collection.as_of);
+            let index = matches!(collection.kind, Kind::Index);
+            let somewhere = somewhere && index;
             let (write, output) = if mutants.is(Mutant::FrontierTooFar) && somewhere {
                 (beyond(&write), beyond(&output))
             } else if mutants.is(Mutant::OutputAhead) && somewhere {

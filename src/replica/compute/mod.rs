@@ -13,6 +13,7 @@ mod finishing;
 mod frontiers;
 mod history;
 mod peek;
+mod persist_peek;
 mod reconcile;
 mod start;
 mod state;
@@ -20,6 +21,8 @@ mod traces;
 mod worker;
 
 pub use environment::{Clients, Environment, Host};
+pub use finishing::compare_columns;
 pub use start::StartSignal;
 pub use state::Outgoing;
+pub use traces::frontier as frontier_of;
 pub use worker::{Worker, name};

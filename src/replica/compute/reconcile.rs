@@ -53,7 +53,10 @@ impl Instance {
                         (same_plan(old_desc, desc) || mutants.is(Mutant::KeepsIncompatible))
                             && (as_of_serves(old_desc, desc) || mutants.is(Mutant::KeepsLowerAsOf))
                             && uncompacted(&old.compactions, &ids, desc)
-                            && !desc.sink_exports.values().any(restarts)
+                            && !desc.sink_exports.values().any(|sink| {
+                                // Mutant: a subscribe goes on instead of starting over.
+                                restarts(sink) && !mutants.is(Mutant::KeepsSubscribe)
+                            })
                             && desc.index_imports.keys().all(|id| kept.contains_key(id))
                     });
                     let created = ids.iter().all(|id| self.collections.contains_key(id));

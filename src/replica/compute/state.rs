@@ -4,11 +4,12 @@
 //! Invariant: a command that no controller sends ends the replica as the real
 //! one ends; it is never answered with something else.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
+use differential_dataflow::Hashable;
 use timely::worker::Worker as TimelyWorker;
 use uuid::Uuid;
 
@@ -17,11 +18,12 @@ use super::dataflow::build;
 use super::environment::Environment;
 use super::history::{History, exports};
 use super::peek::IndexPeek;
+use super::persist_peek::{Pending, PersistPeek};
 use super::start::StartSignal;
 use super::traces::{TraceBundle, upper};
 use crate::protocol::v26_30::{
     ComputeCommand, ComputeParameters, ComputeResponse, DataflowDescription, FrontiersResponse,
-    InstanceConfig, Peek, PeekResponse, PeekTarget,
+    InstanceConfig, Peek, PeekResponse, PeekTarget, SubscribeResponse,
 };
 use crate::replica::halt::End;
 use crate::replica::mutants::Mutant;
@@ -42,11 +44,11 @@ pub struct Instance {
     pub(super) env: Environment,
     pub(super) worker: usize,
     pub(super) config: InstanceConfig,
-    pub(super) max_result_size: u64,
+    pub(super) max_result_size: Rc<Cell<u64>>,
     pub(super) maintenance_interval: Duration,
     pub(super) collections: BTreeMap<GlobalId, Collection>,
     pub(super) traces: BTreeMap<GlobalId, TraceBundle>,
-    pub(super) peeks: BTreeMap<Uuid, IndexPeek>,
+    pub(super) peeks: BTreeMap<Uuid, Pending>,
     pub(super) history: History,
     pub(super) out: Vec<Outgoing>,
     polled: Vec<Weak<RefCell<Inline>>>,
@@ -57,7 +59,7 @@ impl Instance {
         Instance {
             env,
             worker,
-            max_result_size: u64::MAX,
+            max_result_size: Rc::new(Cell::new(u64::MAX)),
             maintenance_interval: Duration::from_millis(10),
             collections: BTreeMap::new(),
             traces: BTreeMap::new(),
@@ -101,7 +103,7 @@ impl Instance {
                     Ok(())
                 }
             }
-            ComputeCommand::Peek(peek) => self.peek(peek),
+            ComputeCommand::Peek(peek) => self.peek(peek, timely.peers()),
             ComputeCommand::CancelPeek { uuid } => {
                 self.cancel_peek(uuid);
                 Ok(())
@@ -115,7 +117,7 @@ impl Instance {
             self.maintenance_interval = interval;
         }
         if let Some(bytes) = parameters.max_result_size {
-            self.max_result_size = bytes;
+            self.max_result_size.set(bytes);
         }
         Ok(())
     }
@@ -126,7 +128,8 @@ impl Instance {
         desc: &DataflowDescription,
     ) -> Result<(), End> {
         let (signal, token) = StartSignal::new();
-        let built = build(timely, &self.env, &mut self.traces, desc, signal)?;
+        let size = Rc::clone(&self.max_result_size);
+        let built = build(timely, &self.env, &mut self.traces, desc, signal, size)?;
         let as_of = desc.as_of.clone().unwrap_or_default();
         let handle = Rc::new(DataflowHandle { index: built.index });
         let probes = Rc::new(built.probes);
@@ -139,9 +142,10 @@ impl Instance {
         }
         // Mutant: nobody waits for a Schedule.
         let unscheduled = self.env.mutants.is(Mutant::StartsUnscheduled);
+        let mut sinks: BTreeMap<GlobalId, Kind> = built.sinks.into_iter().collect();
         for id in exports(desc) {
             let collection = Collection {
-                kind: Kind::Index,
+                kind: sinks.remove(&id).unwrap_or(Kind::Index),
                 as_of: as_of.as_option().unwrap_or(0),
                 dataflow: Rc::clone(&handle),
                 start: (!unscheduled).then(|| token.clone()),
@@ -165,12 +169,17 @@ impl Instance {
     }
 
     fn allow_writes(&mut self, id: GlobalId) -> Result<(), End> {
-        if self.collections.contains_key(&id) {
-            Ok(())
-        } else {
-            Err(End::abort(format!(
-                "AllowWrites for unknown collection {id}"
-            )))
+        match self.collections.get(&id) {
+            Some(collection) => {
+                if let Kind::View(view) = &collection.kind {
+                    view.allow_writes();
+                }
+                Ok(())
+            }
+            None => {
+                let text = format!("AllowWrites for unknown collection {id}");
+                Err(End::abort(text))
+            }
         }
     }
 
@@ -219,6 +228,16 @@ impl Instance {
         };
         self.traces.remove(&id);
         drop(collection.start.take());
+        if let Kind::Subscribe(state) = &collection.kind {
+            let upper = state.borrow().upper.clone();
+            // Mutant: the end of a subscribe is not told.
+            if !upper.is_empty() && !self.env.mutants.is(Mutant::SubscribeDropSilent) {
+                let dropped = SubscribeResponse::DroppedAt(upper);
+                let dropped = ComputeResponse::SubscribeResponse(id, dropped);
+                self.out.push(Outgoing::Merged(dropped));
+            }
+            collection.reported = Kinds::finished();
+        }
         let done = Antichain::empty();
         let said = collection.reported.advance(&done, &done, &done);
         // Mutants: nothing is said, or it is said twice.
@@ -244,7 +263,7 @@ impl Instance {
         Ok(())
     }
 
-    fn peek(&mut self, peek: Box<Peek>) -> Result<(), End> {
+    fn peek(&mut self, peek: Box<Peek>, peers: usize) -> Result<(), End> {
         // Mutant: twice the limit must fit.
         if self.env.mutants.is(Mutant::PanicOnHugeLimit)
             && !peek.finishing.order_by.is_empty()
@@ -259,12 +278,21 @@ impl Instance {
                     return Err(End::abort(format!("peek of {id}, which is no index here")));
                 };
                 let uuid = peek.uuid;
-                self.peeks.insert(uuid, IndexPeek::new(peek, trace));
+                let pending = Pending::Index(IndexPeek::new(peek, trace));
+                self.peeks.insert(uuid, pending);
                 Ok(())
             }
-            PeekTarget::Persist { id, .. } => Err(End::abort(format!(
-                "this replica cannot answer the persist peek of {id}"
-            ))),
+            PeekTarget::Persist { .. } => {
+                // One worker reads; the others have nothing to add.
+                if peek.uuid.hashed() % peers as u64 != self.worker as u64 {
+                    self.answer(&peek, PeekResponse::Rows(vec![Default::default()]));
+                    return Ok(());
+                }
+                let pending = PersistPeek::new(peek, &self.env.host)?;
+                let uuid = pending.peek.uuid;
+                self.peeks.insert(uuid, Pending::Persist(pending));
+                Ok(())
+            }
         }
     }
 
@@ -281,7 +309,7 @@ impl Instance {
         };
         for uuid in canceled {
             if let Some(peek) = self.peeks.remove(&uuid) {
-                self.answer(&peek.peek, PeekResponse::Canceled);
+                self.answer(peek.peek(), PeekResponse::Canceled);
             }
         }
     }
@@ -299,13 +327,13 @@ impl Instance {
     pub fn process_peeks(&mut self) {
         let mut ready = Vec::new();
         for (uuid, peek) in &mut self.peeks {
-            if let Some(response) = peek.try_answer(self.max_result_size, self.env.mutants) {
+            if let Some(response) = peek.try_answer(self.max_result_size.get(), self.env.mutants) {
                 ready.push((*uuid, response));
             }
         }
         for (uuid, response) in ready {
             if let Some(peek) = self.peeks.remove(&uuid) {
-                self.answer(&peek.peek, response);
+                self.answer(peek.peek(), response);
             }
         }
     }
@@ -318,7 +346,34 @@ impl Instance {
                 any |= polled.borrow_mut().poll();
             }
         }
+        for collection in self.collections.values() {
+            if let Kind::View(view) = &collection.kind {
+                any |= view.poll();
+            }
+        }
         any
+    }
+
+    /// Tells what the subscribes have to tell, and looks after the views.
+    pub fn process_sinks(&mut self) {
+        for (id, collection) in &self.collections {
+            match &collection.kind {
+                Kind::Index => {}
+                Kind::Subscribe(state) => {
+                    let ready = std::mem::take(&mut state.borrow_mut().ready);
+                    let told = ready
+                        .into_iter()
+                        .map(|said| ComputeResponse::SubscribeResponse(*id, said))
+                        .map(Outgoing::Merged);
+                    self.out.extend(told);
+                }
+                Kind::View(view) => {
+                    if let Some(failure) = view.failure() {
+                        self.env.fate.post(End::halt(failure));
+                    }
+                }
+            }
+        }
     }
 
     /// Lets batches merge, and reports the frontiers that advanced.

@@ -147,6 +147,7 @@ impl Worker {
             && let Some(instance) = &mut self.instance
         {
             instance.process_peeks();
+            instance.process_sinks();
         }
         self.flush();
     }
