@@ -365,6 +365,27 @@ mod tests {
     }
 
     #[test]
+    fn every_mutant_is_wired_somewhere() {
+        fn read(folder: &std::path::Path, into: &mut String) {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    read(&path, into);
+                } else if !path.ends_with("mutants.rs") && !path.ends_with("args.rs") {
+                    into.push_str(&std::fs::read_to_string(&path).unwrap());
+                }
+            }
+        }
+        let mut source = String::new();
+        let room = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/replica");
+        read(&room, &mut source);
+        for m in Mutant::ALL {
+            let wired = format!("Mutant::{m:?})");
+            assert!(source.contains(&wired), "{m} is listed and does nothing");
+        }
+    }
+
+    #[test]
     fn a_set_holds_what_was_put_in_and_nothing_else() {
         let set = Mutants::from(Mutant::PeekEarly);
         for m in Mutant::ALL {

@@ -18,7 +18,7 @@ use crate::repr::{Antichain, Datum, Row};
 
 /// A peek that is not answered yet.
 pub enum Pending {
-    Index(IndexPeek),
+    Index(Box<IndexPeek>),
     Persist(PersistPeek),
 }
 

@@ -278,7 +278,7 @@ impl Instance {
                     return Err(End::abort(format!("peek of {id}, which is no index here")));
                 };
                 let uuid = peek.uuid;
-                let pending = Pending::Index(IndexPeek::new(peek, trace));
+                let pending = Pending::Index(Box::new(IndexPeek::new(peek, trace)));
                 self.peeks.insert(uuid, pending);
                 Ok(())
             }
