@@ -1,0 +1,226 @@
+//! The program as its users meet it: exit codes and messages. What this file
+//! alone can catch: an error that is more, or less, than one clear line.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn fuzzer(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_clusterd-fuzz"))
+        .args(arguments)
+        .current_dir(env!("CARGO_TARGET_TMPDIR"))
+        .output()
+        .expect("our own binary runs")
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().expect("it ends by itself")
+}
+
+/// The only line on stderr.
+#[track_caller]
+fn complaint(output: &Output) -> String {
+    let text = String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    text.trim_end().to_string()
+}
+
+fn scratch_script(name: &str, text: &str) -> String {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_string()
+}
+
+#[test]
+fn a_script_that_matches_ends_with_0_and_one_that_does_not_with_1() {
+    let good = scratch_script(
+        "good.spec",
+        "create-instance\n----\nok\n\ninitialization-complete\n----\nok\n\n\
+         write-rows shard=s ts=0\n  1 a\n----\nwrote 1\n\n\
+         define-index source=1 index=2 shard=s key=[0] as-of=0 upper=1\n----\nok\n\n\
+         schedule id=2\n----\nok\n\npeek id=2 ts=0\n----\n1 \"a\"\n",
+    );
+    let output = fuzzer(&["run", "--target", "in-process", &good]);
+    assert_eq!(code(&output), 0, "{output:?}");
+    let bad = std::fs::read_to_string(&good)
+        .unwrap()
+        .replace("1 \"a\"", "2 \"a\"");
+    let bad = scratch_script("bad.spec", &bad);
+    let output = fuzzer(&["run", "--target", "in-process", &bad]);
+    assert_eq!(code(&output), 1, "{output:?}");
+    let shown = String::from_utf8(output.stdout.clone()).unwrap();
+    assert!(shown.contains("MISMATCH: peek id=2 ts=0"), "{shown}");
+    assert!(complaint(&output).contains("1 stanza(s) did not match"));
+}
+
+#[test]
+fn a_bad_script_is_one_line_with_file_and_line() {
+    let script = scratch_script("unknown.spec", "# one\n\nfrobnicate id=1\n----\nok\n");
+    let output = fuzzer(&["run", "--target", "in-process", &script]);
+    assert_eq!(code(&output), 2, "{output:?}");
+    let line = complaint(&output);
+    assert!(
+        line.contains("unknown.spec: line 3: unknown command `frobnicate`"),
+        "{line}"
+    );
+}
+
+#[test]
+fn bad_json_is_answered_in_its_place_and_the_rest_still_runs() {
+    let script = scratch_script(
+        "bad.jsonl",
+        "{\"cmd\":\"write_rows\",\"shard\":\"s\",\"ts\":0,\"rows\":[[1,\"a\"]]}\n{\"cmd\":\"no\"}\n\
+         {\"cmd\":\"write_rows\",\"shard\":\"s\",\"ts\":1,\"rows\":[]}\n",
+    );
+    let output = fuzzer(&["run", "--target", "in-process", &script]);
+    assert_eq!(code(&output), 1, "{output:?}");
+    let shown = String::from_utf8(output.stdout.clone()).unwrap();
+    let lines: Vec<&str> = shown.lines().collect();
+    assert_eq!(lines.len(), 3, "{shown}");
+    assert_eq!(lines[0], "{\"status\":\"wrote\",\"rows\":1}");
+    assert!(
+        lines[1].starts_with("{\"status\":\"error\",\"message\":\"parse error: "),
+        "{shown}"
+    );
+    assert_eq!(lines[2], "{\"status\":\"wrote\",\"rows\":0}");
+}
+
+#[test]
+fn a_target_that_cannot_be_had_ends_with_3() {
+    let stores = [
+        "--consensus",
+        "mem:",
+        "--blob",
+        "mem:",
+        "--target",
+        "connect:127.0.0.1:1",
+    ];
+    let script = scratch_script("any.spec", "reconnect\n----\nok\n");
+    let mut arguments = vec!["run"];
+    arguments.extend(stores);
+    arguments.push(&script);
+    let output = fuzzer(&arguments);
+    assert_eq!(code(&output), 3, "{output:?}");
+    assert!(
+        complaint(&output).contains("cannot connect to 127.0.0.1:1: "),
+        "{output:?}"
+    );
+    let output = fuzzer(&["run", "--target", "spawn:/no/such/clusterd", &script]);
+    assert_eq!(code(&output), 3, "{output:?}");
+    assert!(
+        complaint(&output).contains("cannot start /no/such/clusterd: "),
+        "{output:?}"
+    );
+}
+
+#[test]
+fn usage_errors_end_with_2_and_say_what_was_expected() {
+    for (arguments, expected) in [
+        (
+            vec!["fuzz", "--mutant", "no-such-bug"],
+            "unknown mutant `no-such-bug`",
+        ),
+        (
+            vec!["fuzz", "--target", "somewhere"],
+            "expected mini, in-process, spawn:PATH",
+        ),
+        (
+            vec!["run", "no-such-file.spec"],
+            "reading no-such-file.spec: ",
+        ),
+        (vec!["replay", "."], "no script (.spec or .jsonl) was found"),
+        (
+            vec![
+                "shard",
+                "inspect",
+                "--consensus",
+                "sqlite:none.db",
+                "--blob",
+                "file:///none",
+            ],
+            "none.db",
+        ),
+        (
+            vec![
+                "shard",
+                "check",
+                "--consensus",
+                "mem:",
+                "--blob",
+                "mem:",
+                "no-shard",
+            ],
+            "no-shard",
+        ),
+    ] {
+        let output = fuzzer(&arguments);
+        assert_eq!(code(&output), 2, "{arguments:?}: {output:?}");
+        let text = String::from_utf8(output.stderr.clone()).unwrap();
+        assert!(text.contains(expected), "{arguments:?}: {text}");
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_campaign() {
+    let campaign = || {
+        let output = fuzzer(&[
+            "fuzz",
+            "--target",
+            "in-process",
+            "--cases",
+            "30",
+            "--seed",
+            "7",
+            "--jobs",
+            "1",
+            "--format",
+            "json",
+        ]);
+        assert_eq!(code(&output), 0, "{output:?}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        let without_time = |line: &str| {
+            let mut event: serde_json::Value = serde_json::from_str(line).unwrap();
+            if let Some(fields) = event.as_object_mut() {
+                fields.retain(|name, _| name != "ms" && name != "seconds");
+            }
+            event.to_string()
+        };
+        text.lines().map(without_time).collect::<Vec<String>>()
+    };
+    let first = campaign();
+    assert_eq!(first.len(), 32);
+    assert_eq!(first, campaign());
+}
+
+#[test]
+fn a_mutant_is_found_shrunk_and_replayed() {
+    let findings = Path::new(env!("CARGO_TARGET_TMPDIR")).join("found");
+    let _ = std::fs::remove_dir_all(&findings);
+    let folder = findings.to_str().unwrap();
+    let mutant = ["--target", "in-process", "--mutant", "frontier-too-far"];
+    let mut arguments = vec!["fuzz", "--seed", "3", "--findings", folder];
+    arguments.extend(mutant);
+    let output = fuzzer(&arguments);
+    assert_eq!(code(&output), 1, "{output:?}");
+    let mut replay = vec!["replay", folder];
+    assert_eq!(
+        code(&fuzzer(
+            &[&replay[..], &["--target", "in-process"]].concat()
+        )),
+        0
+    );
+    replay.extend(mutant);
+    let output = fuzzer(&replay);
+    assert_eq!(code(&output), 1, "{output:?}");
+}
+
+#[test]
+fn every_mutant_is_listed_with_one_line() {
+    let output = fuzzer(&["list-mutants"]);
+    assert_eq!(code(&output), 0);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.lines().count() >= 8);
+    for line in text.lines() {
+        let (name, description) = line.split_once('\t').expect("name, tab, one line");
+        assert!(!name.is_empty() && !description.is_empty(), "{line}");
+    }
+}
