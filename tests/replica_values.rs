@@ -220,11 +220,7 @@ fn temporal_filters_emit_the_updates_of_the_real_evaluator() {
             lower_bounds,
             upper_bounds,
         } = decoded(&case["plan_hex"]);
-        let plan = MfpPlan {
-            mfp,
-            lower_bounds,
-            upper_bounds,
-        };
+        let plan = MfpPlan::from_parts(mfp, lower_bounds, upper_bounds);
         let own = match own {
             Ok(own) => own,
             Err(reason) => {

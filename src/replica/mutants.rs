@@ -200,6 +200,14 @@ mutants! {
         "a materialized view reports its write frontier one further than its shard's upper";
 
     // What operators compute.
+    FilterSkipsLast, Operators, "filter-skips-last",
+        "of several predicates in a block the last one is not checked";
+    TemporalNeverEnds, Operators, "temporal-never-ends",
+        "a temporal filter keeps rows beyond their upper bound";
+    TemporalStartsLate, Operators, "temporal-starts-late",
+        "a temporal filter lets rows appear one time late";
+    UnionLosesErrors, Operators, "union-loses-errors",
+        "a union keeps the errors of its first input only";
     FlatMapMisplacesKey, Operators, "flat-map-misplaces-key",
         "a table function over an arrangement reads the key columns behind the value columns";
     FlatMapIgnoresMultiplicity, Operators, "flat-map-ignores-multiplicity",
@@ -222,8 +230,6 @@ mutants! {
         "a distinct row counts as often as it was there before";
     DistinctNeverRetracts, Operators, "distinct-never-retracts",
         "a distinct row stays when its last copy goes";
-    ReduceSkipsFilter, Operators, "reduce-skips-filter",
-        "a filter that follows a reduction is passed over";
     SumIgnoresMultiplicity, Operators, "sum-ignores-multiplicity",
         "sums take an update once, whatever its multiplicity";
     SumWraps, Operators, "sum-wraps",

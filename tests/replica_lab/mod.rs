@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "each test uses its part")]
 
+pub mod script;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -257,7 +259,13 @@ pub fn answer(contents: &Contents, ts: Timestamp) -> String {
     let errors: BTreeSet<String> = errors
         .into_iter()
         .filter(|(_, diff)| *diff != 0)
-        .map(|(text, _)| format!("error: peek error: {text}"))
+        .map(|(text, diff)| {
+            let retracted = "Invalid data in source errors, saw retractions";
+            match diff {
+                1.. => format!("error: peek error: {text}"),
+                _ => format!("error: peek error: {retracted} ({}): {text}", -diff),
+            }
+        })
         .collect();
     if !errors.is_empty() {
         return errors.into_iter().collect::<Vec<_>>().join("\n");

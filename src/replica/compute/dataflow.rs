@@ -25,11 +25,12 @@ use crate::protocol::v26_30::{
     ComputeSinkConnection, ComputeSinkDesc, DataflowDescription, Id, IndexImport, RenderPlan,
     SourceImport,
 };
-use crate::replica::eval::{Arena, MfpPlan};
+use crate::replica::eval::Arena;
 use crate::replica::halt::End;
 use crate::replica::mutants::Mutant;
 use crate::replica::render::{
     Arrangement, Bundle, Context, RecursiveTime, RenderError, RenderTimestamp, Settings, fallible,
+    linear,
 };
 use crate::replica::sink::{Desired, ViewConfig, desired, materialized_view, subscribe};
 use crate::replica::source::{Feed, Inline, SourceReader, persist_source};
@@ -223,7 +224,7 @@ impl Builder<'_> {
         let metadata = &import.desc.storage_metadata;
         let plan = match &import.desc.arguments.operators {
             None => None,
-            Some(mfp) => Some(MfpPlan::create(mfp).map_err(RenderError::Unsupported)?),
+            Some(mfp) => Some(linear::plan_mfp(self.env.mutants, mfp)?),
         };
         let reads = id.hashed() % scope.peers() as u64 == scope.index() as u64;
         let reader = if reads {

@@ -21,6 +21,8 @@ pub struct MfpPlan {
     pub mfp: SafeMfpPlan,
     pub lower_bounds: Vec<MirScalarExpr>,
     pub upper_bounds: Vec<MirScalarExpr>,
+    /// Which expressions somebody reads.
+    wanted: Vec<bool>,
 }
 
 fn mentions_now(expr: &MirScalarExpr) -> bool {
@@ -72,11 +74,8 @@ impl MfpPlan {
     /// Errors: a predicate whose use of `mz_now()` has no bound to become, or a
     /// function that the evaluator lacks.
     pub fn create(mfp: &MapFilterProject) -> Result<MfpPlan, String> {
-        let mut plan = MfpPlan {
-            mfp: SafeMfpPlan { mfp: mfp.clone() },
-            lower_bounds: Vec::new(),
-            upper_bounds: Vec::new(),
-        };
+        let mut plan =
+            MfpPlan::from_parts(SafeMfpPlan { mfp: mfp.clone() }, Vec::new(), Vec::new());
         let (temporal, predicates) = mfp
             .predicates
             .iter()
@@ -88,7 +87,26 @@ impl MfpPlan {
             plan.bound(predicate)?;
         }
         plan.supported()?;
-        Ok(plan)
+        Ok(MfpPlan::from_parts(
+            plan.mfp,
+            plan.lower_bounds,
+            plan.upper_bounds,
+        ))
+    }
+
+    /// A plan of these parts; the bounds are over input and mapped columns.
+    pub fn from_parts(
+        mfp: SafeMfpPlan,
+        lower_bounds: Vec<MirScalarExpr>,
+        upper_bounds: Vec<MirScalarExpr>,
+    ) -> MfpPlan {
+        let wanted = demanded(&mfp.mfp, lower_bounds.iter().chain(&upper_bounds));
+        MfpPlan {
+            mfp,
+            lower_bounds,
+            upper_bounds,
+            wanted,
+        }
     }
 
     /// Makes bounds of `mz_now() op e`.
@@ -164,8 +182,7 @@ impl MfpPlan {
         mut emit: impl FnMut(Result<Row, EvalError>, Timestamp, Diff),
     ) {
         let wanted = |at: Timestamp| until.is_none_or(|until| at < until);
-        let also = self.lower_bounds.iter().chain(&self.upper_bounds);
-        match survives(&self.mfp.mfp, also, datums, arena) {
+        match run(&self.mfp.mfp, &self.wanted, datums, arena) {
             Ok(true) => {}
             Ok(false) => return,
             Err(error) => return emit(Err(error), time, diff),
@@ -261,17 +278,8 @@ fn demanded<'b>(
     wanted
 }
 
-/// Appends the mapped columns unless a predicate drops the row first.
-fn survives<'a>(
-    mfp: &'a MapFilterProject,
-    also: impl Iterator<Item = &'a MirScalarExpr>,
-    datums: &mut Vec<Datum<'a>>,
-    arena: &'a Arena,
-) -> Result<bool, EvalError> {
-    let wanted = demanded(mfp, also);
-    run(mfp, &wanted, datums, arena)
-}
-
+/// Appends the mapped columns unless a predicate drops the row first; those
+/// that are not `wanted` are NULL.
 fn run<'a>(
     mfp: &'a MapFilterProject,
     wanted: &[bool],

@@ -2,9 +2,10 @@
 //!
 //! Invariant: an input row that fails gives its error and nothing else.
 
+use super::linear::plan_mfp;
 use super::{Bundle, Context, RenderError, RenderTimestamp};
 use crate::protocol::v26_30::{Key, MapFilterProject, MirScalarExpr, TableFunc};
-use crate::replica::eval::{Arena, MfpPlan, eval, eval_table, supported, supported_table};
+use crate::replica::eval::{Arena, eval, eval_table, supported, supported_table};
 use crate::replica::mutants::Mutant;
 use crate::repr::Datum;
 
@@ -21,10 +22,10 @@ pub fn render_flat_map<'s, T: RenderTimestamp>(
         .try_for_each(supported)
         .and_then(|()| supported_table(func))
         .map_err(RenderError::Unsupported)?;
-    let after = MfpPlan::create(mfp_after).map_err(RenderError::Unsupported)?;
     let (exprs, func) = (exprs.to_vec(), func.clone());
     let until = ctx.settings.until;
     let mutants = ctx.settings.mutants;
+    let after = plan_mfp(mutants, mfp_after)?;
     // Mutant: the key stands behind the value instead of before it.
     let misplaced = mutants.is(Mutant::FlatMapMisplacesKey) && input_key.is_some();
     // Mutant: an input row counts once, whatever its multiplicity.

@@ -5,10 +5,36 @@
 use differential_dataflow::collection::concatenate;
 
 use super::{Bundle, Context, RenderError, RenderTimestamp};
-use crate::protocol::v26_30::{AvailableCollections, GetPlan, Id, Key, MapFilterProject};
+use crate::protocol::v26_30::{
+    AvailableCollections, GetPlan, Id, Key, MapFilterProject, MirScalarExpr, UnaryFunc,
+};
 use crate::replica::eval::{Arena, MfpPlan};
-use crate::replica::mutants::Mutant;
+use crate::replica::mutants::{Mutant, Mutants};
 use crate::repr::Row;
+
+/// Plans an MFP for updates, bent by the mutants that concern it.
+pub fn plan_mfp(mutants: Mutants, mfp: &MapFilterProject) -> Result<MfpPlan, RenderError> {
+    let plan = MfpPlan::create(mfp).map_err(RenderError::Unsupported)?;
+    let (mut safe, mut lower, mut upper) = (plan.mfp, plan.lower_bounds, plan.upper_bounds);
+    // Mutant: a row never ends.
+    if mutants.is(Mutant::TemporalNeverEnds) {
+        upper.clear();
+    }
+    // Mutant: a row starts one time late.
+    if mutants.is(Mutant::TemporalStartsLate) {
+        for bound in &mut lower {
+            *bound = MirScalarExpr::CallUnary {
+                func: UnaryFunc::StepMzTimestamp,
+                expr: Box::new(bound.clone()),
+            };
+        }
+    }
+    // Mutant: of several predicates the last is not checked.
+    if mutants.is(Mutant::FilterSkipsLast) && safe.mfp.predicates.len() > 1 {
+        safe.mfp.predicates.pop();
+    }
+    Ok(MfpPlan::from_parts(safe, lower, upper))
+}
 
 /// Applies an MFP to one form of a bundle; gives a raw one.
 pub fn apply_mfp<'s, T: RenderTimestamp>(
@@ -17,7 +43,7 @@ pub fn apply_mfp<'s, T: RenderTimestamp>(
     form: Option<(&Key, Option<&Row>)>,
     mfp: &MapFilterProject,
 ) -> Result<Bundle<'s, T>, RenderError> {
-    let plan = MfpPlan::create(mfp).map_err(RenderError::Unsupported)?;
+    let plan = plan_mfp(ctx.settings.mutants, mfp)?;
     if form.is_none() && plan.is_identity() {
         let (oks, errs) = input.raw()?;
         return Ok(Bundle::from_raw(oks, errs));
@@ -81,7 +107,7 @@ pub fn render_mfp<'s, T: RenderTimestamp>(
     mfp: &MapFilterProject,
     input_key_val: Option<&(Key, Option<Row>)>,
 ) -> Result<Bundle<'s, T>, RenderError> {
-    let plan = MfpPlan::create(mfp).map_err(RenderError::Unsupported)?;
+    let plan = plan_mfp(ctx.settings.mutants, mfp)?;
     if plan.is_identity() {
         return Ok(input);
     }
@@ -103,6 +129,11 @@ pub fn render_union<'s, T: RenderTimestamp>(
 ) -> Result<Bundle<'s, T>, RenderError> {
     let raws: Result<Vec<_>, _> = inputs.iter().map(Bundle::raw).collect();
     let (oks, errs): (Vec<_>, Vec<_>) = raws?.into_iter().unzip();
+    let mut errs = errs;
+    // Mutant: only the first input's errors count.
+    if ctx.settings.mutants.is(Mutant::UnionLosesErrors) {
+        errs.truncate(1);
+    }
     let mut oks = concatenate(ctx.scope, oks);
     if consolidate {
         oks = oks.consolidate();

@@ -32,22 +32,13 @@ pub struct After {
 }
 
 impl After {
-    fn new<T: RenderTimestamp>(
-        ctx: &Context<'_, T>,
-        mfp: &MapFilterProject,
-        key_width: usize,
-    ) -> Result<After, RenderError> {
+    fn new(mfp: &MapFilterProject, key_width: usize) -> Result<After, RenderError> {
         let plan = MfpPlan::create(mfp).map_err(RenderError::Unsupported)?;
         if plan.is_temporal() {
             return Err(RenderError::Invalid("a temporal filter in a Reduce".into()));
         }
-        // Mutant: what follows the reduction is passed over, if it only filters.
-        let skipped = ctx.settings.mutants.is(Mutant::ReduceSkipsFilter)
-            && mfp.expressions.is_empty()
-            && mfp.projection.iter().enumerate().all(|(at, c)| at == *c)
-            && mfp.projection.len() == mfp.input_arity;
         Ok(After {
-            plan: (!plan.is_identity() && !skipped).then_some(plan),
+            plan: (!plan.is_identity()).then_some(plan),
             key_width,
         })
     }
@@ -82,7 +73,7 @@ pub fn render_reduce<'s, T: RenderTimestamp>(
 ) -> Result<Bundle<'s, T>, RenderError> {
     let (keyed, errs) = keyed(input_key, input, key_val_plan)?;
     let key_width = key_val_plan.key_plan.mfp.projection.len();
-    let after = After::new(ctx, mfp_after, key_width)?;
+    let after = After::new(mfp_after, key_width)?;
     let (oks, new_errs) = match plan {
         ReducePlan::Distinct => render_distinct(ctx, keyed, after),
         ReducePlan::Accumulable(plan) => render_accumulable(ctx, keyed, plan, after)?,
