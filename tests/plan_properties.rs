@@ -78,7 +78,7 @@ fn random_plans_are_read_back_as_they_were_printed_and_lower() {
     let data = prop::collection::vec(any::<u32>(), 0..400);
     let kinds = RefCell::new(BTreeSet::<&str>::new());
     let result = runner(1_500, 1).run(&data, |data| {
-        let mut draw = Draw::new(&data);
+        let mut draw = Draw::wide(&data);
         let (relation, typ) = draw.plan();
         relation.visit(&mut |r| kinds.borrow_mut().extend([r.name()]));
         let printed = print(&relation);
@@ -102,7 +102,7 @@ fn random_scalars_are_read_back_as_they_were_printed() {
         .column_types
         .clone();
     let result = runner(3_000, 2).run(&data, |data| {
-        let mut draw = Draw::new(&data);
+        let mut draw = Draw::wide(&data);
         for typ in [ReprScalarType::Bool, ReprScalarType::Float64] {
             let e = draw.scalar(&columns, &typ, 5);
             let get = Relation::get_global(
