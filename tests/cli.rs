@@ -114,6 +114,8 @@ fn a_target_that_cannot_be_had_ends_with_3() {
 
 #[test]
 fn usage_errors_end_with_2_and_say_what_was_expected() {
+    let empty = Path::new(env!("CARGO_TARGET_TMPDIR")).join("empty");
+    std::fs::create_dir_all(&empty).unwrap();
     for (arguments, expected) in [
         (
             vec!["fuzz", "--mutant", "no-such-bug"],
@@ -127,7 +129,10 @@ fn usage_errors_end_with_2_and_say_what_was_expected() {
             vec!["run", "no-such-file.spec"],
             "reading no-such-file.spec: ",
         ),
-        (vec!["replay", "."], "no script (.spec or .jsonl) was found"),
+        (
+            vec!["replay", empty.to_str().unwrap()],
+            "no script (.spec or .jsonl) was found",
+        ),
         (
             vec![
                 "shard",

@@ -141,9 +141,10 @@ pub struct Fuzz {
     /// Where findings are written.
     #[arg(long, value_name = "DIR", default_value = "findings")]
     pub findings: PathBuf,
-    /// Most scripts to run, and seconds to spend, on shrinking one finding.
+    /// Most scripts to run to shrink one finding.
     #[arg(long, value_name = "N", default_value_t = 5_000)]
     pub shrink_runs: usize,
+    /// Seconds to spend on shrinking one finding.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub shrink_seconds: u64,
     /// `text`, or `json` for one event a line.
@@ -176,8 +177,10 @@ pub struct Replay {
 
 #[derive(Debug, Args)]
 pub struct Show {
+    /// The seed of the campaign.
     #[arg(long)]
     pub seed: u64,
+    /// The number of the case.
     #[arg(long, value_name = "N")]
     pub case: u64,
 }
@@ -198,8 +201,10 @@ pub enum ShardCommand {
 
 #[derive(Debug, Args)]
 pub struct ShardArgs {
+    /// Consensus of persist: postgres://… or sqlite:PATH.
     #[arg(long, value_name = "URL")]
     pub consensus: String,
+    /// Blobs of persist: file:///….
     #[arg(long, value_name = "URL")]
     pub blob: String,
     /// One shard (default: all).

@@ -59,6 +59,7 @@ impl SourceReader {
             ready: VecDeque::new(),
             mutants,
             advances: 0,
+            first_upper: Antichain::minimum(),
         }
     }
 
@@ -141,7 +142,11 @@ impl SourceReader {
                 if finished {
                     self.ready.push_back(Event::Frontier(Antichain::empty()));
                 } else {
-                    self.ready.push_back(Event::Frontier(event.frontier));
+                    // What was there when reading began arrives as one: nobody
+                    // sees the times between the as-of and that upper.
+                    if self.first_upper <= event.frontier {
+                        self.ready.push_back(Event::Frontier(event.frontier));
+                    }
                     self.state = State::Listening(listen);
                 }
                 Ok(true)
@@ -163,7 +168,8 @@ impl SourceReader {
             self.ready.push_back(Event::Frontier(Antichain::empty()));
             return Ok(true);
         }
-        if reader.recent_upper()?.less_equal(self.as_of) {
+        self.first_upper = reader.recent_upper()?;
+        if self.first_upper.less_equal(self.as_of) {
             self.state = State::Waiting(reader);
             return Ok(false);
         }
