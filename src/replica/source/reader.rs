@@ -41,6 +41,8 @@ pub struct SourceReader {
     mutants: Mutants,
     /// How often the frontier has advanced.
     advances: usize,
+    /// The shard's upper when reading began.
+    first_upper: Antichain,
 }
 
 impl SourceReader {
