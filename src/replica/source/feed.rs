@@ -68,7 +68,7 @@ pub enum Feed {
     Inline(Rc<RefCell<Inline>>),
     /// Not started yet.
     Waiting {
-        reader: Option<SourceReader>,
+        reader: Option<Box<SourceReader>>,
         start: StartSignal,
         activator: Option<SyncActivator>,
     },
@@ -99,7 +99,7 @@ impl Feed {
     ) -> Feed {
         start.wake(wake);
         Feed::Waiting {
-            reader: Some(reader),
+            reader: Some(Box::new(reader)),
             start,
             activator: Some(activator),
         }
@@ -117,7 +117,7 @@ impl Feed {
                 return None;
             }
             let (reader, activator) = (reader.take()?, activator.take()?);
-            *self = spawn(reader, activator);
+            *self = spawn(*reader, activator);
         }
         match self {
             Feed::Inline(inline) => inline.borrow_mut().queue.pop_front(),
