@@ -4,8 +4,10 @@
 //! Invariant: an as_of is one that can be read: not before the shard's since,
 //! nor before the since of the imported index.
 
+use super::flows::{Flow, FlowExport, Plan, Planning};
 use super::plans::{self, Simple};
-use super::world::{Flow, FlowExport, FlowSource, World};
+use super::world::World;
+use crate::plan::{Globals, parse};
 use crate::repr::{GlobalId, Timestamp};
 use crate::script::Command;
 
@@ -22,86 +24,104 @@ impl World<'_> {
         let Some(shard) = self.some_shard() else {
             return false;
         };
-        let columns = self.schemas[self.shards[shard].schema].columns.clone();
-        let (_, [index, _]) = self.next_flow_ids();
+        let (source, collection) = self.shard_source(shard);
+        let [index, ..] = self.next_object_ids().exports;
         let flow = Flow {
-            source: FlowSource::Shard(shard),
-            built: None,
+            imports: vec![source],
+            builds: Vec::new(),
             exports: vec![FlowExport {
                 index,
-                key: plans::key(self.choices, columns.len()),
+                on: collection.id,
+                key: plans::key(self.choices, collection.typ.arity()),
+                typ: collection.typ,
+                monotonic: collection.monotonic,
+                size: collection.size,
             }],
+            planning: Planning::AsWritten,
             as_of: self.shard_as_of(shard),
             until: None,
-            columns: columns.clone(),
-            input_columns: columns,
         };
         self.create_and_maybe_schedule(flow)
     }
 
-    /// A plan over a shard or over an index.
+    /// Plans over shards and indexes.
     pub fn create_dataflow(&mut self) -> bool {
         if self.is_full() {
             return false;
         }
+        let operators = self.profile.operators;
+        match self.choices.chance("operators", operators, 100) {
+            true => self.create_operators(),
+            false => self.create_simple(),
+        }
+    }
+
+    /// A filter and a projection over a shard or over an index.
+    fn create_simple(&mut self) -> bool {
         let indexes = self.live_indexes();
         let over_index = !indexes.is_empty() && self.choices.chance("over an index", 2, 3);
-        let (source, input_columns, as_of) = if over_index {
-            let index = indexes[self.choices.index("imported index", indexes.len())];
-            let Some(flow) = self.flow_of(index) else {
-                return false;
-            };
-            let (on, columns) = (self.arranged_by(flow), flow.columns.clone());
-            (
-                FlowSource::Index { index, on },
-                columns,
-                self.index_as_of(index),
-            )
-        } else {
-            let Some(shard) = self.some_shard() else {
-                return false;
-            };
-            let columns = self.schemas[self.shards[shard].schema].columns.clone();
-            (FlowSource::Shard(shard), columns, self.shard_as_of(shard))
+        let drawn = match over_index {
+            true => {
+                let index = indexes[self.choices.index("imported index", indexes.len())];
+                self.index_source(index)
+            }
+            false => self.some_shard().map(|shard| self.shard_source(shard)),
         };
-        let (built_id, [first, second]) = self.next_flow_ids();
+        let Some((source, read)) = drawn else {
+            return false;
+        };
+        let as_of = self.as_of_over(std::slice::from_ref(&source));
+        let ids = self.next_object_ids();
+        let mut exported = read.clone();
+        let mut builds = Vec::new();
         // Without a plan over an index, the new index may be an alias.
-        let plain = over_index && self.choices.chance("alias", 1, 4);
-        let built = (!plain).then(|| (built_id, Simple::draw(self.choices, &input_columns)));
-        let columns = match &built {
-            Some((_, plan)) => plan.columns(&input_columns),
-            None => input_columns.clone(),
-        };
-        let mut exports = vec![FlowExport {
-            index: first,
-            key: plans::key(self.choices, columns.len()),
-        }];
-        if self.profile.two_exports && self.choices.chance("second export", 1, 6) {
-            exports.push(FlowExport {
-                index: second,
-                key: plans::key(self.choices, columns.len()),
-            });
+        if !over_index || !self.choices.chance("alias", 1, 4) {
+            let columns = read.typ.column_types.clone();
+            let plan = Plan::Simple {
+                plan: Simple::draw(self.choices, &columns),
+                on: read.id,
+                columns,
+            };
+            let globals = Globals::from([(read.id, read.typ.clone())]);
+            let Ok((_, typ)) = parse(&plan.text(), &globals) else {
+                debug_assert!(false, "a plan that is ill-typed: {}", plan.text());
+                return false;
+            };
+            (exported.id, exported.typ) = (ids.builds[0], typ);
+            builds.push((exported.id, plan));
         }
-        // The same arrangement twice is one too many.
-        if let [a, b] = &exports[..]
-            && a.key == b.key
-        {
-            exports.truncate(1);
+        let count = match self.profile.two_exports && self.choices.chance("second export", 1, 6) {
+            true => 2,
+            false => 1,
+        };
+        let mut exports: Vec<FlowExport> = Vec::new();
+        for index in &ids.exports[..count] {
+            let key = plans::key(self.choices, exported.typ.arity());
+            // The same arrangement twice is one too many.
+            if exports.iter().all(|export| export.key != key) {
+                exports.push(FlowExport {
+                    index: *index,
+                    on: exported.id,
+                    key,
+                    typ: exported.typ.clone(),
+                    monotonic: exported.monotonic,
+                    size: exported.size,
+                });
+            }
         }
         let until = (self.profile.until && self.choices.chance("until", 1, 6))
             .then(|| as_of + self.choices.between("until after as_of", 1, 3));
         self.create_and_maybe_schedule(Flow {
-            source,
-            built,
+            imports: vec![source],
+            builds,
             exports,
+            planning: Planning::AsWritten,
             as_of,
             until,
-            columns,
-            input_columns,
         })
     }
 
-    fn create_and_maybe_schedule(&mut self, flow: Flow) -> bool {
+    pub fn create_and_maybe_schedule(&mut self, flow: Flow) -> bool {
         let ids: Vec<GlobalId> = flow.exports.iter().map(|export| export.index).collect();
         if !self.create(flow) {
             return false;
@@ -137,20 +157,25 @@ impl World<'_> {
 
     /// An as_of over a shard: mostly sealed, sometimes yet to come.
     pub fn shard_as_of(&mut self, shard: usize) -> Timestamp {
-        let known = self.model.shard(&self.shards[shard].alias);
-        let (since, upper) = known.map_or((0, 0), |s| (s.since(), s.upper()));
+        let (since, upper) = self.shard_range(shard);
         self.as_of_between(since, upper)
     }
 
-    /// An as_of over an index.
-    pub fn index_as_of(&mut self, index: GlobalId) -> Timestamp {
+    /// From when a shard can be read, and up to where it is sealed.
+    pub fn shard_range(&self, shard: usize) -> (Timestamp, Timestamp) {
+        let known = self.model.shard(&self.shards[shard].alias);
+        known.map_or((0, 0), |s| (s.since(), s.upper()))
+    }
+
+    /// The same of an index.
+    pub fn index_range(&self, index: GlobalId) -> (Timestamp, Timestamp) {
         let since = self.since(index);
         let upper = self
             .model
             .may_reach(index)
             .and_then(|frontier| frontier.as_option())
             .unwrap_or(since + 1);
-        self.as_of_between(since, upper)
+        (since, upper)
     }
 
     pub fn as_of_between(&mut self, since: Timestamp, upper: Timestamp) -> Timestamp {

@@ -7,13 +7,21 @@
 //! valid sequence (`spec/replica.md` §2.6, §3.6), and every wait in it ends on
 //! a replica that works.
 
+mod bindings;
 mod choices;
 mod dataflows;
 pub mod dry;
+mod flows;
 mod lifecycle;
+mod operators;
+#[cfg(test)]
+mod plan_tests;
 mod plans;
 mod profile;
 mod reads;
+mod reduces;
+mod relations;
+mod scalars;
 mod seeded;
 mod sessions;
 #[cfg(test)]

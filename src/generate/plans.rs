@@ -5,8 +5,7 @@
 //! and integer literals are compared with bigint columns only.
 
 use super::choices::Choices;
-use super::values::{Column, Type};
-use crate::repr::GlobalId;
+use crate::repr::{GlobalId, ReprColumnType, ReprScalarType};
 
 /// A filter and a projection over one collection, either of which may be
 /// missing.
@@ -18,7 +17,7 @@ pub struct Simple {
 
 impl Simple {
     /// Draws a plan over these columns.
-    pub fn draw(choices: &mut dyn Choices, columns: &[Column]) -> Simple {
+    pub fn draw(choices: &mut dyn Choices, columns: &[ReprColumnType]) -> Simple {
         let filter = match choices.chance("filter", 2, 3) {
             true => predicate(choices, columns),
             false => None,
@@ -47,18 +46,10 @@ impl Simple {
             .collect::<Vec<_>>()
             .join("\n")
     }
-
-    /// The columns of its result.
-    pub fn columns(&self, input: &[Column]) -> Vec<Column> {
-        match &self.project {
-            None => input.to_vec(),
-            Some(outputs) => outputs.iter().map(|c| input[*c]).collect(),
-        }
-    }
 }
 
 /// One or two comparisons; `None` if the columns offer nothing to compare.
-pub fn predicate(choices: &mut dyn Choices, columns: &[Column]) -> Option<String> {
+pub fn predicate(choices: &mut dyn Choices, columns: &[ReprColumnType]) -> Option<String> {
     let first = comparison(choices, columns)?;
     if !choices.chance("second comparison", 1, 4) {
         return Some(first);
@@ -71,7 +62,7 @@ pub fn predicate(choices: &mut dyn Choices, columns: &[Column]) -> Option<String
     Some(format!("({first}) {connective} ({second})"))
 }
 
-fn comparison(choices: &mut dyn Choices, columns: &[Column]) -> Option<String> {
+fn comparison(choices: &mut dyn Choices, columns: &[ReprColumnType]) -> Option<String> {
     let index = choices.index("compared column", columns.len());
     let column = columns.get(index)?;
     if column.nullable && choices.chance("null test", 1, 3) {
@@ -83,27 +74,27 @@ fn comparison(choices: &mut dyn Choices, columns: &[Column]) -> Option<String> {
         return Some(format!("(#{index}) IS {not}NULL"));
     }
     let same: Vec<usize> = (0..columns.len())
-        .filter(|other| *other != index && columns[*other].ty == column.ty)
+        .filter(|other| *other != index && columns[*other].scalar_type == column.scalar_type)
         .collect();
     if !same.is_empty() && choices.chance("compare columns", 1, 4) {
         let other = same[choices.index("other column", same.len())];
         return Some(format!("#{index} {} #{other}", operator(choices)));
     }
-    Some(match column.ty {
-        Type::Int64 => {
+    Some(match column.scalar_type {
+        ReprScalarType::Int64 => {
             let literal = choices.pick("literal", &["1", "0", "2", "-1"])?;
             format!("#{index} {} {literal}", operator(choices))
         }
-        Type::String => {
+        ReprScalarType::String => {
             let literal = choices.pick("literal", &["\"a\"", "\"b\"", "\"\""])?;
             format!("#{index} {} {literal}", operator(choices))
         }
-        Type::Bool => match choices.chance("negated", 1, 2) {
+        ReprScalarType::Bool => match choices.chance("negated", 1, 2) {
             true => format!("not(#{index})"),
             false => format!("#{index}"),
         },
-        // No literal of these types can be written.
-        Type::Int32 | Type::Int16 | Type::Bytes => match same.first() {
+        // Upstream's language has no literal of another type.
+        _ => match same.first() {
             Some(other) => format!("#{index} {} #{other}", operator(choices)),
             None => format!("#{index} = #{index}"),
         },

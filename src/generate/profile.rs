@@ -117,6 +117,23 @@ pub struct Profile {
     pub downgrade: bool,
     /// How many live collections a session may have.
     pub collections: usize,
+    /// How many of a hundred dataflows have plans of operators; the others
+    /// have a filter and a projection.
+    pub operators: u64,
+    /// Operators on top of each other, at most.
+    pub depth: u64,
+    /// Shards into which rows only come, so that plans may say `monotonic`.
+    pub append_only: bool,
+    /// Orders that leave ties; they are broken by whole rows.
+    pub ties: bool,
+    /// Reduces that mix classes of aggregates, where the dataflow is planned.
+    pub mixed_reduces: bool,
+    /// `monotonic` where the input retracts: the answer is unspecified
+    /// (`spec/replica.md` §16.4).
+    pub monotonic_retractions: bool,
+    /// `all` and `any` beside DISTINCT aggregates, which upstream computes
+    /// wrongly (`spec/replica.md` §16.4).
+    pub any_all_beside_distinct: bool,
 }
 
 impl Default for Profile {
@@ -133,6 +150,14 @@ impl Default for Profile {
             two_exports: true,
             downgrade: true,
             collections: 5,
+            operators: 50,
+            depth: 4,
+            append_only: true,
+            ties: true,
+            // The model does not evaluate them.
+            mixed_reduces: false,
+            monotonic_retractions: false,
+            any_all_beside_distinct: false,
         }
     }
 }

@@ -99,8 +99,8 @@ impl World<'_> {
 
     /// The schema that reads an index back.
     fn peek_schema(&mut self, id: GlobalId) -> Option<String> {
-        let columns = self.flow_of(id)?.columns.clone();
-        self.schema_for(&columns)
+        let columns = self.export_of(id)?.columns().to_vec();
+        self.schema_of(&columns)
     }
 
     /// The last peek was answered, so its index has come past its time.

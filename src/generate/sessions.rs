@@ -4,8 +4,9 @@
 //! Invariant: what imports an index is created again only if that index is;
 //! ids keep their meaning unless the dataflow is changed on purpose.
 
+use super::flows::{Flow, FlowSource, Plan};
 use super::plans;
-use super::world::{Flow, FlowSource, World};
+use super::world::World;
 use crate::repr::{GlobalId, Timestamp};
 use crate::script::Command;
 
@@ -119,16 +120,19 @@ impl World<'_> {
     /// A dataflow as the new session creates it; `None` if what it reads is
     /// not there.
     fn again(&mut self, mut flow: Flow, fate: Fate, since: Timestamp) -> Option<Flow> {
-        let least = match &flow.source {
-            FlowSource::Shard(index) => {
-                let known = self.model.shard(&self.shards[*index].alias);
-                known.map_or(0, |shard| shard.since())
-            }
-            FlowSource::Index { index, .. } => match self.is_live(*index) {
-                true => self.since(*index),
-                false => return None,
-            },
-        };
+        let mut least = 0;
+        for source in &flow.imports {
+            least = least.max(match source {
+                FlowSource::Shard(index) => {
+                    let known = self.model.shard(&self.shards[*index].alias);
+                    known.map_or(0, |shard| shard.since())
+                }
+                FlowSource::Index { index, .. } => match self.is_live(*index) {
+                    true => self.since(*index),
+                    false => return None,
+                },
+            });
+        }
         // At its since it can be kept; earlier, where the shard allows it, it
         // is built anew.
         flow.as_of = match self.choices.weighted("as_of again", &[6, 2, 1]) {
@@ -141,17 +145,22 @@ impl World<'_> {
             return None;
         }
         if fate == Fate::Change {
-            match &mut flow.built {
-                Some((_, plan)) if self.choices.chance("other filter", 1, 2) => {
-                    plan.filter = plans::predicate(self.choices, &flow.input_columns);
+            match flow.builds.last_mut() {
+                Some((_, Plan::Simple { plan, columns, .. }))
+                    if self.choices.chance("other filter", 1, 2) =>
+                {
+                    plan.filter = plans::predicate(self.choices, columns);
                 }
                 Some(_) | None => {
                     for export in &mut flow.exports {
-                        export.key = plans::key(self.choices, flow.columns.len());
+                        export.key = plans::key(self.choices, export.typ.arity());
                     }
-                    if let [a, b] = &flow.exports[..]
-                        && a.key == b.key
-                    {
+                    let exports = &flow.exports;
+                    let twice = |n: usize| {
+                        let (earlier, this) = (&exports[..n], &exports[n]);
+                        earlier.iter().any(|e| e.on == this.on && e.key == this.key)
+                    };
+                    if (1..exports.len()).any(twice) {
                         return None;
                     }
                 }

@@ -6,19 +6,27 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::dry::Dry;
 use super::*;
 use crate::model::Model;
-use crate::script::trace::{Event, Wait};
+use crate::script::trace::{Event, PeekSpec, Wait};
 use crate::script::{Script, text};
 
 const SEEDS: u64 = 1_000;
 
-fn script(seed: u64, profile: &Profile) -> (Vec<Command>, Tally) {
+pub(super) fn script(seed: u64, profile: &Profile) -> (Vec<Command>, Tally) {
     generate_counted(&mut SeededChoices::new(seed), profile)
 }
 
 /// Runs a script against the model alone, as if every wait ended at once.
 ///
 /// Errors: where the sequence is invalid, or a wait would not end.
-fn rehearse(commands: &[Command]) -> Result<Model, String> {
+pub(super) fn rehearse(commands: &[Command]) -> Result<Model, String> {
+    rehearse_and(commands, &mut |_, _| {})
+}
+
+/// The same, and shows every peek to `looks`.
+pub(super) fn rehearse_and(
+    commands: &[Command],
+    looks: &mut dyn FnMut(&Model, &PeekSpec),
+) -> Result<Model, String> {
     let mut model = Model::new();
     let mut dry = Dry::new();
     model.apply(&Dry::connected());
@@ -28,6 +36,7 @@ fn rehearse(commands: &[Command]) -> Result<Model, String> {
         for event in dry.events(command).map_err(&fail)? {
             model.apply(&event);
             if let Event::PeekSent(peek) = &event {
+                looks(&model, peek);
                 let waits = !matches!(command, Command::StartPeek { .. });
                 if waits && !model.must_answer(peek.uuid) {
                     return Err(fail("the peek need not be answered".to_string()));

@@ -5,7 +5,7 @@
 //! §2.4): no quotes and no blanks inside texts.
 
 use super::choices::Choices;
-use crate::repr::{Datum, Row};
+use crate::repr::{Datum, ReprColumnType, ReprScalarType, Row};
 use crate::script::{Cell, ColumnDef};
 
 /// The types that scripts can write.
@@ -65,6 +65,38 @@ impl Type {
 pub struct Column {
     pub ty: Type,
     pub nullable: bool,
+}
+
+impl Column {
+    /// As plans see it.
+    pub fn repr(self) -> ReprColumnType {
+        let scalar_type = match self.ty {
+            Type::Int64 => ReprScalarType::Int64,
+            Type::String => ReprScalarType::String,
+            Type::Int32 => ReprScalarType::Int32,
+            Type::Int16 => ReprScalarType::Int16,
+            Type::Bool => ReprScalarType::Bool,
+            Type::Bytes => ReprScalarType::Bytes,
+        };
+        ReprColumnType {
+            scalar_type,
+            nullable: self.nullable,
+        }
+    }
+
+    /// A column that scripts can declare: of this type if it is one of them,
+    /// else of some other.
+    pub fn nearest(column: &ReprColumnType) -> Column {
+        let same = |ty: &Type| {
+            let nullable = column.nullable;
+            Column { ty: *ty, nullable }.repr() == *column
+        };
+        let ty = Type::ALL.into_iter().find(same);
+        Column {
+            ty: ty.unwrap_or(Type::Int64),
+            nullable: column.nullable,
+        }
+    }
 }
 
 /// Draws one to four columns; the first is most often an Int64.

@@ -32,10 +32,13 @@ impl World<'_> {
                 self.choices.index("schema", self.schemas.len())
             };
         let number = self.shards.len();
+        let append_only =
+            self.profile.append_only && self.choices.chance("append-only shard", 1, 4);
         self.shards.push(Shard {
             alias: format!("s{number}"),
             source: GlobalId::User(1_000 + 100 * number as u64),
             schema,
+            append_only,
         });
         Some(number)
     }
@@ -125,7 +128,11 @@ impl World<'_> {
         let count = self.choices.between("rows", 1, self.profile.rows);
         let mut lines: Vec<RowLine> = Vec::new();
         for _ in 0..count {
-            let line = match self.retraction(&present) {
+            let retraction = match self.shards[shard].append_only {
+                true => None,
+                false => self.retraction(&present),
+            };
+            let line = match retraction {
                 Some(line) => line,
                 None => RowLine {
                     cells: values::row(self.choices, &columns),

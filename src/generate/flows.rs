@@ -1,0 +1,246 @@
+//! A dataflow as the generator keeps it, so that a reconnect can create it
+//! again: what it reads, builds and exports. Source: `spec/script.md` §2.5.
+//!
+//! Invariant: what an export says of its collection (columns, retractions) is
+//! true of every later dataflow that imports it.
+
+use super::plans::Simple;
+use super::values::Column;
+use super::world::World;
+use crate::plan::lower::{
+    DataflowPlan, IndexImport, JoinKind, LowerOptions, SourceImport, lower_dataflow,
+};
+use crate::plan::{Globals, Relation, RelationType, print, scalar, type_of};
+use crate::repr::{Antichain, GlobalId, ReprColumnType, Timestamp};
+use crate::script::{
+    Build, Command, CreateDataflow, DEFAULT_DATAFLOW_NAME, Export, Import, JoinChoice,
+};
+
+/// A dataflow that a reconnect can create again.
+#[derive(Debug, Clone)]
+pub struct Flow {
+    pub imports: Vec<FlowSource>,
+    /// In dependency order; without any, an index of an import.
+    pub builds: Vec<(GlobalId, Plan)>,
+    pub exports: Vec<FlowExport>,
+    pub planning: Planning,
+    pub as_of: Timestamp,
+    pub until: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FlowSource {
+    /// One of the shards.
+    Shard(usize),
+    /// The collection `on`, through an index.
+    Index { index: GlobalId, on: GlobalId },
+}
+
+/// What an object of a dataflow computes.
+#[derive(Debug, Clone)]
+pub enum Plan {
+    /// A filter and a projection of what has these columns.
+    Simple {
+        plan: Simple,
+        on: GlobalId,
+        columns: Vec<ReprColumnType>,
+    },
+    Drawn(Relation),
+}
+
+impl Plan {
+    /// Its text, as `build` takes it.
+    pub fn text(&self) -> String {
+        match self {
+            Plan::Simple { plan, on, .. } => plan.text(*on),
+            Plan::Drawn(relation) => print(relation).trim_end().to_string(),
+        }
+    }
+}
+
+/// Who decides how a plan is computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Planning {
+    /// The plan itself.
+    AsWritten,
+    /// `optimize`.
+    Optimize,
+    /// `join=`.
+    Join(JoinChoice),
+}
+
+/// An exported index.
+#[derive(Debug, Clone)]
+pub struct FlowExport {
+    pub index: GlobalId,
+    pub on: GlobalId,
+    pub key: Vec<usize>,
+    pub typ: RelationType,
+    /// The collection never retracts.
+    pub monotonic: bool,
+    /// A guess at its rows.
+    pub size: u64,
+}
+
+impl FlowExport {
+    pub fn columns(&self) -> &[ReprColumnType] {
+        &self.typ.column_types
+    }
+}
+
+impl World<'_> {
+    /// What an index exports.
+    pub fn export_of(&self, index: GlobalId) -> Option<&FlowExport> {
+        let exports = self.flows.iter().flat_map(|flow| &flow.exports);
+        exports.into_iter().find(|export| export.index == index)
+    }
+
+    /// The type of a shard's rows.
+    pub fn shard_type(&self, shard: usize) -> RelationType {
+        let columns = &self.schemas[self.shards[shard].schema].columns;
+        RelationType {
+            column_types: columns.iter().map(|column| column.repr()).collect(),
+            keys: Vec::new(),
+        }
+    }
+
+    /// The command that creates a flow, with the uppers of now.
+    pub fn creation(&self, flow: &Flow) -> Command {
+        if let (true, [FlowSource::Shard(index)], [only], None) = (
+            flow.builds.is_empty(),
+            &flow.imports[..],
+            &flow.exports[..],
+            flow.until,
+        ) {
+            let shard = &self.shards[*index];
+            return Command::DefineIndex {
+                source: shard.source,
+                index: only.index,
+                shard: shard.alias.clone(),
+                schema: Some(self.schemas[shard.schema].name.clone()),
+                key: only.key.clone(),
+                as_of: flow.as_of,
+                upper: self.upper(*index),
+            };
+        }
+        let import = |source: &FlowSource| match source {
+            FlowSource::Shard(index) => {
+                let shard = &self.shards[*index];
+                Import::Source {
+                    id: shard.source,
+                    shard: shard.alias.clone(),
+                    schema: Some(self.schemas[shard.schema].name.clone()),
+                    upper: self.upper(*index),
+                }
+            }
+            FlowSource::Index { index, on: _ } => Import::Index { index: *index },
+        };
+        let export = |export: &FlowExport| Export::Index {
+            index: export.index,
+            on: export.on,
+            key: export.key.clone(),
+        };
+        let build = |(id, plan): &(GlobalId, Plan)| Build {
+            id: *id,
+            expr: plan.text(),
+        };
+        Command::CreateDataflow(CreateDataflow {
+            name: DEFAULT_DATAFLOW_NAME.to_string(),
+            as_of: flow.as_of,
+            until: flow.until,
+            optimize: flow.planning == Planning::Optimize,
+            join: match flow.planning {
+                Planning::AsWritten | Planning::Optimize => None,
+                Planning::Join(choice) => Some(choice),
+            },
+            imports: flow.imports.iter().map(import).collect(),
+            builds: flow.builds.iter().map(build).collect(),
+            exports: flow.exports.iter().map(export).collect(),
+        })
+    }
+
+    /// Creates a flow. True if that was possible.
+    pub fn create(&mut self, flow: Flow) -> bool {
+        let command = self.creation(&flow);
+        // An empty collection shows little.
+        let meaningful = flow.imports.iter().any(|source| match source {
+            FlowSource::Shard(index) => {
+                let shard = self.model.shard(&self.shards[*index].alias);
+                shard.is_some_and(|s| s.times().next().is_some())
+            }
+            FlowSource::Index { .. } => true,
+        });
+        let meaningful = meaningful || flow.imports.is_empty();
+        let written = self.emit(command, meaningful);
+        if written {
+            self.flows.push(flow);
+        }
+        written
+    }
+
+    /// Whether a dataflow of drawn plans can be lowered.
+    pub fn lowers(&self, flow: &Flow) -> bool {
+        let mut dataflow = DataflowPlan {
+            as_of: Antichain::from_elem(flow.as_of),
+            until: Antichain::from_option(flow.until),
+            ..DataflowPlan::default()
+        };
+        let mut globals = Globals::new();
+        for source in &flow.imports {
+            match source {
+                FlowSource::Shard(shard) => {
+                    let (id, typ) = (self.shards[*shard].source, self.shard_type(*shard));
+                    globals.insert(id, typ.clone());
+                    dataflow.sources.push(SourceImport {
+                        id,
+                        typ,
+                        monotonic: false,
+                        operators: None,
+                    });
+                }
+                FlowSource::Index { index, on } => {
+                    let Some(export) = self.export_of(*index) else {
+                        return false;
+                    };
+                    globals.insert(*on, export.typ.clone());
+                    dataflow.indexes.push(IndexImport {
+                        index: *index,
+                        on: *on,
+                        key: export.key.iter().map(|c| scalar::column(*c)).collect(),
+                        typ: export.typ.clone(),
+                        monotonic: false,
+                    });
+                }
+            }
+        }
+        for (id, plan) in &flow.builds {
+            if let Plan::Drawn(relation) = plan {
+                let Ok(typ) = type_of(relation, &globals) else {
+                    return false;
+                };
+                globals.insert(*id, typ);
+                dataflow.objects.push((*id, relation.clone()));
+            }
+        }
+        for export in &flow.exports {
+            let key = export.key.iter().map(|c| scalar::column(*c)).collect();
+            dataflow.export_index(export.index, export.on, key, export.typ.clone());
+        }
+        let options = LowerOptions {
+            optimize: flow.planning == Planning::Optimize,
+            join: match flow.planning {
+                Planning::AsWritten | Planning::Optimize => None,
+                Planning::Join(JoinChoice::Linear) => Some(JoinKind::Linear),
+                Planning::Join(JoinChoice::Delta) => Some(JoinKind::Delta),
+            },
+            ..LowerOptions::default()
+        };
+        lower_dataflow(&dataflow, &options).is_ok()
+    }
+
+    /// A schema that reads these columns back, as far as scripts can say.
+    pub fn schema_of(&mut self, columns: &[ReprColumnType]) -> Option<String> {
+        let columns: Vec<Column> = columns.iter().map(Column::nearest).collect();
+        self.schema_for(&columns)
+    }
+}

@@ -1,0 +1,207 @@
+//! Properties of drawn plans over many seeds: every operator occurs, most of
+//! them have answers with rows, and their text says what was drawn.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::tests::{rehearse_and, script};
+use super::*;
+use crate::model::Expected;
+use crate::plan::{Globals, Relation, parse, print};
+use crate::repr::ReprRelationType;
+use crate::script::trace::{DataflowSpec, Event, PeekSpec};
+
+const SEEDS: u64 = 2_000;
+
+/// The dataflows that a script creates, as the model sees them.
+fn dataflows(commands: &[Command]) -> Vec<std::sync::Arc<DataflowSpec>> {
+    let mut dry = dry::Dry::new();
+    let events = commands
+        .iter()
+        .flat_map(|command| dry.events(command).unwrap());
+    let specs = events.filter_map(|event| match event {
+        Event::DataflowCreated(spec) if spec.name != "headless-count" => Some(spec),
+        _ => None,
+    });
+    specs.collect()
+}
+
+#[test]
+fn plans_are_valid_use_every_operator_and_mostly_have_answers() {
+    let mut operators: BTreeMap<&str, u64> = BTreeMap::new();
+    let (mut created, mut drawn, mut over_indexes) = (0, 0, 0);
+    let mut answers: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut undefined: BTreeSet<String> = BTreeSet::new();
+    for seed in 0..SEEDS {
+        let (commands, _) = script(seed, &Profile::default());
+        for command in &commands {
+            created += u64::from(matches!(command, Command::CreateDataflow(_)));
+        }
+        let mut exports = BTreeSet::new();
+        for spec in dataflows(&commands) {
+            let mut of_operators = false;
+            for (_, plan) in &spec.builds {
+                plan.visit(&mut |r| {
+                    *operators.entry(r.name()).or_default() += 1;
+                    of_operators |= !matches!(
+                        r,
+                        Relation::Get { .. } | Relation::Filter { .. } | Relation::Project { .. }
+                    );
+                });
+            }
+            if of_operators {
+                drawn += 1;
+                over_indexes += u64::from(
+                    spec.imports
+                        .iter()
+                        .any(|i| matches!(i, crate::script::trace::ImportSpec::Index { .. })),
+                );
+                exports.extend(spec.exports.iter().map(|e| e.id()));
+            }
+        }
+        let mut look = |model: &crate::model::Model, peek: &PeekSpec| {
+            if !exports.contains(&peek.id) {
+                return;
+            }
+            let kind = match model.peek_answer(peek.id, peek.ts) {
+                Expected::Rows(rows) if rows.is_empty() => "no rows",
+                Expected::Rows(_) => "rows",
+                Expected::Errors(_) => "errors",
+                Expected::Either(..) => "either",
+                Expected::Undefined(crate::model::Undefined::NotSealed { .. }) => "not sealed",
+                Expected::Undefined(why) => {
+                    undefined.insert(format!("{why}"));
+                    "undefined"
+                }
+            };
+            *answers.entry(kind).or_default() += 1;
+        };
+        if let Err(problem) = rehearse_and(&commands, &mut look) {
+            let script = crate::script::Script::from_commands(commands);
+            panic!("seed {seed}: {problem}\n{script}");
+        }
+    }
+    let wanted = [
+        "ArrangeBy",
+        "Constant",
+        "Distinct",
+        "Filter",
+        "FlatMap",
+        "Get",
+        "Join",
+        "Map",
+        "Negate",
+        "Project",
+        "Reduce",
+        "Threshold",
+        "TopK",
+        "Union",
+        "With",
+        "With Mutually Recursive",
+    ];
+    for operator in wanted {
+        let count = operators.get(operator).copied().unwrap_or(0);
+        assert!(count >= 20, "{operator} occurs {count} times");
+    }
+    assert!(drawn * 5 > created * 2, "{drawn} of {created}");
+    assert!(over_indexes * 4 > drawn, "{over_indexes} of {drawn}");
+    let of = |kinds: &[&str]| -> u64 { kinds.iter().filter_map(|k| answers.get(k)).sum() };
+    let all = of(&["rows", "no rows", "errors", "either", "undefined"]);
+    assert!(of(&["undefined"]) * 100 <= all, "{undefined:?}");
+    assert!(
+        of(&["rows", "no rows", "either"]) * 10 > all * 8,
+        "{answers:?}"
+    );
+    assert!(of(&["rows"]) * 5 > all * 2, "{answers:?}");
+}
+
+#[test]
+fn the_text_of_a_plan_reads_back_as_the_plan() {
+    let mut builds = 0;
+    for seed in 0..300 {
+        let (commands, _) = script(seed, &Profile::default());
+        let mut texts = commands.iter().filter_map(|command| match command {
+            Command::CreateDataflow(dataflow) => Some(dataflow.builds.clone()),
+            _ => None,
+        });
+        for spec in dataflows(&commands) {
+            if spec.builds.is_empty() {
+                continue;
+            }
+            let Some(written) = texts.find(|builds| !builds.is_empty()) else {
+                panic!("seed {seed}: more dataflows than commands");
+            };
+            for ((_, plan), build) in spec.builds.iter().zip(written) {
+                builds += 1;
+                let mut globals = Globals::new();
+                plan.visit(&mut |r| {
+                    if let Relation::Get {
+                        id: crate::protocol::v26_30::Id::Global(id),
+                        typ,
+                    } = r
+                    {
+                        globals.insert(*id, ReprRelationType::clone(typ));
+                    }
+                });
+                let printed = print(plan);
+                let (again, _) = parse(&printed, &globals)
+                    .unwrap_or_else(|e| panic!("seed {seed}: {e}\n{printed}"));
+                assert_eq!(again, *plan, "seed {seed}");
+                let (drawn, _) = parse(&build.expr, &globals).unwrap();
+                assert_eq!(drawn, *plan, "seed {seed}");
+            }
+        }
+    }
+    assert!(builds > 200, "{builds}");
+}
+
+#[test]
+fn without_operators_plans_are_the_simple_ones() {
+    let profile = Profile {
+        operators: 0,
+        ..Profile::default()
+    };
+    for seed in 0..200 {
+        for spec in dataflows(&script(seed, &profile).0) {
+            for (_, plan) in &spec.builds {
+                plan.visit(&mut |r| {
+                    let simple = matches!(
+                        r,
+                        Relation::Get { .. } | Relation::Filter { .. } | Relation::Project { .. }
+                    );
+                    assert!(simple, "seed {seed}: {}", print(plan));
+                });
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_left_open_occurs_only_on_demand() {
+    let bold = Profile {
+        operators: 100,
+        monotonic_retractions: true,
+        any_all_beside_distinct: true,
+        negative: true,
+        ..Profile::default()
+    };
+    for (profile, expected) in [(Profile::default(), false), (bold, true)] {
+        let mut beside = false;
+        for seed in 0..500 {
+            for spec in dataflows(&script(seed, &profile).0) {
+                for (_, plan) in &spec.builds {
+                    plan.visit(&mut |r| beside |= tests_beside_distinct(r));
+                }
+            }
+        }
+        assert_eq!(beside, expected);
+    }
+}
+
+fn tests_beside_distinct(r: &Relation) -> bool {
+    use crate::protocol::v26_30::AggregateFunc;
+    let Relation::Reduce { aggregates, .. } = r else {
+        return false;
+    };
+    let test = |f: &AggregateFunc| matches!(f, AggregateFunc::All | AggregateFunc::Any);
+    aggregates.iter().any(|a| test(&a.func)) && aggregates.iter().any(|a| a.distinct)
+}

@@ -1,0 +1,634 @@
+//! Plans of a few operators over what a dataflow can read. Source:
+//! `spec/script.md` §3, operators as in `spec/plan.md` §2.
+//!
+//! Invariants: an operator that the type checker refuses is left out, so what
+//! is drawn is well typed; it has at least one column, and at most
+//! [`WIDEST`]; what upstream gets wrong on purpose, or leaves open, occurs only
+//! if the profile's switch says so.
+
+use super::choices::Choices;
+use super::profile::Profile;
+use super::scalars::{self, Over};
+use crate::plan::scalar::{as_column, column, int64};
+use crate::plan::{Globals, JoinImplementation, Relation, RelationType, type_of};
+use crate::protocol::v26_30::{BinaryFunc, EvalError, MirScalarExpr, TableFunc};
+use crate::repr::{
+    Diff, GlobalId, LocalId, ReprColumnType, ReprScalarType, Row, SqlColumnType, SqlScalarType,
+};
+
+/// Columns of a plan's result, at most.
+pub const WIDEST: usize = 4;
+
+/// Rows that a plan may be expected to have, at most.
+const LARGEST: u64 = 3_000;
+
+/// A collection that a plan may read.
+#[derive(Debug, Clone)]
+pub struct Readable {
+    pub id: GlobalId,
+    pub typ: RelationType,
+    /// It never retracts.
+    pub monotonic: bool,
+    /// A guess at how many rows it has.
+    pub size: u64,
+}
+
+/// A plan, and what is known of its result.
+#[derive(Debug, Clone)]
+pub struct Drawn {
+    pub plan: Relation,
+    pub typ: RelationType,
+    pub monotonic: bool,
+    pub size: u64,
+}
+
+impl Drawn {
+    fn columns(&self) -> &[ReprColumnType] {
+        &self.typ.column_types
+    }
+
+    fn arity(&self) -> usize {
+        self.typ.arity()
+    }
+
+    fn of_type(&self, typ: &ReprScalarType) -> Vec<usize> {
+        scalars::columns_of(self.columns(), typ)
+    }
+}
+
+/// What plans are drawn from.
+pub struct Planner<'c, 'p> {
+    pub choices: &'c mut dyn Choices,
+    pub profile: &'p Profile,
+    pub readable: Vec<Readable>,
+    /// Joins, bindings anywhere and mixed reduces are planned before lowering.
+    pub planned: bool,
+    pub(super) locals: Vec<(LocalId, Drawn)>,
+    pub(super) next_local: u64,
+}
+
+impl<'c, 'p> Planner<'c, 'p> {
+    pub fn new(choices: &'c mut dyn Choices, profile: &'p Profile, planned: bool) -> Self {
+        Planner {
+            choices,
+            profile,
+            readable: Vec::new(),
+            planned,
+            locals: Vec::new(),
+            next_local: 0,
+        }
+    }
+
+    /// Draws a whole plan.
+    pub fn draw(&mut self) -> Drawn {
+        let depth = self.choices.between("operators", 1, self.profile.depth);
+        let drawn = match self.choices.weighted("bindings", &[10, 2, 1]) {
+            Some(1) => self.binding(depth as usize),
+            Some(2) => self.recursion(),
+            _ => self.relation(depth as usize),
+        };
+        self.narrowed(drawn)
+    }
+
+    /// At least one column and not too many.
+    fn narrowed(&mut self, drawn: Drawn) -> Drawn {
+        match drawn.arity() {
+            0 => self.over(drawn, |input, _| input.map(vec![int64(1)])),
+            1..=WIDEST => drawn,
+            _ => self.project(drawn),
+        }
+    }
+
+    /// One operator over one input; the input itself if it would be ill-typed.
+    pub(super) fn over(
+        &mut self,
+        input: Drawn,
+        build: impl FnOnce(Relation, &mut Self) -> Relation,
+    ) -> Drawn {
+        let fallback = input.clone();
+        self.combined(vec![input], |mut inputs, planner| match inputs.pop() {
+            Some(input) => build(input, planner),
+            None => Relation::Union { inputs },
+        })
+        .unwrap_or(fallback)
+    }
+
+    /// One operator over these inputs, in order; `None` if it is ill-typed.
+    /// `build` gets stand-ins for the inputs, of their types.
+    pub(super) fn combined(
+        &mut self,
+        inputs: Vec<Drawn>,
+        build: impl FnOnce(Vec<Relation>, &mut Self) -> Relation,
+    ) -> Option<Drawn> {
+        let mut globals = Globals::new();
+        let stand_ins = inputs.iter().zip(0..).map(|(input, n)| {
+            let id = GlobalId::Transient(n);
+            globals.insert(id, input.typ.clone());
+            Relation::get_global(id, input.typ.clone())
+        });
+        let stand_ins = stand_ins.collect();
+        let mut plan = build(stand_ins, self);
+        let typ = type_of(&plan, &globals).ok()?;
+        let monotonic = inputs.iter().all(|input| input.monotonic);
+        let size = inputs.iter().map(|input| input.size).max().unwrap_or(1);
+        for (child, input) in plan.children_mut().into_iter().zip(inputs) {
+            *child = input.plan;
+        }
+        Some(Drawn {
+            plan,
+            typ,
+            monotonic,
+            size,
+        })
+    }
+
+    pub(super) fn relation(&mut self, depth: usize) -> Drawn {
+        if depth == 0 {
+            return self.leaf();
+        }
+        let below = depth - 1;
+        const FORMS: [u64; 16] = [4, 4, 3, 6, 3, 4, 3, 2, 2, 2, 2, 2, 1, 2, 4, 1];
+        let mut weights = FORMS;
+        if !self.planned {
+            // Nobody would plan the joins, and bindings stand at the top.
+            (weights[13], weights[14], weights[15]) = (0, 0, 0);
+        }
+        match self.choices.weighted("operator of a plan", &weights) {
+            Some(1) => {
+                let input = self.relation(below);
+                self.map(input)
+            }
+            Some(2) => {
+                let input = self.relation(below);
+                self.project(input)
+            }
+            Some(3) => {
+                let input = self.relation(below);
+                self.reduce(input)
+            }
+            Some(4) => {
+                let input = self.relation(below);
+                self.distinct(input)
+            }
+            Some(5) => {
+                let input = self.relation(below);
+                self.top_k(input)
+            }
+            Some(6) => self.union(below),
+            Some(7) => self.difference(below),
+            Some(8) => self.without_some(below),
+            Some(9) => {
+                let input = self.relation(below);
+                self.threshold(input)
+            }
+            Some(10) => {
+                let input = self.relation(below);
+                self.flat_map(input)
+            }
+            Some(11) => self.temporal(below),
+            Some(12) => {
+                let input = self.relation(below);
+                self.negated_twice(input)
+            }
+            Some(13) => self.binding(depth),
+            Some(14) => self.join(below, true),
+            Some(15) => self.join(below, false),
+            _ => {
+                let input = self.relation(below);
+                self.filter(input)
+            }
+        }
+    }
+
+    pub(super) fn leaf(&mut self) -> Drawn {
+        let (locals, globals) = (self.locals.len(), self.readable.len());
+        if locals > 0 && self.choices.chance("read a binding", 2, 3) {
+            let (id, bound) = &self.locals[self.choices.index("binding", locals)];
+            return Drawn {
+                plan: Relation::get_local(*id, bound.typ.clone()),
+                ..bound.clone()
+            };
+        }
+        if globals == 0 || self.choices.chance("constant", 1, 8) {
+            return self.constant();
+        }
+        // The newest, so that what was built is read.
+        let newest = globals - 1;
+        let index = newest - self.choices.index("read collection", globals);
+        let Readable {
+            id,
+            typ,
+            monotonic,
+            size,
+        } = self.readable[index].clone();
+        Drawn {
+            plan: Relation::get_global(id, typ.clone()),
+            typ,
+            monotonic,
+            size,
+        }
+    }
+
+    fn constant(&mut self) -> Drawn {
+        let types = [
+            ReprScalarType::Int64,
+            ReprScalarType::String,
+            ReprScalarType::Int32,
+            ReprScalarType::Bool,
+            ReprScalarType::MzTimestamp,
+            ReprScalarType::Int16,
+        ];
+        let arity = self.choices.between("constant columns", 1, 3);
+        let columns = (0..arity).map(|c| match c {
+            0 if !self.choices.chance("first column of any type", 1, 4) => ReprScalarType::Int64,
+            _ => types[self.choices.index("constant column", types.len())].clone(),
+        });
+        let columns: Vec<ReprScalarType> = columns.collect();
+        let count = self.choices.index("constant rows", 5);
+        let mut rows: Vec<(Row, u64, Diff)> = Vec::new();
+        let mut monotonic = true;
+        for _ in 0..count {
+            let values: Vec<MirScalarExpr> = columns
+                .iter()
+                .map(|typ| scalars::value(self.choices, typ))
+                .collect();
+            let datums = values.iter().filter_map(crate::plan::scalar::as_literal);
+            let row = Row::pack(datums.flat_map(Row::iter));
+            let negative = self.profile.negative && self.choices.chance("negative row", 1, 4);
+            let diff = match negative {
+                true => -1,
+                false => 1 + i64::from(self.choices.chance("two copies", 1, 5)),
+            };
+            monotonic &= diff > 0;
+            rows.push((row, 0, diff));
+        }
+        let column = |scalar_type: &ReprScalarType| ReprColumnType {
+            scalar_type: scalar_type.clone(),
+            nullable: false,
+        };
+        let typ = RelationType {
+            column_types: columns.iter().map(column).collect(),
+            keys: Vec::new(),
+        };
+        let rows = match self.choices.chance("constant error", 1, 40) {
+            true => Err(EvalError::DivisionByZero),
+            false => Ok(rows),
+        };
+        Drawn {
+            plan: Relation::Constant {
+                rows,
+                typ: typ.clone(),
+            },
+            typ,
+            monotonic,
+            size: count as u64,
+        }
+    }
+
+    /// How bold the scalars of the next operator are.
+    pub(super) fn is_fallible(&mut self) -> bool {
+        self.choices.chance("fallible scalars", 1, 8)
+    }
+
+    fn filter(&mut self, input: Drawn) -> Drawn {
+        let fallible = self.is_fallible();
+        let columns = input.columns().to_vec();
+        self.over(input, |input, planner| {
+            let over = Over {
+                columns: &columns,
+                fallible,
+            };
+            let count = planner.choices.weighted("predicates", &[5, 2]).unwrap_or(0) + 1;
+            let predicates = (0..count).map(|_| scalars::predicate(planner.choices, over, 2));
+            input.filter(predicates.collect())
+        })
+    }
+
+    /// Appends columns of types that are there already.
+    fn map(&mut self, input: Drawn) -> Drawn {
+        let fallible = self.is_fallible();
+        let columns = input.columns().to_vec();
+        self.over(input, |input, planner| {
+            let over = Over {
+                columns: &columns,
+                fallible,
+            };
+            let count = planner.choices.weighted("mapped", &[5, 2]).unwrap_or(0) + 1;
+            let exprs = (0..count).map(|_| {
+                let typ = planner.some_type(&columns);
+                scalars::draw(planner.choices, over, &typ, 2)
+            });
+            input.map(exprs.collect())
+        })
+    }
+
+    fn some_type(&mut self, columns: &[ReprColumnType]) -> ReprScalarType {
+        match columns.len() {
+            n if n > 0 && !self.choices.chance("truth value", 1, 4) => {
+                let c = self.choices.index("type of", n);
+                columns[c].scalar_type.clone()
+            }
+            _ => ReprScalarType::Bool,
+        }
+    }
+
+    pub(super) fn project(&mut self, input: Drawn) -> Drawn {
+        let arity = input.arity();
+        if arity == 0 {
+            return input;
+        }
+        let most = arity.min(WIDEST) as u64;
+        let count = self.choices.between("projected columns", 1, most);
+        let outputs: Vec<usize> = (0..count)
+            .map(|_| self.choices.index("projected column", arity))
+            .collect();
+        self.over(input, |input, _| input.project(outputs))
+    }
+
+    /// The input with as many and such columns as `like`; `None` if it lacks
+    /// one.
+    pub(super) fn fitted(&mut self, input: Drawn, like: &RelationType) -> Option<Drawn> {
+        let mut outputs = Vec::new();
+        for column in &like.column_types {
+            let fitting = input.of_type(&column.scalar_type);
+            if fitting.is_empty() {
+                return None;
+            }
+            outputs.push(fitting[self.choices.index("fitting column", fitting.len())]);
+        }
+        if outputs.iter().copied().eq(0..input.arity()) {
+            return Some(input);
+        }
+        Some(self.over(input, |input, _| input.project(outputs)))
+    }
+
+    fn union(&mut self, depth: usize) -> Drawn {
+        let base = self.relation(depth);
+        let mut inputs = vec![base.clone()];
+        for _ in 0..self.choices.between("more inputs", 1, 2) {
+            let other = self.relation(depth.min(1));
+            let other = self.fitted(other, &base.typ);
+            // What does not fit is replaced by the base's own rows.
+            let other = other.or_else(|| is_unbound(&base.plan).then(|| base.clone()));
+            inputs.extend(other);
+        }
+        let inputs = inputs
+            .into_iter()
+            .map(|input| self.perhaps_arranged(input))
+            .collect();
+        let union = self.combined(inputs, |inputs, _| Relation::Union { inputs });
+        let mut union = union.unwrap_or(base);
+        union.size *= 2;
+        union
+    }
+
+    /// `Threshold (A - B)`.
+    fn difference(&mut self, depth: usize) -> Drawn {
+        let base = self.relation(depth);
+        let other = self.relation(depth.min(1));
+        let Some(other) = self.fitted(other, &base.typ) else {
+            return self.without(base);
+        };
+        let Some(difference) = self.minus(base.clone(), other) else {
+            return base;
+        };
+        let bare = self.profile.negative && self.choices.chance("no threshold", 1, 2);
+        match bare {
+            true => difference,
+            false => self.over(difference, |input, _| input.threshold()),
+        }
+    }
+
+    fn minus(&mut self, base: Drawn, other: Drawn) -> Option<Drawn> {
+        let negated = self.over(other, |input, _| input.negate());
+        let mut difference =
+            self.combined(vec![base, negated], |inputs, _| Relation::Union { inputs })?;
+        difference.monotonic = false;
+        Some(difference)
+    }
+
+    fn without_some(&mut self, depth: usize) -> Drawn {
+        let base = self.relation(depth);
+        self.without(base)
+    }
+
+    /// A − σ(A), never negative.
+    fn without(&mut self, base: Drawn) -> Drawn {
+        if !is_unbound(&base.plan) {
+            return self.filter(base);
+        }
+        let some = self.filter(base.clone());
+        self.minus(base.clone(), some).unwrap_or(base)
+    }
+
+    fn negated_twice(&mut self, input: Drawn) -> Drawn {
+        let once = self.over(input, |input, _| input.negate());
+        let mapped = self.map(once);
+        let mut twice = self.over(mapped, |input, _| input.negate());
+        twice.monotonic = false;
+        twice
+    }
+
+    fn threshold(&mut self, input: Drawn) -> Drawn {
+        let input = self.perhaps_arranged(input);
+        self.over(input, |input, _| input.threshold())
+    }
+
+    /// Sometimes arranged, where the operator above is not one that lowering
+    /// would fuse into the arrangement (`spec/lowering.md` §7.26).
+    pub(super) fn perhaps_arranged(&mut self, input: Drawn) -> Drawn {
+        if input.arity() == 0 || !self.choices.chance("arrange", 1, 6) {
+            return input;
+        }
+        let arity = input.arity();
+        let count = self.choices.between("arrangements", 1, 2);
+        let keys = (0..count).map(|_| {
+            let key = super::plans::key(self.choices, arity);
+            key.into_iter().map(column).collect()
+        });
+        let mut keys: Vec<Vec<MirScalarExpr>> = keys.collect();
+        keys.sort();
+        keys.dedup();
+        self.over(input, |input, _| input.arrange_by(keys))
+    }
+
+    /// Table functions whose results stay small, whatever the values.
+    fn flat_map(&mut self, input: Drawn) -> Drawn {
+        let columns = input.columns().to_vec();
+        let fallible = self.is_fallible();
+        let over = Over {
+            columns: &columns,
+            fallible,
+        };
+        let bounded =
+            |expr: MirScalarExpr| crate::plan::scalar::binary(BinaryFunc::ModInt64, expr, int64(4));
+        let (func, exprs) = match self.choices.weighted("table function", &[4, 1, 1, 1]) {
+            Some(1) => {
+                let value = |choices: &mut dyn Choices| {
+                    scalars::draw(choices, over, &ReprScalarType::Int64, 1)
+                };
+                let exprs = (0..2 * self.choices.between("wrapped rows", 1, 2))
+                    .map(|_| value(self.choices));
+                let wrapped = SqlColumnType {
+                    scalar_type: SqlScalarType::Int64,
+                    nullable: true,
+                };
+                let func = TableFunc::Wrap {
+                    types: vec![wrapped; 2],
+                    width: 2,
+                };
+                (func, exprs.collect())
+            }
+            Some(2) => {
+                let count = scalars::leaf(self.choices, over, &ReprScalarType::Int64);
+                // Squares of remainders are not negative.
+                let count = bounded(count);
+                let count = crate::plan::scalar::binary(BinaryFunc::MulInt64, count.clone(), count);
+                (TableFunc::RepeatRowNonNegative, vec![bounded(count)])
+            }
+            form => {
+                let stop = scalars::draw(self.choices, over, &ReprScalarType::Int64, 1);
+                let start = match self.choices.chance("start at a column", 1, 4) {
+                    true => bounded(scalars::leaf(self.choices, over, &ReprScalarType::Int64)),
+                    false => int64(self.choices.index("start", 2) as i64),
+                };
+                let step = match fallible {
+                    true => bounded(scalars::leaf(self.choices, over, &ReprScalarType::Int64)),
+                    false => int64([1, 2, -1][self.choices.index("step", 3)]),
+                };
+                let series = TableFunc::GenerateSeriesInt64;
+                let func = match form {
+                    Some(3) => TableFunc::WithOrdinality {
+                        inner: Box::new(series),
+                    },
+                    _ => series,
+                };
+                (func, vec![start, bounded(stop), step])
+            }
+        };
+        let input = self.perhaps_filtered(input);
+        let mut out = self.over(input, |input, _| Relation::FlatMap {
+            input: Box::new(input),
+            func,
+            exprs,
+        });
+        out.size *= 3;
+        out
+    }
+
+    fn perhaps_filtered(&mut self, input: Drawn) -> Drawn {
+        match self.choices.chance("filter below", 1, 4) {
+            // A filter leaves the columns as they are.
+            true => self.filter(input),
+            false => input,
+        }
+    }
+
+    /// A filter on time; over what has times, if that can be.
+    fn temporal(&mut self, depth: usize) -> Drawn {
+        let input = self.relation(depth);
+        let columns = input.columns().to_vec();
+        let mut out = self.over(input, |input, planner| {
+            let over = Over {
+                columns: &columns,
+                fallible: false,
+            };
+            let bounds = planner.choices.between("bounds of now", 1, 2);
+            let funcs = [
+                BinaryFunc::Gte,
+                BinaryFunc::Lt,
+                BinaryFunc::Lte,
+                BinaryFunc::Gt,
+                BinaryFunc::Eq,
+            ];
+            let predicates = (0..bounds).map(|_| {
+                let func = funcs[planner
+                    .choices
+                    .weighted("comparison of now", &[4, 4, 2, 2, 1])
+                    .unwrap_or(0)]
+                .clone();
+                let bound = scalars::moment(planner.choices, over);
+                crate::plan::scalar::binary(func, scalars::now(), bound)
+            });
+            input.filter(predicates.collect())
+        });
+        out.monotonic = false;
+        out
+    }
+
+    /// A join on equal columns, or of everything with everything.
+    fn join(&mut self, depth: usize, on_columns: bool) -> Drawn {
+        let count = self.choices.weighted("joined inputs", &[4, 2]).unwrap_or(0) + 2;
+        let mut inputs: Vec<Drawn> = Vec::new();
+        for n in 0..count {
+            let depth = if n == 0 { depth } else { depth.min(1) };
+            let input = self.relation(depth);
+            let input = self.narrowed(input);
+            let product: u64 = inputs.iter().map(|input| input.size.max(1)).product();
+            if n == 0 || product.saturating_mul(input.size) <= LARGEST {
+                let input = self.perhaps_arranged(input);
+                inputs.push(input);
+            }
+        }
+        let Some(first) = inputs.first().cloned() else {
+            return self.leaf();
+        };
+        let classes = match on_columns {
+            true => self.classes(&inputs),
+            false => Vec::new(),
+        };
+        let size: u64 = inputs.iter().map(|input| input.size.max(1)).product();
+        let joined = self.combined(inputs, |inputs, _| Relation::Join {
+            inputs,
+            equivalences: classes,
+            implementation: JoinImplementation::Unimplemented,
+        });
+        let mut joined = joined.unwrap_or(first);
+        joined.size = joined.size.max(size / 2);
+        self.narrowed(joined)
+    }
+
+    /// Disjoint classes that tie each input to some earlier one, where types
+    /// allow.
+    fn classes(&mut self, inputs: &[Drawn]) -> Vec<Vec<MirScalarExpr>> {
+        let columns: Vec<ReprColumnType> = inputs
+            .iter()
+            .flat_map(|input| input.columns().iter().cloned())
+            .collect();
+        let mut classes: Vec<Vec<MirScalarExpr>> = Vec::new();
+        let mut start = inputs[0].arity();
+        for input in &inputs[1..] {
+            let ties = 1 + self.choices.weighted("ties", &[4, 1]).unwrap_or(0);
+            for _ in 0..ties {
+                let pairs: Vec<(usize, usize)> = (0..start)
+                    .flat_map(|a| (start..start + input.arity()).map(move |b| (a, b)))
+                    .filter(|(a, b)| columns[*a].scalar_type == columns[*b].scalar_type)
+                    .collect();
+                let Some((a, b)) = self.choices.pick("tied columns", &pairs).copied() else {
+                    continue;
+                };
+                let is = |class: &Vec<MirScalarExpr>, c: usize| {
+                    class.iter().any(|member| as_column(member) == Some(c))
+                };
+                if classes.iter().any(|class| is(class, b)) {
+                    continue;
+                }
+                match classes.iter_mut().find(|class| is(class, a)) {
+                    Some(class) => class.push(column(b)),
+                    None => classes.push(vec![column(a), column(b)]),
+                }
+            }
+            start += input.arity();
+        }
+        classes
+    }
+}
+
+/// Whether a plan binds no names, so that it may occur twice.
+fn is_unbound(plan: &Relation) -> bool {
+    let mut unbound = true;
+    plan.visit(&mut |r| {
+        unbound &= !matches!(r, Relation::Let { .. } | Relation::LetRec { .. });
+    });
+    unbound
+}
