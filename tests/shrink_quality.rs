@@ -43,7 +43,7 @@ fn minima(bug: Bug, starts: usize) -> Vec<String> {
         max_time: Duration::from_secs(600),
     };
     let showing = (0..5_000).filter_map(|case| {
-        let (commands, _) = case_script(7, case, &Profile::default());
+        let (commands, _) = case_script(7, case, &Profile::default().with_operators(0));
         fails(bug, &commands).then_some(commands)
     });
     showing

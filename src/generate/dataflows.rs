@@ -50,7 +50,7 @@ impl World<'_> {
             return false;
         }
         let operators = self.profile.operators;
-        match self.choices.chance("operators", operators, 100) {
+        match operators > 0 && self.choices.chance("operators", operators, 100) {
             true => self.create_operators(),
             false => self.create_simple(),
         }
@@ -90,12 +90,14 @@ impl World<'_> {
             (exported.id, exported.typ) = (ids.builds[0], typ);
             builds.push((exported.id, plan));
         }
-        let count = match self.profile.two_exports && self.choices.chance("second export", 1, 6) {
-            true => 2,
-            false => 1,
-        };
         let mut exports: Vec<FlowExport> = Vec::new();
-        for index in &ids.exports[..count] {
+        for index in &ids.exports[..2] {
+            let is_first = exports.is_empty();
+            let wanted =
+                is_first || self.profile.two_exports && self.choices.chance("second export", 1, 6);
+            if !wanted {
+                continue;
+            }
             let key = plans::key(self.choices, exported.typ.arity());
             // The same arrangement twice is one too many.
             if exports.iter().all(|export| export.key != key) {

@@ -12,6 +12,10 @@ use crate::script::trace::{DataflowSpec, Event, PeekSpec};
 
 const SEEDS: u64 = 2_000;
 
+fn operators() -> Profile {
+    Profile::default().with_operators(50)
+}
+
 /// The dataflows that a script creates, as the model sees them.
 fn dataflows(commands: &[Command]) -> Vec<std::sync::Arc<DataflowSpec>> {
     let mut dry = dry::Dry::new();
@@ -32,7 +36,7 @@ fn plans_are_valid_use_every_operator_and_mostly_have_answers() {
     let mut answers: BTreeMap<&str, u64> = BTreeMap::new();
     let mut undefined: BTreeSet<String> = BTreeSet::new();
     for seed in 0..SEEDS {
-        let (commands, _) = script(seed, &Profile::default());
+        let (commands, _) = script(seed, &operators());
         for command in &commands {
             created += u64::from(matches!(command, Command::CreateDataflow(_)));
         }
@@ -118,7 +122,7 @@ fn plans_are_valid_use_every_operator_and_mostly_have_answers() {
 fn the_text_of_a_plan_reads_back_as_the_plan() {
     let mut builds = 0;
     for seed in 0..300 {
-        let (commands, _) = script(seed, &Profile::default());
+        let (commands, _) = script(seed, &operators());
         let mut texts = commands.iter().filter_map(|command| match command {
             Command::CreateDataflow(dataflow) => Some(dataflow.builds.clone()),
             _ => None,
@@ -156,10 +160,7 @@ fn the_text_of_a_plan_reads_back_as_the_plan() {
 
 #[test]
 fn without_operators_plans_are_the_simple_ones() {
-    let profile = Profile {
-        operators: 0,
-        ..Profile::default()
-    };
+    let profile = Profile::default().with_operators(0);
     for seed in 0..200 {
         for spec in dataflows(&script(seed, &profile).0) {
             for (_, plan) in &spec.builds {
@@ -178,13 +179,12 @@ fn without_operators_plans_are_the_simple_ones() {
 #[test]
 fn what_is_left_open_occurs_only_on_demand() {
     let bold = Profile {
-        operators: 100,
         monotonic_retractions: true,
         any_all_beside_distinct: true,
         negative: true,
-        ..Profile::default()
+        ..Profile::default().with_operators(100)
     };
-    for (profile, expected) in [(Profile::default(), false), (bold, true)] {
+    for (profile, expected) in [(operators(), false), (bold, true)] {
         let mut beside = false;
         for seed in 0..500 {
             for spec in dataflows(&script(seed, &profile).0) {
