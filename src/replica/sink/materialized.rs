@@ -64,6 +64,8 @@ struct Writer {
     refresh: Option<RefreshSchedule>,
     shared: Arc<Shared>,
     mutants: Mutants,
+    /// Mutant: what the shard held before does not count.
+    blind: bool,
 }
 
 impl Writer {
@@ -116,9 +118,7 @@ impl Writer {
             match event {
                 Event::Updates(updates) => {
                     // Mutant: what is there already does not count.
-                    let blind =
-                        self.mutants.is(Mutant::ViewIgnoresContents) && self.persisted.is_none();
-                    if !blind {
+                    if !self.blind || self.persisted.is_some() {
                         self.correction.persisted(updates);
                     }
                 }
@@ -289,6 +289,7 @@ pub fn materialized_view(
         let shard = metadata.data_shard;
         let reader = client.open_leased_reader(shard, &metadata.relation_desc, &purpose)?;
         let since = reader.since().as_option().unwrap_or(0);
+        let held = !reader.recent_upper()?.less_equal(since);
         let writer = Writer {
             as_of: config.as_of,
             writer: client.open_writer(shard, &metadata.relation_desc, &purpose)?,
@@ -299,6 +300,7 @@ pub fn materialized_view(
             refresh: config.refresh,
             shared: Arc::clone(&shared),
             mutants: config.mutants,
+            blind: held && config.mutants.is(Mutant::ViewIgnoresContents),
         };
         if config.threaded {
             spawn(id, writer, news);
