@@ -179,7 +179,7 @@ fn case(seed: u64, mutants: Mutants) -> Result<bool, String> {
     let built = builder.finish().map_err(|e| format!("{text}\n{e}"))?;
     let mode = Mode {
         mutants,
-        workers: if seed % 5 == 0 { 2 } else { 1 },
+        workers: if seed.is_multiple_of(5) { 2 } else { 1 },
         ..PLAIN
     };
     // What the model cannot say, nobody checks.

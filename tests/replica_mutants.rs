@@ -141,11 +141,9 @@ fn written() -> Vec<(Mutant, String, Option<Timestamp>)> {
         ),
         plan(
             Mutant::RecursionDropsErrors,
-            format!(
-                "With Mutually Recursive\n  cte l0 = // {{ types: \"(bigint, bigint)\" }}\n    \
-                 Threshold\n      Get l1\n  cte l1 = // {{ types: \"(bigint, bigint)\" }}\n    \
-                 Project (#0, #2)\n      Map ((1 / sub_int64(#0, #0)))\n        Get u1000\nReturn\n  Get l0"
-            ),
+            "With Mutually Recursive\n  cte l0 = // { types: \"(bigint, bigint)\" }\n    \
+                 Threshold\n      Get l1\n  cte l1 = // { types: \"(bigint, bigint)\" }\n    \
+                 Project (#0, #2)\n      Map ((1 / sub_int64(#0, #0)))\n        Get u1000\nReturn\n  Get l0".to_string(),
         ),
     ]
 }

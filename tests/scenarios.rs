@@ -48,9 +48,10 @@ fn play_all(lab: &dyn Lab) {
         };
         if played.unwrap().failed > 0 {
             let out = String::from_utf8(out).unwrap();
-            let bad = out.lines().filter(|line| {
-                !line.starts_with("ok: ") && !(line.starts_with('{') && !line.contains("\"error\""))
-            });
+            let fine = |line: &str| {
+                line.starts_with("ok: ") || (line.starts_with('{') && !line.contains("\"error\""))
+            };
+            let bad = out.lines().filter(|line| !fine(line));
             let bad: Vec<&str> = bad.collect();
             wrong.push(format!("{}:\n  {}", path.display(), bad.join("\n  ")));
         }

@@ -147,6 +147,10 @@ pub struct Fuzz {
     /// Seconds to spend on shrinking one finding.
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub shrink_seconds: u64,
+    /// How many of a hundred dataflows have plans of every operator (joins,
+    /// reduces, …); the others filter and project.
+    #[arg(long, value_name = "PERCENT", default_value_t = 0)]
+    pub operators: u64,
     /// `text`, or `json` for one event a line.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
@@ -183,6 +187,9 @@ pub struct Show {
     /// The number of the case.
     #[arg(long, value_name = "N")]
     pub case: u64,
+    /// As it was given to `fuzz`.
+    #[arg(long, value_name = "PERCENT", default_value_t = 0)]
+    pub operators: u64,
 }
 
 #[derive(Debug, Args)]

@@ -25,7 +25,7 @@ pub fn fuzz(args: Fuzz) -> Done {
         cases: if args.case.is_some() { 1 } else { args.cases },
         jobs,
         first_case: args.case.unwrap_or(0),
-        profile: Profile::default(),
+        profile: Profile::default().with_operators(args.operators),
         stop_after,
         budget: Budget {
             max_runs: args.shrink_runs,
@@ -68,7 +68,11 @@ fn fresh_seed() -> u64 {
 
 /// Prints the script of one case, with the answers that the model expects.
 pub fn show(args: &Show) -> Done {
-    let (commands, _) = case_script(args.seed, args.case, &Profile::default());
+    let (commands, _) = case_script(
+        args.seed,
+        args.case,
+        &Profile::default().with_operators(args.operators),
+    );
     print!("{}", with_blocks(&commands));
     Ok(true)
 }

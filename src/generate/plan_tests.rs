@@ -31,7 +31,7 @@ fn dataflows(commands: &[Command]) -> Vec<std::sync::Arc<DataflowSpec>> {
 
 #[test]
 fn plans_are_valid_use_every_operator_and_mostly_have_answers() {
-    let mut operators: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut by_operator: BTreeMap<&str, u64> = BTreeMap::new();
     let (mut created, mut drawn, mut over_indexes) = (0, 0, 0);
     let mut answers: BTreeMap<&str, u64> = BTreeMap::new();
     let mut undefined: BTreeSet<String> = BTreeSet::new();
@@ -45,7 +45,7 @@ fn plans_are_valid_use_every_operator_and_mostly_have_answers() {
             let mut of_operators = false;
             for (_, plan) in &spec.builds {
                 plan.visit(&mut |r| {
-                    *operators.entry(r.name()).or_default() += 1;
+                    *by_operator.entry(r.name()).or_default() += 1;
                     of_operators |= !matches!(
                         r,
                         Relation::Get { .. } | Relation::Filter { .. } | Relation::Project { .. }
@@ -103,7 +103,7 @@ fn plans_are_valid_use_every_operator_and_mostly_have_answers() {
         "With Mutually Recursive",
     ];
     for operator in wanted {
-        let count = operators.get(operator).copied().unwrap_or(0);
+        let count = by_operator.get(operator).copied().unwrap_or(0);
         assert!(count >= 20, "{operator} occurs {count} times");
     }
     assert!(drawn * 5 > created * 2, "{drawn} of {created}");

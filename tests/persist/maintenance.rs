@@ -96,7 +96,7 @@ fn live_long(blob: &str, consensus: &str, count: u64) {
     let singles = (1..=count)
         .filter(|t| !matches!(t % 50, 0..=3) || *t == 1)
         .count();
-    let open = if count % 50 == 0 { 400 } else { 0 };
+    let open = if count.is_multiple_of(50) { 400 } else { 0 };
     assert_eq!(
         total,
         singles as i64 + open - i64::from(count == 2 || count == 3)
