@@ -99,6 +99,8 @@ impl Link for PlaybackLink {
         Ok(())
     }
 
+    fn finish(self: Box<Self>) {}
+
     fn recv(&mut self, patience: Duration) -> Received {
         // Only who waits is told more: what was recorded next may be due to a
         // write that the script has not done yet. And the proxy saw the two

@@ -124,6 +124,9 @@ impl Link for InProcessLink {
         }
     }
 
+    /// What was sent is in the replica's own queue.
+    fn finish(self: Box<Self>) {}
+
     fn recv(&mut self, patience: Duration) -> Received {
         let mut slot = self.replica.borrow_mut();
         let Some(replica) = slot.as_mut() else {

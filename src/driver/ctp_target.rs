@@ -20,6 +20,9 @@ use crate::protocol::v26_30::{ComputeCommand, ComputeResponse};
 /// How long one process is listened to while others may have something to say.
 const SLICE: Duration = Duration::from_millis(1);
 
+/// How long a target may take to read the rest of a session and close it.
+const FAREWELL: Duration = Duration::from_secs(5);
+
 /// Whose processes they are.
 #[derive(Debug)]
 pub enum Origin {
@@ -131,6 +134,12 @@ impl Link for CtpLink {
             merger.observe(command);
         }
         Ok(())
+    }
+
+    fn finish(self: Box<Self>) {
+        for connection in self.connections {
+            connection.finish(FAREWELL);
+        }
     }
 
     fn recv(&mut self, patience: Duration) -> Received {

@@ -61,10 +61,13 @@ impl Driver {
     }
 
     /// Opens the next session: connects, and says `Hello` with this nonce. The
-    /// session before it ends when the new one is open.
+    /// session before it is ended first, in order: a newcomer would end it
+    /// wherever it was, and which of its last commands arrived would be chance.
     pub fn connect(&mut self, nonce: Uuid) -> Result<(), TargetError> {
-        let link = self.target.connect(nonce)?;
-        self.link = Some(link);
+        if let Some(link) = self.link.take() {
+            link.finish();
+        }
+        self.link = Some(self.target.connect(nonce)?);
         self.session = Session::default();
         Ok(())
     }

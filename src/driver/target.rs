@@ -55,6 +55,10 @@ pub trait Link {
     /// The next response. Waits for at most `patience`; a target without a
     /// clock says [`Received::Idle`] as soon as nothing more can come.
     fn recv(&mut self, patience: Duration) -> Received;
+
+    /// Ends the session in order: the target has received everything that was
+    /// sent, if it lives. What it still says is lost.
+    fn finish(self: Box<Self>);
 }
 
 /// The session is over, with the reason of whoever ended it.

@@ -51,12 +51,6 @@ pub struct InProcess {
     ended: Option<End>,
 }
 
-// SAFETY: what is not `Send` in it are `Rc`s, activators and traces that only
-// it can reach: every clone is held by its own workers, its operators hand none
-// out, and none is kept in a thread-local. So a move takes them all along, and
-// `&mut self` keeps two threads from using them at a time.
-unsafe impl Send for InProcess {}
-
 impl InProcess {
     pub fn new(config: Config) -> Self {
         let fate = Fate::default();

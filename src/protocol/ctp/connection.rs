@@ -7,11 +7,11 @@
 
 use std::marker::PhantomData;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::io::{AsyncRead, AsyncWrite, split};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, split};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::AbortHandle;
 
@@ -57,7 +57,11 @@ impl<Out: Serialize, In: DeserializeOwned + Send + 'static> Connection<Out, In> 
             loop {
                 let written = match tokio::time::timeout(KEEPALIVE, queue.recv()).await {
                     Ok(Some(payload)) => write_frame(&mut writer, &payload, idle).await,
-                    Ok(None) => break,
+                    Ok(None) => {
+                        // The peer may be gone; then it needs no end of stream.
+                        let _ = writer.shutdown().await;
+                        break;
+                    }
                     Err(_) => write_frame(&mut writer, &[], idle).await,
                 };
                 if let Err(e) = written {
@@ -121,6 +125,22 @@ impl<Out: Serialize, In: DeserializeOwned + Send + 'static> Connection<Out, In> 
         Sending {
             outgoing: self.outgoing.clone(),
             _out: PhantomData,
+        }
+    }
+
+    /// Ends the connection in order: everything that was enqueued is written,
+    /// and the peer is waited for until it has read all of it and closed its
+    /// end, for at most `patience`. What it still says is lost.
+    pub fn finish(mut self, patience: Duration) {
+        let deadline = Instant::now() + patience;
+        // Dropping the only sender ends the queue, and with it the stream.
+        drop(std::mem::replace(&mut self.outgoing, unbounded_channel().0));
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.recv(left) {
+                Incoming::Message(_) => {}
+                Incoming::Nothing | Incoming::Closed(_) => return,
+            }
         }
     }
 

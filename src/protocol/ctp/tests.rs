@@ -48,6 +48,26 @@ fn a_server_greets_with_the_bytes_of_the_real_one() {
 }
 
 #[test]
+fn a_connection_that_is_finished_has_delivered_everything() {
+    let (_server, address, connections) = server();
+    let mut client = dial_in(&address);
+    let mut served = connections.recv_timeout(LONG).unwrap();
+    for n in 0..1_000 {
+        client.send(&n).unwrap();
+    }
+    // The peer closes its end once it has read to the end.
+    let reader = std::thread::spawn(move || {
+        let mut read = Vec::new();
+        while let Incoming::Message(n) = served.recv(LONG) {
+            read.push(n);
+        }
+        read
+    });
+    client.finish(LONG);
+    assert_eq!(reader.join().unwrap(), (0..1_000).collect::<Vec<u64>>());
+}
+
+#[test]
 fn messages_keep_their_order_in_both_directions() {
     let (_server, address, connections) = server();
     let mut client = dial_in(&address);
