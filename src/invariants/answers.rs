@@ -1,8 +1,8 @@
-//! The sound answers that a session gave, for the invariants that compare
-//! answers with answers instead of with the model.
+//! The answers of a session as checkers look at them: the first one of each
+//! peek, and the sound ones, which are compared with each other.
 //!
-//! Invariant: only answers at or after the since are handed out, since others
-//! need not be equal.
+//! Invariant: a sound answer is at or after the since, since others need not be
+//! equal.
 
 use uuid::Uuid;
 
@@ -18,25 +18,34 @@ pub struct Answer<'a> {
     pub rows: Multiset,
 }
 
-/// The answer in this event, if it is a first one, with rows, of a peek that
-/// was valid.
-pub fn sound<'a>(event: &Event, model: &'a Model) -> Option<Answer<'a>> {
+/// A first answer: of which peek, what, and the peek as the model knows it.
+pub fn first<'e, 'm>(
+    event: &'e Event,
+    model: &'m Model,
+) -> Option<(Uuid, &'e PeekResponse, &'m Peek)> {
     let Event::Response(response) = event else {
         return None;
     };
     let ComputeResponse::PeekResponse(uuid, answer, _) = response.as_ref() else {
         return None;
     };
+    let peek = model.session().peeks.get(uuid)?;
+    (!peek.answered).then_some((*uuid, answer, peek))
+}
+
+/// The answer in this event, if it is a first one, with rows, of a peek that
+/// was valid.
+pub fn sound<'a>(event: &Event, model: &'a Model) -> Option<Answer<'a>> {
+    let (uuid, answer, peek) = first(event, model)?;
     let PeekResponse::Rows(collections) = answer else {
         return None;
     };
-    let peek = model.session().peeks.get(uuid)?;
-    let valid = !peek.answered && !peek.disturbed && peek.since.less_equal(peek.spec.ts);
+    let valid = !peek.disturbed && peek.since.less_equal(peek.spec.ts);
     if !valid {
         return None;
     }
     Some(Answer {
-        uuid: *uuid,
+        uuid,
         peek,
         rows: show::rows_of(collections).ok()?,
     })

@@ -4,9 +4,9 @@
 //! Does not apply below the since (I-14), before the time is sealed (I-15), to
 //! cancelled answers, and where the model does not evaluate the plan (unknown).
 
-use super::{Finding, Invariant, Place, Verdicts, described, show};
+use super::{Finding, Invariant, Place, Verdicts, answers, described, show};
 use crate::model::{Expected, Model, Undefined};
-use crate::protocol::v26_30::{ComputeResponse, PeekResponse};
+use crate::protocol::v26_30::PeekResponse;
 use crate::script::trace::Event;
 
 pub struct PeekAnswer;
@@ -15,22 +15,11 @@ impl Invariant for PeekAnswer {
     described!("I-01", "a peek gives the collection's contents at its time");
 
     fn on_event(&mut self, event: &Event, model: &Model, verdicts: &mut Verdicts) {
-        let Event::Response(response) = event else {
-            return;
-        };
-        let ComputeResponse::PeekResponse(uuid, answer, _) = response.as_ref() else {
-            return;
-        };
-        let Some(peek) = model
-            .session()
-            .peeks
-            .get(uuid)
-            .filter(|peek| !peek.answered)
-        else {
+        let Some((uuid, answer, peek)) = answers::first(event, model) else {
             return;
         };
         let expected = model.answer_of(peek);
-        let place = Place::peek(peek.spec.id, peek.spec.ts, *uuid);
+        let place = Place::peek(peek.spec.id, peek.spec.ts, uuid);
         let broken = |kind: &'static str, observed: String| Finding {
             kind,
             place,

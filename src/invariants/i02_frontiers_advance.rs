@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use super::kinds::{self, Kind};
 use super::{Finding, Invariant, Place, Verdicts, described};
 use crate::model::Model;
-use crate::protocol::v26_30::ComputeResponse;
 use crate::repr::{Antichain, GlobalId};
 use crate::script::trace::Event;
 
@@ -23,12 +22,12 @@ impl Invariant for FrontiersAdvance {
     fn on_event(&mut self, event: &Event, _model: &Model, verdicts: &mut Verdicts) {
         match event {
             Event::SessionStarted { .. } => self.last.clear(),
-            Event::Response(response) => {
-                let ComputeResponse::Frontiers(id, report) = response.as_ref() else {
+            Event::Response(_) => {
+                let Some((id, report)) = kinds::report(event) else {
                     return;
                 };
                 for (kind, frontier) in kinds::reported(report) {
-                    let last = self.last.insert((*id, kind), frontier.clone());
+                    let last = self.last.insert((id, kind), frontier.clone());
                     let Some(last) = last else { continue };
                     verdicts.check(last < *frontier, || Finding {
                         kind: if last == *frontier {
@@ -36,7 +35,7 @@ impl Invariant for FrontiersAdvance {
                         } else {
                             "regressed"
                         },
-                        place: Place::at(*id),
+                        place: Place::at(id),
                         expected: format!("a {kind} frontier beyond {last}"),
                         observed: format!("{kind} frontier {frontier}"),
                     });

@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use super::kinds::{self, Kind};
 use super::{Finding, Invariant, Place, Verdicts, described};
 use crate::model::Model;
-use crate::protocol::v26_30::ComputeResponse;
 use crate::repr::GlobalId;
 use crate::script::trace::Event;
 
@@ -21,22 +20,22 @@ impl Invariant for FirstFrontier {
     fn on_event(&mut self, event: &Event, model: &Model, verdicts: &mut Verdicts) {
         match event {
             Event::SessionStarted { .. } => self.seen.clear(),
-            Event::Response(response) => {
-                let ComputeResponse::Frontiers(id, report) = response.as_ref() else {
+            Event::Response(_) => {
+                let Some((id, report)) = kinds::report(event) else {
                     return;
                 };
-                let Some(collection) = model.collection(*id) else {
+                let Some(collection) = model.collection(id) else {
                     return;
                 };
                 // The initial [0] is implied and never said.
                 let least = collection.as_of().max(1);
                 for (kind, frontier) in kinds::reported(report) {
-                    if !self.seen.insert((*id, kind)) {
+                    if !self.seen.insert((id, kind)) {
                         continue;
                     }
                     verdicts.check(!frontier.less_than(least), || Finding {
                         kind: "before-as-of",
-                        place: Place::at(*id),
+                        place: Place::at(id),
                         expected: format!("a first {kind} frontier at or beyond [{least}]"),
                         observed: format!("{kind} frontier {frontier}"),
                     });

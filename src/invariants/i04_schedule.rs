@@ -9,7 +9,6 @@
 use super::kinds::{self, Kind};
 use super::{Finding, Invariant, Place, Verdicts, described};
 use crate::model::Model;
-use crate::protocol::v26_30::ComputeResponse;
 use crate::script::trace::Event;
 
 pub struct NothingBeforeSchedule;
@@ -21,13 +20,10 @@ impl Invariant for NothingBeforeSchedule {
     );
 
     fn on_event(&mut self, event: &Event, model: &Model, verdicts: &mut Verdicts) {
-        let Event::Response(response) = event else {
+        let Some((id, report)) = kinds::report(event) else {
             return;
         };
-        let ComputeResponse::Frontiers(id, report) = response.as_ref() else {
-            return;
-        };
-        let Some(collection) = model.collection(*id) else {
+        let Some(collection) = model.collection(id) else {
             return;
         };
         let dataflow = &collection.dataflow;
@@ -46,7 +42,7 @@ impl Invariant for NothingBeforeSchedule {
             }
             verdicts.check(model.session().started(dataflow), || Finding {
                 kind: "before-schedule",
-                place: Place::at(*id),
+                place: Place::at(id),
                 expected: format!("no {kind} frontier before the dataflow is scheduled"),
                 observed: format!("{kind} frontier {frontier}"),
             });

@@ -7,7 +7,6 @@
 use super::kinds::{self, Kind};
 use super::{Finding, Invariant, Place, Verdicts, described};
 use crate::model::Model;
-use crate::protocol::v26_30::ComputeResponse;
 use crate::script::trace::Event;
 
 pub struct BeyondInputs;
@@ -16,25 +15,22 @@ impl Invariant for BeyondInputs {
     described!("I-05", "no frontier is beyond what its inputs allow");
 
     fn on_event(&mut self, event: &Event, model: &Model, verdicts: &mut Verdicts) {
-        let Event::Response(response) = event else {
+        let Some((id, report)) = kinds::report(event) else {
             return;
         };
-        let ComputeResponse::Frontiers(id, report) = response.as_ref() else {
-            return;
-        };
-        let Some(collection) = model.collection(*id) else {
+        let Some(collection) = model.collection(id) else {
             return;
         };
         for (kind, frontier) in kinds::reported(report) {
             let limit = match kind {
                 Kind::Write if !collection.is_index() => continue,
-                Kind::Write | Kind::Output => model.may_reach(*id),
-                Kind::Input => model.input_may_reach(*id),
+                Kind::Write | Kind::Output => model.may_reach(id),
+                Kind::Input => model.input_may_reach(id),
             };
             let Some(limit) = limit else { continue };
             verdicts.check(frontier.is_le(&limit), || Finding {
                 kind: "beyond-inputs",
-                place: Place::at(*id),
+                place: Place::at(id),
                 expected: format!("a {kind} frontier of at most {limit}, where its inputs stand"),
                 observed: format!("{kind} frontier {frontier}"),
             });

@@ -5,10 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use super::kinds::Last;
+use super::kinds::{self, Last};
 use super::{Finding, Invariant, Place, Verdicts, described};
 use crate::model::Model;
-use crate::protocol::v26_30::ComputeResponse;
 use crate::repr::GlobalId;
 use crate::script::trace::{Event, Wait};
 
@@ -32,14 +31,14 @@ impl Invariant for DropEmpties {
     fn on_event(&mut self, event: &Event, model: &Model, verdicts: &mut Verdicts) {
         match event {
             Event::SessionStarted { .. } => self.last.clear(),
-            Event::Response(response) => {
-                let ComputeResponse::Frontiers(id, report) = response.as_ref() else {
+            Event::Response(_) => {
+                let Some((id, report)) = kinds::report(event) else {
                     return;
                 };
-                let last = self.last.entry(*id).or_default();
+                let last = self.last.entry(id).or_default();
                 let before = last.is_done();
                 last.absorb(report);
-                if model.is_dropped(*id) && last.is_done() && !before {
+                if model.is_dropped(id) && last.is_done() && !before {
                     verdicts.holds();
                 }
             }

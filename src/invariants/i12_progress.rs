@@ -8,7 +8,6 @@
 use super::kinds::{self, Kind};
 use super::{Finding, Invariant, Place, Verdicts, described};
 use crate::model::Model;
-use crate::protocol::v26_30::ComputeResponse;
 use crate::repr::Antichain;
 use crate::script::trace::{Event, Wait};
 
@@ -25,14 +24,14 @@ impl Invariant for Progress {
 
     fn on_event(&mut self, event: &Event, model: &Model, verdicts: &mut Verdicts) {
         match event {
-            Event::Response(response) => {
-                let ComputeResponse::Frontiers(id, report) = response.as_ref() else {
+            Event::Response(_) => {
+                let Some((id, report)) = kinds::report(event) else {
                     return;
                 };
-                let Some(must) = model.must_reach(*id) else {
+                let Some(must) = model.must_reach(id) else {
                     return;
                 };
-                let owed = must != Antichain::minimum() && !model.is_dropped(*id);
+                let owed = must != Antichain::minimum() && !model.is_dropped(id);
                 let output = kinds::of(report, Kind::Output);
                 if owed && output.is_some_and(|output| must.is_le(output)) {
                     verdicts.holds();

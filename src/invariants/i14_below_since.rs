@@ -5,9 +5,9 @@
 //! Does not apply to times before the as_of that nobody compacted (both empty
 //! rows and an error are fine), nor to what reconciliation kept.
 
-use super::{Finding, Invariant, Place, Verdicts, described, show};
+use super::{Finding, Invariant, Place, Verdicts, answers, described, show};
 use crate::model::Model;
-use crate::protocol::v26_30::{ComputeResponse, PeekResponse};
+use crate::protocol::v26_30::PeekResponse;
 use crate::script::trace::Event;
 
 /// How the error begins; the numbers follow.
@@ -19,18 +19,7 @@ impl Invariant for BelowSince {
     described!("I-14", "a peek below the since is an error");
 
     fn on_event(&mut self, event: &Event, model: &Model, verdicts: &mut Verdicts) {
-        let Event::Response(response) = event else {
-            return;
-        };
-        let ComputeResponse::PeekResponse(uuid, answer, _) = response.as_ref() else {
-            return;
-        };
-        let Some(peek) = model
-            .session()
-            .peeks
-            .get(uuid)
-            .filter(|peek| !peek.answered)
-        else {
+        let Some((uuid, answer, peek)) = answers::first(event, model) else {
             return;
         };
         let ts = peek.spec.ts;
@@ -48,7 +37,7 @@ impl Invariant for BelowSince {
         };
         verdicts.check(right, || Finding {
             kind: "read-below-since",
-            place: Place::peek(peek.spec.id, ts, *uuid),
+            place: Place::peek(peek.spec.id, ts, uuid),
             expected: format!("the error `{BEGINS}…`: it was compacted to {compacted} before"),
             observed: show::answer(answer),
         });

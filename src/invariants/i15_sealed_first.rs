@@ -4,9 +4,9 @@
 //! Does not apply to cancelled peeks, nor to times below the since, where an
 //! error may come at once.
 
-use super::{Finding, Invariant, Place, Verdicts, described, show};
+use super::{Finding, Invariant, Place, Verdicts, answers, described, show};
 use crate::model::Model;
-use crate::protocol::v26_30::{ComputeResponse, PeekResponse};
+use crate::protocol::v26_30::PeekResponse;
 use crate::script::trace::Event;
 
 pub struct SealedFirst;
@@ -15,24 +15,13 @@ impl Invariant for SealedFirst {
     described!("I-15", "a peek is not answered before its time is sealed");
 
     fn on_event(&mut self, event: &Event, model: &Model, verdicts: &mut Verdicts) {
-        let Event::Response(response) = event else {
-            return;
-        };
-        let ComputeResponse::PeekResponse(uuid, answer, _) = response.as_ref() else {
+        let Some((uuid, answer, peek)) = answers::first(event, model) else {
             return;
         };
         match answer {
             PeekResponse::Canceled => return,
             PeekResponse::Rows(_) | PeekResponse::Stashed(_) | PeekResponse::Error(_) => {}
         }
-        let Some(peek) = model
-            .session()
-            .peeks
-            .get(uuid)
-            .filter(|peek| !peek.answered)
-        else {
-            return;
-        };
         let ts = peek.spec.ts;
         if peek.disturbed || !peek.since.less_equal(ts) {
             return;
@@ -42,7 +31,7 @@ impl Invariant for SealedFirst {
         };
         verdicts.check(!sealed.less_equal(ts), || Finding {
             kind: "answered-early",
-            place: Place::peek(peek.spec.id, ts, *uuid),
+            place: Place::peek(peek.spec.id, ts, uuid),
             expected: format!("no answer yet: its inputs are sealed to {sealed} only"),
             observed: show::answer(answer),
         });

@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use super::kinds::{self, Kind, Last};
 use super::{Finding, Invariant, Place, Verdicts, described};
 use crate::model::Model;
-use crate::protocol::v26_30::ComputeResponse;
 use crate::repr::GlobalId;
 use crate::script::trace::Event;
 
@@ -25,17 +24,17 @@ impl Invariant for OutputIsWrite {
         let is_index = |id| model.collection(id).is_some_and(|c| c.is_index());
         match event {
             Event::SessionStarted { .. } => self.last.clear(),
-            Event::Response(response) => {
-                let ComputeResponse::Frontiers(id, report) = response.as_ref() else {
+            Event::Response(_) => {
+                let Some((id, report)) = kinds::report(event) else {
                     return;
                 };
-                self.last.entry(*id).or_default().absorb(report);
+                self.last.entry(id).or_default().absorb(report);
                 let write = kinds::of(report, Kind::Write);
                 let output = kinds::of(report, Kind::Output);
-                if let (Some(write), Some(output), true) = (write, output, is_index(*id)) {
+                if let (Some(write), Some(output), true) = (write, output, is_index(id)) {
                     verdicts.check(write == output, || Finding {
                         kind: "output-differs",
-                        place: Place::at(*id),
+                        place: Place::at(id),
                         expected: format!("output frontier {write}, like the write frontier"),
                         observed: format!("output frontier {output}"),
                     });

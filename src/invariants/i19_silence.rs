@@ -3,10 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use super::kinds::Last;
+use super::kinds::{self, Last};
 use super::{Finding, Invariant, Place, Verdicts, described};
 use crate::model::Model;
-use crate::protocol::v26_30::ComputeResponse;
 use crate::repr::GlobalId;
 use crate::script::trace::Event;
 
@@ -21,15 +20,15 @@ impl Invariant for Silence {
     fn on_event(&mut self, event: &Event, model: &Model, verdicts: &mut Verdicts) {
         match event {
             Event::SessionStarted { .. } => self.last.clear(),
-            Event::Response(response) => {
-                let ComputeResponse::Frontiers(id, report) = response.as_ref() else {
+            Event::Response(_) => {
+                let Some((id, report)) = kinds::report(event) else {
                     return;
                 };
-                let last = self.last.entry(*id).or_default();
+                let last = self.last.entry(id).or_default();
                 if last.is_done() {
                     verdicts.violated(Finding {
                         kind: "spoke-after-end",
-                        place: Place::at(*id),
+                        place: Place::at(id),
                         expected: "nothing: all its frontiers were [] before".to_string(),
                         observed: format!("{report:?}"),
                     });

@@ -9,7 +9,6 @@ use std::collections::BTreeSet;
 use super::kinds::{self, Kind};
 use super::{Finding, Invariant, Place, Verdicts, described};
 use crate::model::Model;
-use crate::protocol::v26_30::ComputeResponse;
 use crate::repr::GlobalId;
 use crate::script::trace::Event;
 
@@ -27,14 +26,14 @@ impl Invariant for PastAsOf {
     fn on_event(&mut self, event: &Event, model: &Model, verdicts: &mut Verdicts) {
         match event {
             Event::SessionStarted { .. } => self.seen.clear(),
-            Event::Response(response) => {
-                let ComputeResponse::Frontiers(id, report) = response.as_ref() else {
+            Event::Response(_) => {
+                let Some((id, report)) = kinds::report(event) else {
                     return;
                 };
                 let Some(write) = kinds::of(report, Kind::Write) else {
                     return;
                 };
-                let Some(collection) = model.collection(*id) else {
+                let Some(collection) = model.collection(id) else {
                     return;
                 };
                 let applies = collection.is_index()
@@ -42,13 +41,13 @@ impl Invariant for PastAsOf {
                     && collection
                         .dataflow
                         .reads_source_directly(collection.export.on());
-                if !self.seen.insert(*id) || !applies {
+                if !self.seen.insert(id) || !applies {
                     return;
                 }
                 let as_of = collection.as_of();
                 verdicts.check(!write.less_equal(as_of), || Finding {
                     kind: "rests-on-as-of",
-                    place: Place::at(*id),
+                    place: Place::at(id),
                     expected: format!("a first write frontier beyond [{as_of}]"),
                     observed: format!("write frontier {write}"),
                 });

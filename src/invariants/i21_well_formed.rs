@@ -4,7 +4,6 @@
 use super::kinds;
 use super::{Finding, Invariant, Place, Verdicts, described};
 use crate::model::Model;
-use crate::protocol::v26_30::ComputeResponse;
 use crate::script::trace::Event;
 
 pub struct WellFormed;
@@ -13,17 +12,14 @@ impl Invariant for WellFormed {
     described!("I-21", "a frontiers response is well formed");
 
     fn on_event(&mut self, event: &Event, _model: &Model, verdicts: &mut Verdicts) {
-        let Event::Response(response) = event else {
-            return;
-        };
-        let ComputeResponse::Frontiers(id, report) = response.as_ref() else {
+        let Some((id, report)) = kinds::report(event) else {
             return;
         };
         let mut kinds = kinds::reported(report).peekable();
         let holds = kinds.peek().is_some() && kinds.all(|(_, f)| f.elements().len() <= 1);
         verdicts.check(holds, || Finding {
             kind: "malformed",
-            place: Place::at(*id),
+            place: Place::at(id),
             expected: "at least one kind, and frontiers of at most one element".to_string(),
             observed: format!("{report:?}"),
         });

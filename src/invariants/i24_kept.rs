@@ -10,7 +10,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::kinds::{self, Kind};
 use super::{Finding, Invariant, Place, Verdicts, described};
 use crate::model::Model;
-use crate::protocol::v26_30::ComputeResponse;
 use crate::repr::{Antichain, GlobalId};
 use crate::script::trace::Event;
 
@@ -36,18 +35,18 @@ impl Invariant for Kept {
                 self.last.retain(|id, _| kept(id));
                 self.expected = self.last.keys().copied().collect();
             }
-            Event::Response(response) => {
-                let ComputeResponse::Frontiers(id, report) = response.as_ref() else {
+            Event::Response(_) => {
+                let Some((id, report)) = kinds::report(event) else {
                     return;
                 };
                 let Some(write) = kinds::of(report, Kind::Write) else {
                     return;
                 };
-                let last = self.last.entry(*id).or_insert_with(Antichain::minimum);
-                if self.expected.remove(id) {
+                let last = self.last.entry(id).or_insert_with(Antichain::minimum);
+                if self.expected.remove(&id) {
                     verdicts.check(last.is_le(write), || Finding {
                         kind: "rebuilt",
-                        place: Place::at(*id),
+                        place: Place::at(id),
                         expected: format!("a first write frontier of at least {last}, as before"),
                         observed: format!("write frontier {write}"),
                     });

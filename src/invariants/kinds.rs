@@ -5,8 +5,9 @@
 
 use std::fmt;
 
-use crate::protocol::v26_30::FrontiersResponse;
-use crate::repr::Antichain;
+use crate::protocol::v26_30::{ComputeResponse, FrontiersResponse};
+use crate::repr::{Antichain, GlobalId};
+use crate::script::trace::Event;
 
 /// A kind of frontier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,6 +28,20 @@ impl fmt::Display for Kind {
             Kind::Input => "input",
             Kind::Output => "output",
         })
+    }
+}
+
+/// The frontiers that an event reports, and of which collection.
+pub fn report(event: &Event) -> Option<(GlobalId, &FrontiersResponse)> {
+    let Event::Response(response) = event else {
+        return None;
+    };
+    match response.as_ref() {
+        ComputeResponse::Frontiers(id, report) => Some((*id, report)),
+        ComputeResponse::PeekResponse(..)
+        | ComputeResponse::SubscribeResponse(..)
+        | ComputeResponse::CopyToResponse(..)
+        | ComputeResponse::Status(..) => None,
     }
 }
 
