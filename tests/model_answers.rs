@@ -3,23 +3,11 @@
 //! reference evaluates a plan otherwise than the real thing, so that every
 //! campaign would chase a phantom.
 
-use std::io::Read;
-use std::path::Path;
+#[path = "support/golden.rs"]
+mod golden_file;
 
 use clusterd_fuzz::campaign::expected_blocks;
 use clusterd_fuzz::script::text;
-use flate2::read::GzDecoder;
-
-/// The lines of a compressed file.
-fn lines(name: &str) -> Vec<String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden")
-        .join(name);
-    let file = std::fs::File::open(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    let mut text = String::new();
-    GzDecoder::new(file).read_to_string(&mut text).unwrap();
-    text.lines().map(str::to_string).collect()
-}
 
 /// Plans that upstream's optimizer changed before they were rendered
 /// (`spec/replica.md` §16.5): it folded a TopK over a constant with negative rows
@@ -31,8 +19,7 @@ const FOLDED: [u64; 3] = [226, 272, 1129];
 fn the_model_gives_the_answers_of_a_real_clusterd() {
     let mut wrong = Vec::new();
     let (mut agreed, mut open) = (0, 0);
-    for line in lines("answers/plans.jsonl.gz") {
-        let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+    for line in golden_file::lines("answers/plans.jsonl.gz") {
         if line["n"].as_u64().is_some_and(|n| FOLDED.contains(&n)) {
             continue;
         }

@@ -4,26 +4,14 @@
 //! as collections, so nothing of peeks, traces or shards is in the way. Data:
 //! `tests/golden/answers`, described in `spec/replica.md` §16.
 
-mod replica_lab;
+#[path = "support/golden.rs"]
+mod golden_file;
 
-use std::io::Read;
+mod replica_lab;
 
 use clusterd_fuzz::plan::lower::JoinKind;
 use replica_lab::script::disagreement;
 use replica_lab::{Mode, PLAIN};
-
-/// The JSON objects of a golden file.
-fn golden(name: &str) -> Vec<serde_json::Value> {
-    let path = format!("{}/tests/golden/{name}", env!("CARGO_MANIFEST_DIR"));
-    let file = std::fs::File::open(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
-    let mut text = String::new();
-    flate2::read::GzDecoder::new(file)
-        .read_to_string(&mut text)
-        .unwrap();
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
-}
 
 /// Plans in which upstream's optimizer folds, drops or merges what ours leaves
 /// alone, so that an error or its text differs (`spec/replica.md` §16.5).
@@ -34,7 +22,7 @@ fn assert_agreement(mode: Mode, wanted: impl Fn(u64, &str) -> bool) {
     let only: Option<u64> = std::env::var("PLAN").ok().and_then(|n| n.parse().ok());
     let mut failures = Vec::new();
     let mut run = 0;
-    for case in golden("answers/plans.jsonl.gz") {
+    for case in golden_file::lines("answers/plans.jsonl.gz") {
         let n = case["n"].as_u64().unwrap();
         let spec = case["spec"].as_str().unwrap();
         let selected = only.map_or_else(|| wanted(n, spec), |only| only == n);

@@ -2,10 +2,11 @@
 //! mutant that nothing reads any more, or one that no plan can show. The plans
 //! are those of `tests/golden/answers` by number, or written here.
 
+#[path = "support/golden.rs"]
+mod golden_file;
 mod replica_lab;
 
 use std::collections::BTreeSet;
-use std::io::Read;
 
 use clusterd_fuzz::driver::DataflowBuilder;
 use clusterd_fuzz::protocol::v26_30::{CollectionMetadata, PersistLocation};
@@ -191,16 +192,7 @@ fn answers(plan: &str, until: Option<Timestamp>, mutants: Mutants) -> Vec<String
 
 #[test]
 fn a_golden_plan_shows_the_mutant() {
-    let path = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/tests/golden/answers/plans.jsonl.gz"
-    );
-    let mut text = String::new();
-    flate2::read::GzDecoder::new(std::fs::File::open(path).unwrap())
-        .read_to_string(&mut text)
-        .unwrap();
-    for line in text.lines() {
-        let case: serde_json::Value = serde_json::from_str(line).unwrap();
+    for case in golden_file::lines("answers/plans.jsonl.gz") {
         for (mutant, n) in GOLDEN {
             if case["n"] == n {
                 let mode = Mode {

@@ -2,23 +2,17 @@
 //! can catch: an encoding, a reduction or an order that is self-consistent but
 //! not the field's. Data: `tests/golden/values`, described in `spec/plan.md` §6.
 
+#[path = "support/golden.rs"]
+mod golden_file;
+
 use std::cmp::Ordering;
-use std::io::Read;
 
 use clusterd_fuzz::repr::Row;
 use serde_json::Value;
 
-/// The JSON objects of a golden file.
+/// The JSON objects of a golden file of values.
 fn golden(name: &str) -> Vec<Value> {
-    let path = format!("{}/tests/golden/values/{name}", env!("CARGO_MANIFEST_DIR"));
-    let file = std::fs::File::open(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
-    let mut text = String::new();
-    flate2::read::GzDecoder::new(file)
-        .read_to_string(&mut text)
-        .unwrap();
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
+    golden_file::lines(&format!("values/{name}"))
 }
 
 fn bytes(value: &Value) -> Vec<u8> {

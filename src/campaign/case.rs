@@ -147,22 +147,6 @@ fn show(event: &Event) -> String {
     match event {
         Event::Command { step } => format!("command {step}"),
         Event::Response(response) => format!("  <- {response:?}"),
-        Event::SessionStarted { .. }
-        | Event::InstanceCreated
-        | Event::InitializationComplete
-        | Event::ConfigurationUpdated
-        | Event::DataflowCreated(_)
-        | Event::Scheduled { .. }
-        | Event::AllowedCompaction { .. }
-        | Event::AllowedWrites { .. }
-        | Event::PeekSent(_)
-        | Event::PeekCanceled { .. }
-        | Event::ShardWritten { .. }
-        | Event::SinceDowngraded { .. }
-        | Event::WaitTimedOut { .. }
-        | Event::ConnectionLost { .. }
-        | Event::TargetDied { .. }
-        | Event::TargetRestarted
-        | Event::Finished => format!("  -> {event:?}"),
+        other => format!("  -> {other:?}"),
     }
 }

@@ -12,13 +12,11 @@ use uuid::Uuid;
 
 use crate::plan::{self, Relation, RelationType};
 use crate::protocol::v26_30::{AggregateExpr, AggregateFunc, Id};
-use crate::repr::{Antichain, GlobalId, RelationDesc, Row, Timestamp};
-use crate::script::data::{self, Schemas};
+use crate::repr::{Antichain, GlobalId, Timestamp};
+use crate::script::append::Append;
+use crate::script::data::Schemas;
 use crate::script::trace::{DataflowSpec, Event, ExportSpec, ImportSpec, PeekSpec};
-use crate::script::{Command, CreateDataflow, Export, Import};
-
-/// The first id of the dataflows that `count` makes (`spec/script.md` §2.9).
-const EPHEMERAL_BASE: u64 = u64::MAX / 2;
+use crate::script::{Command, CreateDataflow, EPHEMERAL_BASE, Export, Import};
 
 /// What a script has named so far.
 #[derive(Debug, Clone)]
@@ -77,46 +75,17 @@ impl Dry {
                 self.schemas.define(name, columns)?;
                 Vec::new()
             }
-            Command::WriteSingleTs {
-                shard,
-                schema,
-                ts,
-                count,
-                start,
-                row_bytes,
-            } => {
+            Command::WriteSingleTs { shard, schema, .. }
+            | Command::WriteSpread { shard, schema, .. }
+            | Command::WriteRows { shard, schema, .. } => {
                 let desc = self.schemas.get(schema.as_deref())?;
-                let rows = synthetic(&desc, *start, *count, *row_bytes)?;
-                let updates = rows.into_iter().map(|row| (row, *ts, 1)).collect();
-                vec![written(shard, desc, updates, after(*ts)?)]
-            }
-            Command::WriteSpread {
-                shard,
-                schema,
-                count,
-                n_ts,
-                start,
-                row_bytes,
-            } => {
-                let desc = self.schemas.get(schema.as_deref())?;
-                let rows = synthetic(&desc, *start, *count, *row_bytes)?;
-                let times = (0..*n_ts).cycle();
-                let updates = rows.into_iter().zip(times).map(|(row, ts)| (row, ts, 1));
-                vec![written(shard, desc, updates.collect(), *n_ts)]
-            }
-            Command::WriteRows {
-                shard,
-                schema,
-                ts,
-                rows,
-            } => {
-                let desc = self.schemas.get(schema.as_deref())?;
-                let rows = data::rows(&desc, rows)?;
-                let updates = rows
-                    .into_iter()
-                    .map(|(row, diff)| (row, *ts, diff))
-                    .collect();
-                vec![written(shard, desc, updates, after(*ts)?)]
+                let Append { updates, upper, .. } = Append::of(command, &desc)?;
+                vec![Event::ShardWritten {
+                    shard: shard.clone(),
+                    desc,
+                    updates,
+                    upper,
+                }]
             }
             Command::DefineIndex {
                 source,
@@ -353,37 +322,4 @@ impl Dry {
             Event::PeekSent(peek),
         ])
     }
-}
-
-fn written(
-    shard: &str,
-    desc: RelationDesc,
-    updates: Vec<(Row, Timestamp, i64)>,
-    upper: Timestamp,
-) -> Event {
-    Event::ShardWritten {
-        shard: shard.to_string(),
-        desc,
-        updates,
-        upper,
-    }
-}
-
-fn after(ts: Timestamp) -> Result<Timestamp, String> {
-    ts.checked_add(1)
-        .ok_or_else(|| format!("cannot write at {ts}: there is no later time to seal it with"))
-}
-
-fn synthetic(
-    desc: &RelationDesc,
-    start: u64,
-    count: u64,
-    row_bytes: usize,
-) -> Result<Vec<Row>, String> {
-    let end = start
-        .checked_add(count)
-        .ok_or_else(|| format!("row numbers {start} + {count} are too large"))?;
-    (start..end)
-        .map(|i| data::synthetic_row(desc, i, row_bytes))
-        .collect()
 }

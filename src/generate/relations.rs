@@ -154,50 +154,29 @@ impl<'c, 'p> Planner<'c, 'p> {
             (weights[13], weights[14], weights[15]) = (0, 0, 0);
         }
         match self.choices.weighted("operator of a plan", &weights) {
-            Some(1) => {
-                let input = self.relation(below);
-                self.map(input)
-            }
-            Some(2) => {
-                let input = self.relation(below);
-                self.project(input)
-            }
-            Some(3) => {
-                let input = self.relation(below);
-                self.reduce(input)
-            }
-            Some(4) => {
-                let input = self.relation(below);
-                self.distinct(input)
-            }
-            Some(5) => {
-                let input = self.relation(below);
-                self.top_k(input)
-            }
+            Some(1) => self.atop(below, Self::map),
+            Some(2) => self.atop(below, Self::project),
+            Some(3) => self.atop(below, Self::reduce),
+            Some(4) => self.atop(below, Self::distinct),
+            Some(5) => self.atop(below, Self::top_k),
             Some(6) => self.union(below),
             Some(7) => self.difference(below),
             Some(8) => self.without_some(below),
-            Some(9) => {
-                let input = self.relation(below);
-                self.threshold(input)
-            }
-            Some(10) => {
-                let input = self.relation(below);
-                self.flat_map(input)
-            }
+            Some(9) => self.atop(below, Self::threshold),
+            Some(10) => self.atop(below, Self::flat_map),
             Some(11) => self.temporal(below),
-            Some(12) => {
-                let input = self.relation(below);
-                self.negated_twice(input)
-            }
+            Some(12) => self.atop(below, Self::negated_twice),
             Some(13) => self.binding(depth),
             Some(14) => self.join(below, true),
             Some(15) => self.join(below, false),
-            _ => {
-                let input = self.relation(below);
-                self.filter(input)
-            }
+            _ => self.atop(below, Self::filter),
         }
+    }
+
+    /// An operator over a plan of at most `below` operators.
+    fn atop(&mut self, below: usize, operator: impl FnOnce(&mut Self, Drawn) -> Drawn) -> Drawn {
+        let input = self.relation(below);
+        operator(self, input)
     }
 
     pub(super) fn leaf(&mut self) -> Drawn {

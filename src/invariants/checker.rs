@@ -51,7 +51,7 @@ impl Checker {
 
     /// Takes note of the next event.
     pub fn on_event(&mut self, event: &Event) {
-        if is_driver(event) {
+        if event.is_drivers() {
             self.model.apply(event);
             self.judge(event);
         } else {
@@ -92,30 +92,5 @@ impl Checker {
     /// The model in its present state.
     pub fn model(&self) -> &Model {
         &self.model
-    }
-}
-
-/// Whether the driver did this, and not the replica.
-fn is_driver(event: &Event) -> bool {
-    match event {
-        Event::Command { .. }
-        | Event::SessionStarted { .. }
-        | Event::InstanceCreated
-        | Event::InitializationComplete
-        | Event::ConfigurationUpdated
-        | Event::DataflowCreated(_)
-        | Event::Scheduled { .. }
-        | Event::AllowedCompaction { .. }
-        | Event::AllowedWrites { .. }
-        | Event::PeekSent(_)
-        | Event::PeekCanceled { .. }
-        | Event::ShardWritten { .. }
-        | Event::SinceDowngraded { .. }
-        | Event::TargetRestarted => true,
-        Event::Response(_)
-        | Event::WaitTimedOut { .. }
-        | Event::ConnectionLost { .. }
-        | Event::TargetDied { .. }
-        | Event::Finished => false,
     }
 }

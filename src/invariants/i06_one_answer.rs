@@ -48,7 +48,7 @@ impl Invariant for OneAnswer {
                     kind: "unanswered",
                     place: Place::peek(*id, *ts, *uuid),
                     expected: format!("an answer: {ts} is sealed in every input"),
-                    observed: format!("none within {waited_ms} ms"),
+                    observed: format!("none{}", show::waited(*waited_ms)),
                 });
             }
             Event::Finished => {

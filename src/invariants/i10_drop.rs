@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::kinds::{self, Last};
-use super::{Finding, Invariant, Place, Verdicts, described};
+use super::{Finding, Invariant, Place, Verdicts, described, show};
 use crate::model::Model;
 use crate::repr::GlobalId;
 use crate::script::trace::{Event, Wait};
@@ -53,7 +53,7 @@ impl Invariant for DropEmpties {
                     kind: "not-empty",
                     place: Place::at(*id),
                     expected: "all frontiers at [] after the drop".to_string(),
-                    observed: format!("the output frontier was not [] within {waited_ms} ms"),
+                    observed: format!("the output frontier was not []{}", show::waited(*waited_ms)),
                 });
             }
             Event::Finished => {

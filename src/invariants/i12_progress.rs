@@ -6,7 +6,7 @@
 //! not passed the as_of, and after a drop (I-10).
 
 use super::kinds::{self, Kind};
-use super::{Finding, Invariant, Place, Verdicts, described};
+use super::{Finding, Invariant, Place, Verdicts, described, show};
 use crate::model::Model;
 use crate::repr::Antichain;
 use crate::script::trace::{Event, Wait};
@@ -56,7 +56,7 @@ impl Invariant for Progress {
                     expected: format!(
                         "a frontier of {must}: it is scheduled, its inputs stand there"
                     ),
-                    observed: format!("[{ts}] was not reached within {waited_ms} ms"),
+                    observed: format!("[{ts}] was not reached{}", show::waited(*waited_ms)),
                 });
             }
             _ => {}

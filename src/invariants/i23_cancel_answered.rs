@@ -1,7 +1,7 @@
 //! I-23: a cancelled peek is answered too, and soon, even if its time is never
 //! sealed. Source: `spec/replica.md` §10 I-10.
 
-use super::{Finding, Invariant, Place, Verdicts, described};
+use super::{Finding, Invariant, Place, Verdicts, described, show};
 use crate::model::Model;
 use crate::protocol::v26_30::ComputeResponse;
 use crate::script::trace::{Event, Wait};
@@ -39,7 +39,7 @@ impl Invariant for CancelAnswered {
                     kind: "cancel-unanswered",
                     place: Place::peek(*id, *ts, *uuid),
                     expected: "`Canceled`, or another answer".to_string(),
-                    observed: format!("none within {waited_ms} ms"),
+                    observed: format!("none{}", show::waited(*waited_ms)),
                 });
             }
             _ => {}

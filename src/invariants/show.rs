@@ -44,6 +44,15 @@ pub fn rows(rows: &Multiset) -> String {
     format!("{} {noun}: {}", rows.total(), listed.join(", "))
 }
 
+/// The end of a sentence about what did not come. A target without a clock says
+/// at once that nothing more can come.
+pub fn waited(waited_ms: u64) -> String {
+    match waited_ms {
+        0 => ", and nothing more can come".to_string(),
+        ms => format!(" within {ms} ms"),
+    }
+}
+
 /// What was seen, next to what it differs in.
 pub fn difference(observed: &Multiset, expected: &Multiset) -> String {
     let difference = observed.minus(expected);

@@ -17,6 +17,9 @@ pub const DEFAULT_TIMEOUT_SECS: u64 = 600;
 /// The width of synthetic texts unless the script says otherwise.
 pub const DEFAULT_ROW_BYTES: usize = 64;
 
+/// The first id of the dataflows that `count` makes (`spec/script.md` §2.9).
+pub const EPHEMERAL_BASE: u64 = u64::MAX / 2;
+
 /// One step of a script.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {

@@ -4,6 +4,7 @@
 //! Invariant: a script decides everything; the runner adds nothing of its own
 //! but the commands' documented defaults.
 
+pub mod append;
 mod command;
 mod config;
 pub mod data;

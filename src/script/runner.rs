@@ -28,9 +28,6 @@ use crate::repr::{Antichain, GlobalId, RelationDesc, Row, ShardId, Timestamp};
 /// The switch that makes a replica answer peeks with the rows themselves.
 const PEEK_STASH: &str = "enable_compute_peek_response_stash";
 
-/// The first id of the dataflows that `count` makes (`spec/script.md` §2.9).
-const EPHEMERAL_BASE: u64 = u64::MAX / 2;
-
 /// How a runner treats time and randomness.
 #[derive(Debug, Clone)]
 pub struct RunnerConfig {
@@ -162,9 +159,11 @@ impl<'a> Runner<'a> {
                 self.schemas.define(name, columns)?;
                 Ok(Output::Ok)
             }
-            Command::WriteSingleTs { .. }
-            | Command::WriteSpread { .. }
-            | Command::WriteRows { .. } => self.write(command),
+            Command::WriteSingleTs { shard, schema, .. }
+            | Command::WriteSpread { shard, schema, .. }
+            | Command::WriteRows { shard, schema, .. } => {
+                self.write(command, shard, schema.as_deref())
+            }
             Command::DefineIndex { .. } | Command::CreateDataflow(_) => self.create(command),
             Command::Schedule { id } => {
                 self.announce(Event::Scheduled { id: *id }, ComputeCommand::Schedule(*id))

@@ -79,6 +79,33 @@ pub enum Event {
     Finished,
 }
 
+impl Event {
+    /// Whether the driver did this, and not the replica.
+    pub fn is_drivers(&self) -> bool {
+        match self {
+            Event::Command { .. }
+            | Event::SessionStarted { .. }
+            | Event::InstanceCreated
+            | Event::InitializationComplete
+            | Event::ConfigurationUpdated
+            | Event::DataflowCreated(_)
+            | Event::Scheduled { .. }
+            | Event::AllowedCompaction { .. }
+            | Event::AllowedWrites { .. }
+            | Event::PeekSent(_)
+            | Event::PeekCanceled { .. }
+            | Event::ShardWritten { .. }
+            | Event::SinceDowngraded { .. }
+            | Event::TargetRestarted => true,
+            Event::Response(_)
+            | Event::WaitTimedOut { .. }
+            | Event::ConnectionLost { .. }
+            | Event::TargetDied { .. }
+            | Event::Finished => false,
+        }
+    }
+}
+
 /// What a wait waited for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wait {

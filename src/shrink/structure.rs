@@ -8,7 +8,9 @@
 use std::collections::BTreeSet;
 
 use super::edits::{Commands, without};
-use crate::repr::GlobalId;
+use crate::repr::{Datum, GlobalId};
+use crate::script::append::Append;
+use crate::script::data::Schemas;
 use crate::script::{Cell, Command, CreateDataflow, Export, Import, RowLine, map_ids};
 
 /// Where a command stands in a script that nothing forces into another order.
@@ -220,55 +222,49 @@ pub fn without_builds(commands: &[Command]) -> Vec<Commands> {
 /// written out.
 pub fn explicit_rows(commands: &[Command], at: usize) -> Option<Command> {
     const MOST: u64 = 6;
-    let (shard, schema, ts, count, start, row_bytes) = match &commands[at] {
+    let write = &commands[at];
+    let (shard, schema) = match write {
         Command::WriteSingleTs {
             shard,
             schema,
-            ts,
             count,
-            start,
-            row_bytes,
-        } => (shard, schema, *ts, *count, *start, *row_bytes),
-        Command::WriteSpread {
+            ..
+        }
+        | Command::WriteSpread {
             shard,
             schema,
             count,
             n_ts: 1,
-            start,
-            row_bytes,
-        } => (shard, schema, 0, *count, *start, *row_bytes),
+            ..
+        } if *count <= MOST => (shard, schema),
         _ => return None,
     };
-    if count > MOST {
-        return None;
+    let mut schemas = Schemas::default();
+    for command in commands {
+        if let Command::DefineSchema { name, columns } = command {
+            schemas.define(name, columns).ok()?;
+        }
     }
-    let types: Vec<&str> = match schema {
-        None => vec!["bigint", "text"],
-        Some(name) => commands.iter().find_map(|command| match command {
-            Command::DefineSchema { name: n, columns } if n == name => {
-                Some(columns.iter().map(|column| column.ty.as_str()).collect())
-            }
-            _ => None,
-        })?,
-    };
-    // As `spec/script.md` §2.4 makes them.
-    let cell = |i: u64, ty: &str| {
-        Cell::Token(match ty {
-            "bool" | "boolean" => i.is_multiple_of(2).to_string(),
-            "text" | "string" | "bytes" | "bytea" => format!("{i:0>row_bytes$}"),
-            _ => i.to_string(),
+    let desc = schemas.get(schema.as_deref()).ok()?;
+    let Append { updates, lower, .. } = Append::of(write, &desc).ok()?;
+    let cell = |datum: Datum<'_>| {
+        Cell::Token(match datum {
+            Datum::String(text) => text.to_string(),
+            Datum::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+            other => other.to_string(),
         })
     };
-    let rows = (start..start.checked_add(count)?)
-        .map(|i| RowLine {
-            cells: types.iter().map(|ty| cell(i, ty)).collect(),
-            diff: 1,
+    let rows = updates
+        .iter()
+        .map(|(row, _, diff)| RowLine {
+            cells: row.iter().map(cell).collect(),
+            diff: *diff,
         })
         .collect();
     Some(Command::WriteRows {
         shard: shard.clone(),
         schema: schema.clone(),
-        ts,
+        ts: lower,
         rows,
     })
 }

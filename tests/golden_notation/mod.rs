@@ -4,9 +4,10 @@
 
 #![allow(dead_code, reason = "each test uses a part of it")]
 
+#[path = "../support/golden.rs"]
+mod golden;
+
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 
 use clusterd_fuzz::plan::{JoinImplementation, Lookup, Mfp, RecBinding, Relation, RelationType};
 use clusterd_fuzz::protocol::v26_30::{
@@ -17,17 +18,8 @@ use clusterd_fuzz::repr::{
     ColumnName, Datum, GlobalId, LocalId, ReprColumnType, ReprScalarType, Row, SqlColumnType,
     SqlScalarType,
 };
+pub use golden::lines;
 use serde_json::Value;
-
-/// The lines of a gzipped JSON-lines file under `tests/golden`.
-pub fn lines(file: &str) -> Vec<Value> {
-    let path = format!("{}/tests/golden/{file}", env!("CARGO_MANIFEST_DIR"));
-    let file = File::open(&path).unwrap_or_else(|e| panic!("{path}: {e}"));
-    BufReader::new(flate2::read::GzDecoder::new(file))
-        .lines()
-        .map(|line| serde_json::from_str(&line.unwrap()).unwrap())
-        .collect()
-}
 
 pub fn list(v: &Value) -> &[Value] {
     v.as_array().unwrap_or_else(|| panic!("no list: {v}"))

@@ -31,6 +31,26 @@ struct Cut {
     mutants: Mutants,
 }
 
+impl Cut {
+    /// The rows from `offset` on, as many as `limit` (over the input's columns)
+    /// says.
+    fn new(
+        order: &[ColumnOrder],
+        limit: Option<&MirScalarExpr>,
+        group_key: &[usize],
+        offset: usize,
+        mutants: Mutants,
+    ) -> Cut {
+        Cut {
+            order: order.to_vec(),
+            limit: limit.map(|limit| grouped(limit, group_key)),
+            more: 0,
+            offset,
+            mutants,
+        }
+    }
+}
+
 /// Moves the columns of a limit to their places in the group row.
 fn grouped(limit: &MirScalarExpr, group_key: &[usize]) -> MirScalarExpr {
     let moved = |expr: &MirScalarExpr| Box::new(grouped(expr, group_key));
@@ -217,27 +237,13 @@ pub fn render_top_k<'s, T: RenderTimestamp>(
                 "tried to build monotonic top-1 on non-monotonic input",
             );
             all_errs.push(errs);
-            let cut = Cut {
-                order: plan.order_key.clone(),
-                limit: None,
-                more: 0,
-                offset: 0,
-                mutants,
-            };
+            let cut = Cut::new(&plan.order_key, None, &plan.group_key, 0, mutants);
             first_of(keyed, cut)
         }
         TopKPlan::MonotonicTopK(plan) => {
             checked(&plan.limit)?;
-            let cut = Cut {
-                order: plan.order_key.clone(),
-                limit: plan
-                    .limit
-                    .as_ref()
-                    .map(|limit| grouped(limit, &plan.group_key)),
-                more: 0,
-                offset: 0,
-                mutants,
-            };
+            let limit = plan.limit.as_ref();
+            let cut = Cut::new(&plan.order_key, limit, &plan.group_key, 0, mutants);
             let keyed = by_group(rows, &plan.group_key);
             let (keyed, errs) = monotonic(
                 ctx,
@@ -250,16 +256,14 @@ pub fn render_top_k<'s, T: RenderTimestamp>(
         }
         TopKPlan::Basic(plan) => {
             checked(&plan.limit)?;
-            let cut = Cut {
-                order: plan.order_key.clone(),
-                limit: plan
-                    .limit
-                    .as_ref()
-                    .map(|limit| grouped(limit, &plan.group_key)),
-                more: 0,
-                offset: plan.offset,
+            let limit = plan.limit.as_ref();
+            let cut = Cut::new(
+                &plan.order_key,
+                limit,
+                &plan.group_key,
+                plan.offset,
                 mutants,
-            };
+            );
             let mut keyed = by_group(rows, &plan.group_key);
             let mut validate = Some(&mut all_errs);
             // One level of buckets: more would only divide more.
