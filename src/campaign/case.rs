@@ -6,16 +6,16 @@
 //! nothing random is decided here.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::driver::Driver;
 use crate::invariants::{Checker, Counts, Violation};
+use crate::model::Model;
 use crate::repr::{GlobalId, Timestamp};
 use crate::script::Command;
 use crate::script::output::Output;
 use crate::script::runner::{Runner, RunnerConfig};
-use crate::script::trace::Event;
+use crate::script::trace::{Event, Wait};
 
 /// How a case is run.
 #[derive(Debug, Clone)]
@@ -99,7 +99,8 @@ pub fn run_case(
         }
     }
     if !broken() && !runner.is_lost() {
-        settle(&mut runner, &checker, options.patience);
+        let settled = settle(&mut runner, &checker, options.patience);
+        outcome.invalid = settled.err().map(|e| format!("reading the views: {e}"));
     }
     runner.finish();
     outcome.lost = runner.is_lost();
@@ -107,39 +108,78 @@ pub fn run_case(
     let checker = checker.into_inner();
     outcome.violations = checker.violations().to_vec();
     outcome.counts = checker.counts();
-    outcome.invalid = checker
-        .model()
-        .invalid()
-        .map(|(step, why)| format!("command {step}: {why}"));
+    if let Some((step, why)) = checker.model().invalid() {
+        outcome.invalid = Some(format!("command {step}: {why}"));
+    }
     outcome.elapsed = start.elapsed();
     outcome.log = log.into_inner();
     Ok((outcome, driver))
 }
 
-/// Waits for everything that must still happen.
-fn settle(runner: &mut Runner<'_>, checker: &RefCell<Checker>, patience: Duration) {
-    let owed: BTreeMap<GlobalId, Timestamp> = {
-        let checker = checker.borrow();
-        let model = checker.model();
-        if model.invalid().is_some() {
-            return;
+/// What a collection still owes.
+enum Owed {
+    Frontier(Timestamp),
+    Subscribe(Timestamp),
+    /// The last word of a subscribe.
+    End,
+}
+
+/// Waits for everything that must still happen, then reads what the replica
+/// wrote.
+///
+/// Errors: the store's.
+fn settle(
+    runner: &mut Runner<'_>,
+    checker: &RefCell<Checker>,
+    patience: Duration,
+) -> Result<(), String> {
+    if checker.borrow().model().invalid().is_some() {
+        return Ok(());
+    }
+    let owed = owed(checker.borrow().model());
+    let broken = || !checker.borrow().violations().is_empty();
+    for (id, owed) in owed {
+        match owed {
+            Owed::Frontier(ts) => {
+                runner.await_frontier(id, ts, patience, false);
+            }
+            Owed::Subscribe(ts) => {
+                runner.await_subscribe_upper(id, ts, patience);
+            }
+            Owed::End => runner.await_subscribe_end(id, patience),
         }
-        let live = model.session().live_collections();
-        live.filter_map(|collection| {
-            let id = collection.export.id();
-            let must = model.must_reach(id)?;
-            Some((id, must.as_option()?))
-        })
-        .filter(|(_, ts)| *ts > 0)
-        .collect()
-    };
-    for (id, ts) in owed {
-        runner.await_frontier(id, ts, patience, false);
-        if !checker.borrow().violations().is_empty() {
-            return;
+        if broken() {
+            return Ok(());
         }
     }
     runner.await_started_peeks(patience, |uuid| checker.borrow().model().must_answer(uuid));
+    match broken() {
+        true => Ok(()),
+        false => runner.read_views(),
+    }
+}
+
+/// What the collections of the session owe.
+fn owed(model: &Model) -> Vec<(GlobalId, Owed)> {
+    let collections = model.session().collections.values();
+    let owed = collections.filter_map(|collection| {
+        let id = collection.id;
+        let owed = if model.must_end(&Wait::SubscribeEnd { id }) {
+            Owed::End
+        } else if !collection.is_live() {
+            return None;
+        } else if collection.is_subscribe() {
+            Owed::Subscribe(model.subscribe_must_reach(id)?.as_option()?)
+        } else {
+            Owed::Frontier(model.must_reach(id)?.as_option()?)
+        };
+        Some((id, owed))
+    });
+    let nothing = |owed: &Owed| match owed {
+        Owed::Frontier(ts) | Owed::Subscribe(ts) => *ts == 0,
+        Owed::End => false,
+    };
+    owed.filter(|(_, owed)| !nothing(owed)).collect()
 }
 
 /// An event as a line of a log.

@@ -19,6 +19,9 @@ use crate::repr::{Antichain, Diff, RelationDesc, Row, ShardId, Timestamp};
 /// The purpose that writers of scripts announce (`spec/script.md` §2.9).
 const PURPOSE: &str = "headless driver write";
 
+/// The purpose that readers of whole shards announce.
+const READ_PURPOSE: &str = "driver read";
+
 /// Writes shards and holds them readable.
 #[derive(Debug)]
 pub struct PersistHost {
@@ -119,6 +122,38 @@ impl PersistHost {
             Ok(Err(mismatch)) => Err(mismatch.to_string()),
             Err(e) => Err(e.to_string()),
         }
+    }
+
+    /// Everything that a shard holds: its since, its upper, and the updates
+    /// before the upper, those before the since at the since.
+    ///
+    /// Errors: the store's; a shard that was never held.
+    pub fn read(
+        &mut self,
+        shard: ShardId,
+        desc: &RelationDesc,
+    ) -> Result<(Antichain, Antichain, Vec<Update>), String> {
+        let text = |e: PersistError| e.to_string();
+        let held = self.shards.get(&shard).ok_or("the shard is not held")?;
+        let since = held.since.since().clone();
+        let reader = self
+            .client
+            .open_leased_reader(shard, desc, READ_PURPOSE)
+            .map_err(text)?;
+        let upper = reader.recent_upper().map_err(text)?;
+        // What is not sealed at the since yet holds nothing to read.
+        let Some(as_of) = since.as_option().filter(|since| !upper.less_equal(*since)) else {
+            reader.expire().map_err(text)?;
+            return Ok((since, upper, Vec::new()));
+        };
+        let mut updates = reader.snapshot(as_of).map_err(text)?;
+        let mut listen = reader.listen(as_of).map_err(text)?;
+        while let Some(event) = listen.poll_next().map_err(text)? {
+            updates.extend(event.updates().map_err(text)?);
+        }
+        let upper = listen.frontier().clone();
+        listen.into_reader().expire().map_err(text)?;
+        Ok((since, upper, updates))
     }
 
     /// Lets everything before `since` be compacted.

@@ -30,6 +30,8 @@ pub struct Subscribe {
     pub updates: Vec<UpdateCollection>,
     /// The first error; it poisons the subscribe for good.
     pub error: Option<String>,
+    /// Its last word was said: an empty upper, or where it was dropped.
+    pub ended: bool,
 }
 
 impl Default for Subscribe {
@@ -38,6 +40,7 @@ impl Default for Subscribe {
             upper: Antichain::minimum(),
             updates: Vec::new(),
             error: None,
+            ended: false,
         }
     }
 }
@@ -86,6 +89,7 @@ impl Session {
                         updates,
                     }) => {
                         subscribe.upper = upper.clone();
+                        subscribe.ended |= upper.is_empty();
                         match updates {
                             Ok(updates) => subscribe.updates.extend(updates.iter().cloned()),
                             Err(text) => {
@@ -93,7 +97,10 @@ impl Session {
                             }
                         }
                     }
-                    SubscribeResponse::DroppedAt(frontier) => subscribe.upper = frontier.clone(),
+                    SubscribeResponse::DroppedAt(frontier) => {
+                        subscribe.upper = frontier.clone();
+                        subscribe.ended = true;
+                    }
                 }
             }
             ComputeResponse::CopyToResponse(_, _) | ComputeResponse::Status(_) => {}
@@ -129,6 +136,11 @@ impl Session {
         self.subscribes
             .get(&id)
             .map_or_else(Antichain::minimum, |subscribe| subscribe.upper.clone())
+    }
+
+    /// Whether a subscribe has said its last word.
+    pub fn subscribe_ended(&self, id: GlobalId) -> bool {
+        self.subscribes.get(&id).is_some_and(|s| s.ended)
     }
 
     /// Takes what a subscribe has sent since the last time.

@@ -5,16 +5,9 @@
 use super::{Finding, Invariant, Place, Verdicts, described};
 use crate::model::{Collection, Model};
 use crate::protocol::v26_30::ComputeResponse;
-use crate::script::trace::{Event, ExportSpec};
+use crate::script::trace::Event;
 
 pub struct UnknownIds;
-
-fn is_subscribe(collection: &Collection) -> bool {
-    match collection.export {
-        ExportSpec::Subscribe { .. } => true,
-        ExportSpec::Index { .. } | ExportSpec::MaterializedView { .. } => false,
-    }
-}
 
 impl Invariant for UnknownIds {
     described!("I-08", "no response is about something unknown");
@@ -31,7 +24,7 @@ impl Invariant for UnknownIds {
         };
         match response.as_ref() {
             ComputeResponse::Frontiers(id, _) => {
-                let known = model.collection(*id).is_some_and(|c| !is_subscribe(c));
+                let known = model.collection(*id).is_some_and(|c| !c.is_subscribe());
                 verdicts.check(known, || {
                     unknown("unknown-collection", Place::at(*id), "frontiers")
                 });
@@ -47,7 +40,7 @@ impl Invariant for UnknownIds {
                 });
             }
             ComputeResponse::SubscribeResponse(id, _) => {
-                let known = model.collection(*id).is_some_and(is_subscribe);
+                let known = model.collection(*id).is_some_and(Collection::is_subscribe);
                 verdicts.check(known, || {
                     unknown("unknown-subscribe", Place::at(*id), "a subscribe response")
                 });

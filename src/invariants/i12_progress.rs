@@ -41,7 +41,8 @@ impl Invariant for Progress {
                 let (id, ts) = match wait {
                     Wait::Frontier { id, ts } => (*id, *ts),
                     Wait::Subscribe { id, up_to } => (*id, *up_to),
-                    Wait::Peek { .. } => return,
+                    // Their own invariants ask for these.
+                    Wait::Peek { .. } | Wait::SubscribeEnd { .. } => return,
                 };
                 if model.is_dropped(id) || !model.must_end(wait) {
                     return;
@@ -49,7 +50,10 @@ impl Invariant for Progress {
                 if *waited_ms < self.patience_ms {
                     return verdicts.unknown();
                 }
-                let must = model.must_reach(id).unwrap_or_default();
+                let must = model
+                    .subscribe_must_reach(id)
+                    .or_else(|| model.must_reach(id))
+                    .unwrap_or_default();
                 verdicts.violated(Finding {
                     kind: "stuck",
                     place: Place::at(id).time(ts),

@@ -1,8 +1,11 @@
-//! I-20: the first write frontier of an index that reads a shard directly is
-//! strictly beyond the as_of: it never rests on it. Source: `spec/replica.md`
-//! §3.2, §10 I-05.
+//! I-20: the first write frontier of an index that reads shards, and nothing
+//! else, is strictly beyond the as_of: it never rests on it. Source:
+//! `spec/replica.md` §3.2, §10 I-05.
 //!
-//! Does not apply to materialized views, nor to what reconciliation kept.
+//! Does not apply to materialized views, nor to what reconciliation kept, nor
+//! to an index that reads an arrangement as well: only sources keep early
+//! progress back, and an arrangement's frontier is at the as_of while its own
+//! dataflow is there. Where both are read, the meet of the two may rest on it.
 
 use std::collections::BTreeSet;
 
@@ -40,7 +43,7 @@ impl Invariant for PastAsOf {
                     && !collection.retained
                     && collection
                         .dataflow
-                        .reads_source_directly(collection.export.on());
+                        .reads_sources_alone(collection.export.on());
                 if !self.seen.insert(id) || !applies {
                     return;
                 }

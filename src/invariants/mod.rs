@@ -8,6 +8,7 @@
 //! first.
 
 mod answers;
+mod batches;
 mod checker;
 mod kinds;
 mod show;
@@ -37,6 +38,13 @@ mod i21_well_formed;
 mod i22_repeatable;
 mod i23_cancel_answered;
 mod i24_kept;
+mod i25_batches_join;
+mod i26_batch_updates;
+mod i27_subscribe_sum;
+mod i28_subscribe_end;
+mod i29_view_contents;
+mod i30_view_upper;
+mod i31_same_meaning;
 
 #[cfg(test)]
 mod testing;
@@ -99,6 +107,13 @@ pub fn all_with_patience(patience_ms: u64) -> Vec<Box<dyn Invariant>> {
         Box::new(i22_repeatable::Repeatable::default()),
         Box::new(i23_cancel_answered::CancelAnswered { patience_ms }),
         Box::new(i24_kept::Kept::default()),
+        Box::new(i25_batches_join::BatchesJoin::default()),
+        Box::new(i26_batch_updates::BatchUpdates),
+        Box::new(i27_subscribe_sum::SubscribeSum::default()),
+        Box::new(i28_subscribe_end::SubscribeEnd::new(patience_ms)),
+        Box::new(i29_view_contents::ViewContents),
+        Box::new(i30_view_upper::ViewUpper::default()),
+        Box::new(i31_same_meaning::SameMeaning::default()),
     ]
 }
 

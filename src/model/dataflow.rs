@@ -8,7 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::plan::Relation;
+use crate::plan::{Relation, print};
+use crate::protocol::v26_30::Id;
 use crate::repr::{GlobalId, Timestamp};
 use crate::script::trace::{DataflowSpec, ExportSpec, ImportSpec};
 
@@ -98,6 +99,14 @@ impl Dataflow {
             .any(|(_, input)| matches!(input, Input::Source { .. }))
     }
 
+    /// Whether the object `id` reads shards, and no arrangement.
+    pub fn reads_sources_alone(&self, id: GlobalId) -> bool {
+        self.reads_source_directly(id)
+            && self
+                .inputs_of(id)
+                .all(|(_, input)| matches!(input, Input::Source { .. }))
+    }
+
     /// Every shard below the object `id`, through arrangements too.
     pub fn shards_of(&self, id: GlobalId) -> BTreeSet<String> {
         let mut shards = BTreeSet::new();
@@ -153,6 +162,29 @@ impl Dataflow {
                     Some(Input::Source { .. }) | None => false,
                 },
             })
+    }
+
+    /// What the object `id` contains, in words that do not depend on ids: its
+    /// plan over what it reads, down to the shards. `None` where that does not
+    /// say it, because of an `until`.
+    pub fn meaning(&self, id: GlobalId) -> Option<String> {
+        if self.until().is_some() {
+            return None;
+        }
+        let Some(plan) = self.plan(id) else {
+            return match self.inputs.get(&id)? {
+                Input::Source { shard } => Some(format!("shard {shard}\n")),
+                Input::Index { of, on, .. } => of.meaning(*on),
+            };
+        };
+        let mut plan = plan.clone();
+        let mut read: Vec<GlobalId> = Vec::new();
+        number_gets(&mut plan, &mut read);
+        let mut meaning = print(&plan);
+        for (number, id) in read.into_iter().enumerate() {
+            meaning.push_str(&format!("where t{number} is\n{}", self.meaning(id)?));
+        }
+        Some(meaning)
     }
 
     /// The first time whose updates it drops.
@@ -222,6 +254,23 @@ fn same_export(a: &ExportSpec, b: &ExportSpec) -> bool {
         (ExportSpec::Index { .. }, _)
         | (ExportSpec::MaterializedView { .. }, _)
         | (ExportSpec::Subscribe { .. }, _) => false,
+    }
+}
+
+/// Names what a plan reads by the order in which it is read.
+fn number_gets(plan: &mut Relation, read: &mut Vec<GlobalId>) {
+    if let Relation::Get { id, .. } = plan
+        && let Id::Global(global) = id
+    {
+        let known = read.iter().position(|known| known == global);
+        let number = known.unwrap_or_else(|| {
+            read.push(*global);
+            read.len() - 1
+        });
+        *global = GlobalId::Transient(number as u64);
+    }
+    for child in plan.children_mut() {
+        number_gets(child, read);
     }
 }
 

@@ -20,7 +20,12 @@ impl Model {
         if collection.life == Life::Dropped || collection.disturbed {
             return Some(Antichain::empty());
         }
-        Some(self.sealed(&collection.dataflow, collection.export.on()))
+        let sealed = self.sealed(&collection.dataflow, collection.export.on());
+        Some(match &collection.export {
+            ExportSpec::Index { .. } | ExportSpec::Subscribe { .. } => sealed,
+            // Where the shard stands, which other views may have brought there.
+            ExportSpec::MaterializedView { shard, .. } => sealed.join(&self.shard_sealed(shard)),
+        })
     }
 
     /// The furthest input frontier that a collection may have reported: the
@@ -73,7 +78,10 @@ impl Model {
                 .must_reach(*id)
                 .is_some_and(|frontier| !frontier.less_than(*ts)),
             Wait::Peek { uuid, .. } => self.must_answer(*uuid),
-            Wait::Subscribe { .. } => false,
+            Wait::Subscribe { id, up_to } => self
+                .subscribe_must_reach(*id)
+                .is_some_and(|frontier| !frontier.less_than(*up_to)),
+            Wait::SubscribeEnd { id } => self.subscribe_must_end(*id),
         }
     }
 
@@ -85,20 +93,41 @@ impl Model {
         if !self.session.initialized || self.is_lost() {
             return false;
         }
-        let collection = self.session.collections.get(&peek.spec.id);
-        match collection.map(|c| &c.export) {
-            Some(ExportSpec::Index { .. }) => {}
-            Some(ExportSpec::MaterializedView { .. } | ExportSpec::Subscribe { .. }) | None => {
-                return false;
-            }
-        }
-        if peek.canceled {
-            return true;
-        }
-        !peek.disturbed
-            && self
-                .must_reach(peek.spec.id)
-                .is_some_and(|frontier| !frontier.less_equal(peek.spec.ts))
+        let Some(collection) = self.session.collections.get(&peek.spec.id) else {
+            return false;
+        };
+        let reached = match &collection.export {
+            ExportSpec::Index { .. } => self.must_reach(peek.spec.id),
+            // It looks at the shard, and needs nothing of the view.
+            ExportSpec::MaterializedView { shard, .. } => Some(self.shard_must_seal(shard)),
+            ExportSpec::Subscribe { .. } => return false,
+        };
+        let sealed = reached.is_some_and(|frontier| !frontier.less_equal(peek.spec.ts));
+        peek.canceled || !peek.disturbed && sealed
+    }
+
+    /// The upper that a subscribe must reach while nothing more is written:
+    /// like [`Model::must_reach`], and the end once it is at its `up_to`.
+    pub fn subscribe_must_reach(&self, id: GlobalId) -> Option<Antichain> {
+        let collection = self.session.live(id)?;
+        let up_to = match &collection.export {
+            ExportSpec::Subscribe { up_to, .. } => *up_to,
+            ExportSpec::Index { .. } | ExportSpec::MaterializedView { .. } => return None,
+        };
+        Some(cut(self.must_reach(id)?, up_to))
+    }
+
+    /// Whether a subscribe must say its last word: it was dropped, or comes to
+    /// its end by itself.
+    fn subscribe_must_end(&self, id: GlobalId) -> bool {
+        let Some(collection) = self.session.collections.get(&id) else {
+            return false;
+        };
+        let dropped = collection.is_subscribe()
+            && collection.life == Life::Dropped
+            && self.session.initialized
+            && !self.is_lost();
+        dropped || self.subscribe_must_reach(id).is_some_and(|f| f.is_empty())
     }
 
     /// Whether an object's contents at `ts` are final.
@@ -126,7 +155,7 @@ impl Model {
     }
 
     /// Where a shard stands, or may stand where the replica writes it.
-    fn shard_sealed(&self, shard: &str) -> Antichain {
+    pub fn shard_sealed(&self, shard: &str) -> Antichain {
         let written = Antichain::from_elem(self.shards.get(shard).map_or(0, |s| s.upper()));
         match self.views.get(shard) {
             None => written,
@@ -134,7 +163,8 @@ impl Model {
         }
     }
 
-    fn shard_must_seal(&self, shard: &str) -> Antichain {
+    /// The upper that a shard must get, or has, while nothing more is written.
+    pub fn shard_must_seal(&self, shard: &str) -> Antichain {
         let written = Antichain::from_elem(self.shards.get(shard).map_or(0, |s| s.upper()));
         match self.views.get(shard) {
             None => written,

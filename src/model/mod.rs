@@ -79,10 +79,14 @@ impl Model {
             }
             Event::AllowedCompaction { id, frontier } => {
                 self.session.allow_compaction(*id, frontier);
+                self.spoil_views();
             }
             Event::AllowedWrites { id } => {
                 if let Some(collection) = self.session.collections.get_mut(id) {
                     collection.writes_allowed = true;
+                    if let ExportSpec::MaterializedView { shard, .. } = &collection.export {
+                        self.views.entry(shard.clone()).or_default().allow();
+                    }
                 }
             }
             Event::PeekSent(spec) => {
@@ -128,7 +132,7 @@ impl Model {
                 self.baseline = Baseline::default();
                 self.lost = false;
             }
-            Event::WaitTimedOut { .. } | Event::Finished => {}
+            Event::ShardRead(_) | Event::WaitTimedOut { .. } | Event::Finished => {}
         }
     }
 
@@ -186,6 +190,18 @@ impl Model {
         self.session.create(dataflow);
     }
 
+    /// What a disturbed view writes is not specified.
+    fn spoil_views(&mut self) {
+        for collection in self.session.live_collections().filter(|c| c.disturbed) {
+            match &collection.export {
+                ExportSpec::MaterializedView { shard, .. } => {
+                    self.views.entry(shard.clone()).or_default().spoil();
+                }
+                ExportSpec::Index { .. } | ExportSpec::Subscribe { .. } => {}
+            }
+        }
+    }
+
     fn hear(&mut self, response: &ComputeResponse) {
         match response {
             ComputeResponse::PeekResponse(uuid, ..) => self.peek_answered(*uuid),
@@ -232,6 +248,16 @@ impl Model {
     /// The shards, by alias.
     pub fn shards(&self) -> &BTreeMap<String, Shard> {
         &self.shards
+    }
+
+    /// Whether some view of a shard was allowed to write it, ever.
+    pub fn may_be_written(&self, shard: &str) -> bool {
+        self.views.get(shard).is_some_and(Views::were_allowed)
+    }
+
+    /// Whether a shard that views write means one thing at all its times.
+    pub fn means_one_thing(&self, shard: &str) -> bool {
+        self.views.get(shard).is_some_and(Views::mean_one_thing)
     }
 
     /// The command that is being executed, from 0.

@@ -14,6 +14,7 @@ use super::eval::{self, Evaluated};
 use super::multiset::Multiset;
 use super::session::{Collection, Life, Peek};
 use crate::repr::{Antichain, Datum, GlobalId, Row, Timestamp};
+use crate::script::trace::ExportSpec;
 
 /// Evaluated objects by dataflow, object and time.
 pub(super) type Cache = BTreeMap<(u64, GlobalId, Timestamp), Arc<Evaluated>>;
@@ -103,6 +104,45 @@ impl Model {
         }
     }
 
+    /// What a shard that views write contains at `ts`.
+    ///
+    /// Errors: it is compacted there, or not sealed, or not specified.
+    pub fn view_at(&self, shard: &str, ts: Timestamp) -> Result<Evaluated, Undefined> {
+        let since = Antichain::from_elem(self.shards.get(shard).map_or(0, |s| s.since()));
+        if !since.less_equal(ts) {
+            return Err(Undefined::BeforeSince { ts, since });
+        }
+        self.check_sealed(&self.shard_sealed(shard), ts)?;
+        self.shard_at(shard, ts)
+    }
+
+    /// What a collection contains at `ts`, from its as_of on, whatever it was
+    /// compacted to.
+    ///
+    /// Errors: it is gone, or `ts` is before the as_of or not sealed, or not
+    /// specified.
+    pub fn object_of(&self, id: GlobalId, ts: Timestamp) -> Result<Arc<Evaluated>, Undefined> {
+        let collection = self.readable(id)?;
+        let dataflow = &collection.dataflow;
+        let since = Antichain::from_elem(collection.as_of());
+        if !since.less_equal(ts) {
+            return Err(Undefined::BeforeSince { ts, since });
+        }
+        if let Some(until) = dataflow.until().filter(|until| ts >= *until) {
+            return Err(Undefined::BeyondUntil { ts, until });
+        }
+        let object = collection.export.on();
+        self.check_sealed(&self.sealed(dataflow, object), ts)?;
+        self.object_at(dataflow, object, ts)
+    }
+
+    fn check_sealed(&self, sealed: &Antichain, ts: Timestamp) -> Result<(), Undefined> {
+        match sealed.as_option().filter(|upper| *upper <= ts) {
+            Some(upper) => Err(Undefined::NotSealed { ts, upper }),
+            None => Ok(()),
+        }
+    }
+
     fn readable(&self, id: GlobalId) -> Result<&Collection, Undefined> {
         let collection = self
             .session
@@ -123,6 +163,15 @@ impl Model {
     ) -> Expected {
         let dataflow = &collection.dataflow;
         let object = collection.export.on();
+        match &collection.export {
+            ExportSpec::MaterializedView { shard, .. } => {
+                return match self.view_at(shard, ts) {
+                    Ok(evaluated) => expected(&evaluated),
+                    Err(undefined) => Expected::Undefined(undefined),
+                };
+            }
+            ExportSpec::Index { .. } | ExportSpec::Subscribe { .. } => {}
+        }
         if !since.less_equal(ts) {
             let since = since.clone();
             return Expected::Undefined(Undefined::BeforeSince { ts, since });
@@ -131,8 +180,8 @@ impl Model {
             return Expected::Undefined(Undefined::BeyondUntil { ts, until });
         }
         let sealed = self.sealed(dataflow, object);
-        if let Some(upper) = sealed.as_option().filter(|upper| *upper <= ts) {
-            return Expected::Undefined(Undefined::NotSealed { ts, upper });
+        if let Err(undefined) = self.check_sealed(&sealed, ts) {
+            return Expected::Undefined(undefined);
         }
         match self.object_at(dataflow, object, ts) {
             Ok(evaluated) => expected(&evaluated),

@@ -206,6 +206,13 @@ impl Collection {
         self.index_key().is_some()
     }
 
+    pub fn is_subscribe(&self) -> bool {
+        match self.export {
+            ExportSpec::Subscribe { .. } => true,
+            ExportSpec::Index { .. } | ExportSpec::MaterializedView { .. } => false,
+        }
+    }
+
     pub fn is_live(&self) -> bool {
         self.life == Life::Live
     }

@@ -95,6 +95,7 @@ impl Model {
             Event::SinceDowngraded { shard, since } => self.check_downgrade(shard, *since),
             Event::Command { .. }
             | Event::SessionStarted { .. }
+            | Event::ShardRead(_)
             | Event::Response(_)
             | Event::WaitTimedOut { .. }
             | Event::ConnectionLost { .. }

@@ -1,9 +1,9 @@
 //! Shards that the replica writes: the targets of materialized views. Source:
 //! `spec/replica.md` §7.
 //!
-//! Invariant: contents are answered only where the contract fixes them: at and
-//! after the as_of of the first view, as long as all views of the shard mean
-//! the same thing.
+//! Invariant: contents are answered only where the contract fixes them: as long
+//! as all views of the shard mean the same thing, and not in the hole that a
+//! later view with a later as_of may have left.
 
 use std::sync::Arc;
 
@@ -17,6 +17,10 @@ use crate::repr::{Antichain, GlobalId, Timestamp};
 #[derive(Debug, Clone, Default)]
 pub(super) struct Views {
     views: Vec<View>,
+    /// Something was dropped from under one of them.
+    spoiled: bool,
+    /// One of them was allowed to write at some time.
+    allowed: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -31,6 +35,30 @@ impl Views {
         self.views.push(View { id, dataflow, on });
     }
 
+    pub(super) fn spoil(&mut self) {
+        self.spoiled = true;
+    }
+
+    pub(super) fn allow(&mut self) {
+        self.allowed = true;
+    }
+
+    pub(super) fn were_allowed(&self) -> bool {
+        self.allowed
+    }
+
+    /// Whether all of them mean the same thing, as far as anybody can tell.
+    fn agree(&self) -> bool {
+        let mut pairs = self.views.iter().zip(self.views.iter().skip(1));
+        !self.spoiled && pairs.all(|(a, b)| a.dataflow.means_the_same(&b.dataflow))
+    }
+
+    /// Whether the shard means one thing at all times from one as_of on.
+    pub(super) fn mean_one_thing(&self) -> bool {
+        let mut pairs = self.views.iter().zip(self.views.iter().skip(1));
+        self.agree() && pairs.all(|(a, b)| a.dataflow.spec.as_of == b.dataflow.spec.as_of)
+    }
+
     /// What the shard contains at `ts`, if it is sealed there.
     pub(super) fn contents(
         &self,
@@ -40,13 +68,22 @@ impl Views {
     ) -> Result<Evaluated, Undefined> {
         let unknown = || Undefined::ReplicaWrites(shard.to_string());
         let first = self.views.first().ok_or_else(unknown)?;
-        let same = |view: &View| view.dataflow.is_compatible_with(&first.dataflow);
-        if !self.views.iter().all(same) {
+        if !self.agree() {
             return Err(unknown());
         }
-        if ts < first.dataflow.spec.as_of {
+        let as_of = |view: &View| view.dataflow.spec.as_of;
+        if ts < as_of(first) {
             // Sealed by an append of nothing.
             return Ok(Evaluated::default());
+        }
+        // A view that takes over at a later as_of seals the times before it
+        // with whatever the shard contained (`spec/replica.md` §7).
+        let latest = self.views.iter().map(as_of).max();
+        if latest.is_some_and(|latest| ts < latest) {
+            return Err(unknown());
+        }
+        if let Some(until) = first.dataflow.until().filter(|until| ts >= *until) {
+            return Err(Undefined::BeyondUntil { ts, until });
         }
         // Any of them will do; the last is the one whose inputs live.
         let view = self.views.last().ok_or_else(unknown)?;

@@ -17,7 +17,7 @@ use super::command::*;
 use super::config;
 use super::data::Schemas;
 use super::output::{Output, row_lines, update_lines};
-use super::trace::{Event, PeekSpec, Wait};
+use super::trace::{Event, PeekSpec, ShardContents, Wait};
 use crate::driver::{Driver, IndexInfo, Polled};
 use crate::protocol::v26_30::{
     CollectionMetadata, ComputeCommand, ComputeParameters, ConfigVal, InstanceConfig, Peek,
@@ -57,6 +57,8 @@ pub struct Runner<'a> {
     pub(super) indexes: BTreeMap<GlobalId, IndexInfo>,
     /// Materialized views: a peek of one reads its target shard.
     pub(super) views: BTreeMap<GlobalId, CollectionMetadata>,
+    /// The shards that they write, by alias.
+    pub(super) targets: BTreeMap<String, RelationDesc>,
     pub(super) next_ephemeral: u64,
     peeks: BTreeMap<String, StartedPeek>,
     uuids: u64,
@@ -84,6 +86,7 @@ impl<'a> Runner<'a> {
             shards: BTreeMap::new(),
             indexes: BTreeMap::new(),
             views: BTreeMap::new(),
+            targets: BTreeMap::new(),
             next_ephemeral: EPHEMERAL_BASE,
             peeks: BTreeMap::new(),
             uuids: 0,
@@ -423,11 +426,7 @@ impl<'a> Runner<'a> {
         up_to: Timestamp,
         timeout: Duration,
     ) -> Result<Output, String> {
-        let target = Antichain::from_elem(up_to);
-        let reached = self.wait_for(Wait::Subscribe { id, up_to }, timeout, move |driver| {
-            target.is_le(&driver.session().subscribe_upper(id))
-        });
-        if !reached {
+        if !self.await_subscribe_upper(id, up_to, timeout) {
             return Err(format!("subscribe {id} did not reach {up_to} in time"));
         }
         let updates = self
@@ -518,6 +517,50 @@ impl<'a> Runner<'a> {
             let wait = Wait::Peek { uuid, id, ts };
             self.wait_for(wait, timeout, move |driver| driver.session().answered(uuid));
         }
+    }
+
+    /// Waits for the last word of a subscribe that was dropped.
+    pub fn await_subscribe_end(&mut self, id: GlobalId, timeout: Duration) {
+        let done = move |driver: &Driver| driver.session().subscribe_ended(id);
+        self.wait_for(Wait::SubscribeEnd { id }, timeout, done);
+    }
+
+    /// Waits until a subscribe has reached `up_to`, and leaves what it sent.
+    pub fn await_subscribe_upper(
+        &mut self,
+        id: GlobalId,
+        up_to: Timestamp,
+        timeout: Duration,
+    ) -> bool {
+        let target = Antichain::from_elem(up_to);
+        self.wait_for(Wait::Subscribe { id, up_to }, timeout, move |driver| {
+            target.is_le(&driver.session().subscribe_upper(id))
+        })
+    }
+
+    /// Reads every shard that a materialized view writes, and tells the sink.
+    ///
+    /// Errors: the store's.
+    pub fn read_views(&mut self) -> Result<(), String> {
+        for (alias, desc) in self.targets.clone() {
+            let id = self.shard(&alias);
+            let (since, upper, updates) = self.driver.host_mut().read(id, &desc)?;
+            let mut contents = ShardContents {
+                shard: alias,
+                since,
+                upper,
+                rows: Vec::new(),
+                errors: Vec::new(),
+            };
+            for (datum, time, diff) in updates {
+                match datum {
+                    Ok(row) => contents.rows.push((row, time, diff)),
+                    Err(_) => contents.errors.push((time, diff)),
+                }
+            }
+            self.emit(Event::ShardRead(contents));
+        }
+        Ok(())
     }
 
     /// The run is over: tells the sink so.

@@ -58,6 +58,8 @@ pub enum Event {
         shard: String,
         since: Timestamp,
     },
+    /// The driver read a shard, whole.
+    ShardRead(ShardContents),
     /// The replica said something (merged over its processes).
     Response(Arc<ComputeResponse>),
     /// A wait ended without what it waited for.
@@ -80,7 +82,8 @@ pub enum Event {
 }
 
 impl Event {
-    /// Whether the driver did this, and not the replica.
+    /// Whether the driver did this, and not the replica. What a shard holds is
+    /// the replica's doing where it is not the driver's own.
     pub fn is_drivers(&self) -> bool {
         match self {
             Event::Command { .. }
@@ -97,7 +100,8 @@ impl Event {
             | Event::ShardWritten { .. }
             | Event::SinceDowngraded { .. }
             | Event::TargetRestarted => true,
-            Event::Response(_)
+            Event::ShardRead(_)
+            | Event::Response(_)
             | Event::WaitTimedOut { .. }
             | Event::ConnectionLost { .. }
             | Event::TargetDied { .. }
@@ -119,6 +123,21 @@ pub enum Wait {
     },
     /// The upper of a subscribe to reach `[up_to]`.
     Subscribe { id: GlobalId, up_to: Timestamp },
+    /// The last word of a subscribe that was dropped.
+    SubscribeEnd { id: GlobalId },
+}
+
+/// What a shard held when it was read: every update in `[since, upper)`, those
+/// before the since at the since.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShardContents {
+    pub shard: String,
+    pub since: Antichain,
+    pub upper: Antichain,
+    /// Rows.
+    pub rows: Vec<(Row, Timestamp, Diff)>,
+    /// Errors, of which only the presence counts.
+    pub errors: Vec<(Timestamp, Diff)>,
 }
 
 /// An index or persist peek, as sent: identity MFP, no finishing.

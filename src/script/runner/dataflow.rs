@@ -218,6 +218,14 @@ impl Runner<'_> {
             indexes,
         } = builder.finish().map_err(text)?;
         self.send(ComputeCommand::CreateDataflow(Box::new(description)))?;
+        for export in &exports {
+            match export {
+                ExportSpec::MaterializedView { shard, desc, .. } => {
+                    self.targets.insert(shard.clone(), desc.clone());
+                }
+                ExportSpec::Index { .. } | ExportSpec::Subscribe { .. } => {}
+            }
+        }
         self.emit(Event::DataflowCreated(Arc::new(DataflowSpec {
             name: name.to_string(),
             as_of,

@@ -1,0 +1,147 @@
+//! I-27: the batches of a subscribe sum up to the collection's contents: at
+//! every time in [as_of, upper), and an error is told exactly when the
+//! collection has one in the times of the batch or had one before. Source:
+//! `spec/replica.md` §6.1, §10 I-19.
+//!
+//! Does not apply after the collection was dropped or disturbed, and where the
+//! model does not evaluate the plan (unknown). Which of several errors is told
+//! is free.
+
+use std::collections::BTreeMap;
+
+use super::batches::{self, Sums};
+use super::{Finding, Invariant, Place, Verdicts, described, show};
+use crate::model::{Model, Undefined};
+use crate::protocol::v26_30::SubscribeBatch;
+use crate::repr::{Antichain, GlobalId, Timestamp};
+use crate::script::trace::Event;
+
+#[derive(Default)]
+pub struct SubscribeSum {
+    sums: Sums,
+    /// The first error that each subscribe told.
+    poisoned: BTreeMap<GlobalId, String>,
+}
+
+impl Invariant for SubscribeSum {
+    described!("I-27", "a subscribe sums up to the collection's contents");
+
+    fn on_event(&mut self, event: &Event, model: &Model, verdicts: &mut Verdicts) {
+        if let Event::SessionStarted { .. } = event {
+            self.poisoned.clear();
+        }
+        let summed = self.sums.hear(event);
+        let Some((id, batch)) = batches::batch(event) else {
+            return;
+        };
+        match (&batch.updates, summed) {
+            (Err(text), _) => self.told_error(id, batch, text, model, verdicts),
+            // What does not decode is for I-26 to say.
+            (Ok(_), None) => {}
+            (Ok(_), Some((_, _, sum))) => {
+                if let Some(text) = self.poisoned.get(&id) {
+                    return verdicts.violated(Finding {
+                        kind: "error-forgotten",
+                        place: Place::at(id),
+                        expected: format!("nothing but errors after the error `{text}`"),
+                        observed: format!("rows from {} to {}", batch.lower, batch.upper),
+                    });
+                }
+                let (first, until) = span(id, batch, model);
+                for ts in batches::times(&first, &batch.upper, sum.last()) {
+                    if until.is_some_and(|until| ts >= until) {
+                        break;
+                    }
+                    let evaluated = match model.object_of(id, ts) {
+                        Ok(evaluated) => evaluated,
+                        Err(undefined) => return undecided(&undefined, verdicts),
+                    };
+                    let place = Place::at(id).time(ts);
+                    if let Some(error) = evaluated.errors.keys().next() {
+                        return verdicts.violated(Finding {
+                            kind: "missing-error",
+                            place,
+                            expected: format!("the error {}", error.texts()),
+                            observed: format!("rows from {} to {}", batch.lower, batch.upper),
+                        });
+                    }
+                    let rows = sum.at(ts);
+                    if rows != evaluated.rows {
+                        return verdicts.violated(Finding {
+                            kind: "wrong-sum",
+                            place,
+                            expected: show::rows(&evaluated.rows),
+                            observed: show::difference(&rows, &evaluated.rows),
+                        });
+                    }
+                    verdicts.holds();
+                }
+            }
+        }
+    }
+}
+
+impl SubscribeSum {
+    fn told_error(
+        &mut self,
+        id: GlobalId,
+        batch: &SubscribeBatch,
+        text: &str,
+        model: &Model,
+        verdicts: &mut Verdicts,
+    ) {
+        if self.poisoned.contains_key(&id) {
+            return;
+        }
+        self.poisoned.insert(id, text.to_string());
+        let (first, _) = span(id, batch, model);
+        for ts in batches::times(&first, &batch.upper, first.as_option().unwrap_or(0)) {
+            match model.object_of(id, ts) {
+                Ok(evaluated) => {
+                    let mut faults = evaluated.errors.keys().chain(&evaluated.possible);
+                    if faults.any(|fault| fault.texts().matches(text)) {
+                        return verdicts.holds();
+                    }
+                }
+                Err(undefined) => return undecided(&undefined, verdicts),
+            }
+        }
+        verdicts.violated(Finding {
+            kind: "unexpected-error",
+            place: Place::at(id),
+            expected: format!(
+                "an error of the collection between {first} and {}",
+                batch.upper
+            ),
+            observed: format!("the error `{text}`"),
+        });
+    }
+}
+
+/// The first time that a batch covers, and the first that it never does.
+fn span(id: GlobalId, batch: &SubscribeBatch, model: &Model) -> (Antichain, Option<Timestamp>) {
+    use crate::script::trace::ExportSpec;
+    let Some(collection) = model.collection(id) else {
+        return (batch.lower.clone(), None);
+    };
+    let first = batch.lower.join(&Antichain::from_elem(collection.as_of()));
+    let until = match &collection.export {
+        ExportSpec::Subscribe { up_to, .. } => *up_to,
+        ExportSpec::Index { .. } | ExportSpec::MaterializedView { .. } => None,
+    };
+    (first, until)
+}
+
+/// What the model cannot tell.
+fn undecided(undefined: &Undefined, verdicts: &mut Verdicts) {
+    match undefined {
+        Undefined::Unsupported(_) | Undefined::ReplicaWrites(_) => verdicts.unknown(),
+        Undefined::Unknown(_)
+        | Undefined::Dropped(_)
+        | Undefined::NotAnIndex(_)
+        | Undefined::BeforeSince { .. }
+        | Undefined::NotSealed { .. }
+        | Undefined::BeyondUntil { .. }
+        | Undefined::Arity { .. } => {}
+    }
+}
