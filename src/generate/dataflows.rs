@@ -5,15 +5,15 @@
 //! nor before the since of the imported index.
 
 use super::flows::{Flow, FlowExport, Plan, Planning};
-use super::plans::{self, Simple};
+use super::plans::Simple;
 use super::world::World;
 use crate::plan::{Globals, parse};
 use crate::repr::{GlobalId, Timestamp};
 use crate::script::Command;
 
 impl World<'_> {
-    fn is_full(&self) -> bool {
-        self.live_indexes().len() >= self.profile.collections
+    pub fn is_full(&self) -> bool {
+        self.live_exports().len() >= self.profile.collections
     }
 
     /// An index over a shard as it is.
@@ -29,14 +29,10 @@ impl World<'_> {
         let flow = Flow {
             imports: vec![source],
             builds: Vec::new(),
-            exports: vec![FlowExport {
-                index,
-                on: collection.id,
-                key: plans::key(self.choices, collection.typ.arity()),
-                typ: collection.typ,
-                monotonic: collection.monotonic,
-                size: collection.size,
-            }],
+            exports: self
+                .drawn_export(index, &collection, false)
+                .into_iter()
+                .collect(),
             planning: Planning::AsWritten,
             as_of: self.shard_as_of(shard),
             until: None,
@@ -98,18 +94,11 @@ impl World<'_> {
             if !wanted {
                 continue;
             }
-            let key = plans::key(self.choices, exported.typ.arity());
-            // The same arrangement twice is one too many.
-            if exports.iter().all(|export| export.key != key) {
-                exports.push(FlowExport {
-                    index: *index,
-                    on: exported.id,
-                    key,
-                    typ: exported.typ.clone(),
-                    monotonic: exported.monotonic,
-                    size: exported.size,
-                });
-            }
+            let drawn = self.drawn_export(*index, &exported, !builds.is_empty());
+            exports.extend(drawn.filter(|new| exports.iter().all(|known| !known.same_as(new))));
+        }
+        if exports.is_empty() {
+            return false;
         }
         let until = (self.profile.until && self.choices.chance("until", 1, 6))
             .then(|| as_of + self.choices.between("until after as_of", 1, 3));
@@ -124,14 +113,24 @@ impl World<'_> {
     }
 
     pub fn create_and_maybe_schedule(&mut self, flow: Flow) -> bool {
-        let ids: Vec<GlobalId> = flow.exports.iter().map(|export| export.index).collect();
+        let ids: Vec<GlobalId> = flow.exports.iter().map(|export| export.id).collect();
         if !self.create(flow) {
             return false;
         }
+        let views: Vec<GlobalId> = ids
+            .iter()
+            .copied()
+            .filter(|id| self.export_of(*id).is_some_and(FlowExport::is_view))
+            .collect();
         // Most are scheduled at once; the others late, or never.
         if !self.choices.chance("schedule later", 1, 4) {
             for id in ids {
                 self.schedule_id(id);
+            }
+        }
+        for id in views {
+            if !self.choices.chance("read-only for now", 1, 4) {
+                self.emit(Command::AllowWrites { id }, true);
             }
         }
         true
@@ -144,7 +143,7 @@ impl World<'_> {
     /// Schedules something that is not.
     pub fn schedule(&mut self) -> bool {
         let waiting: Vec<GlobalId> = self
-            .live_indexes()
+            .live_exports()
             .into_iter()
             .filter(|id| self.model.collection(*id).is_some_and(|c| !c.scheduled))
             .collect();
@@ -165,8 +164,10 @@ impl World<'_> {
 
     /// From when a shard can be read, and up to where it is sealed.
     pub fn shard_range(&self, shard: usize) -> (Timestamp, Timestamp) {
-        let known = self.model.shard(&self.shards[shard].alias);
-        known.map_or((0, 0), |s| (s.since(), s.upper()))
+        let alias = &self.shards[shard].alias;
+        let since = self.model.shard(alias).map_or(0, |known| known.since());
+        let sealed = self.model.shard_must_seal(alias);
+        (since, sealed.as_option().unwrap_or(since + 2))
     }
 
     /// The same of an index.

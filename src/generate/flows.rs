@@ -11,6 +11,7 @@ use crate::plan::lower::{
     DataflowPlan, IndexImport, JoinKind, LowerOptions, SourceImport, lower_dataflow,
 };
 use crate::plan::{Globals, Relation, RelationType, print, scalar, type_of};
+use crate::protocol::v26_30::{Id, MirScalarExpr};
 use crate::repr::{Antichain, GlobalId, ReprColumnType, Timestamp};
 use crate::script::{
     Build, Command, CreateDataflow, DEFAULT_DATAFLOW_NAME, Export, Import, JoinChoice,
@@ -56,6 +57,30 @@ impl Plan {
             Plan::Drawn(relation) => print(relation).trim_end().to_string(),
         }
     }
+
+    /// Reads `new[i]` instead of `old[i]`.
+    pub fn rename(&mut self, old: &[GlobalId], new: &[GlobalId]) {
+        let renamed = |id: &mut GlobalId| {
+            if let Some(at) = old.iter().position(|known| known == id) {
+                *id = new[at];
+            }
+        };
+        match self {
+            Plan::Simple { on, .. } => renamed(on),
+            Plan::Drawn(relation) => rename_gets(relation, &renamed),
+        }
+    }
+}
+
+fn rename_gets(relation: &mut Relation, renamed: &impl Fn(&mut GlobalId)) {
+    if let Relation::Get { id, .. } = relation
+        && let Id::Global(global) = id
+    {
+        renamed(global);
+    }
+    for child in relation.children_mut() {
+        rename_gets(child, renamed);
+    }
 }
 
 /// Who decides how a plan is computed.
@@ -69,12 +94,12 @@ pub enum Planning {
     Join(JoinChoice),
 }
 
-/// An exported index.
+/// What a dataflow exports.
 #[derive(Debug, Clone)]
 pub struct FlowExport {
-    pub index: GlobalId,
+    pub id: GlobalId,
     pub on: GlobalId,
-    pub key: Vec<usize>,
+    pub form: Form,
     pub typ: RelationType,
     /// The collection never retracts.
     pub monotonic: bool,
@@ -82,17 +107,60 @@ pub struct FlowExport {
     pub size: u64,
 }
 
+/// How a collection is exported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Form {
+    Index {
+        key: Vec<usize>,
+    },
+    /// Written to one of the shards.
+    View {
+        shard: usize,
+    },
+    /// To the as_of and so many times more, if it ends; `schema` is one of the
+    /// schemas.
+    Subscribe {
+        schema: usize,
+        lasts: Option<u64>,
+    },
+}
+
 impl FlowExport {
     pub fn columns(&self) -> &[ReprColumnType] {
         &self.typ.column_types
     }
+
+    /// The key of an index.
+    pub fn key(&self) -> Option<&[usize]> {
+        match &self.form {
+            Form::Index { key } => Some(key),
+            Form::View { .. } | Form::Subscribe { .. } => None,
+        }
+    }
+
+    pub fn is_view(&self) -> bool {
+        match self.form {
+            Form::View { .. } => true,
+            Form::Index { .. } | Form::Subscribe { .. } => false,
+        }
+    }
+
+    /// Whether the two are one arrangement: the same twice is one too many.
+    pub fn same_as(&self, other: &FlowExport) -> bool {
+        self.key().is_some() && self.on == other.on && self.form == other.form
+    }
+}
+
+/// The key of an index as expressions.
+fn key_columns(key: &[usize]) -> Vec<MirScalarExpr> {
+    key.iter().map(|c| scalar::column(*c)).collect()
 }
 
 impl World<'_> {
-    /// What an index exports.
-    pub fn export_of(&self, index: GlobalId) -> Option<&FlowExport> {
+    /// What is exported under this id.
+    pub fn export_of(&self, id: GlobalId) -> Option<&FlowExport> {
         let exports = self.flows.iter().flat_map(|flow| &flow.exports);
-        exports.into_iter().find(|export| export.index == index)
+        exports.into_iter().find(|export| export.id == id)
     }
 
     /// The type of a shard's rows.
@@ -111,14 +179,15 @@ impl World<'_> {
             &flow.imports[..],
             &flow.exports[..],
             flow.until,
-        ) {
+        ) && let Some(key) = only.key()
+        {
             let shard = &self.shards[*index];
             return Command::DefineIndex {
                 source: shard.source,
-                index: only.index,
+                index: only.id,
                 shard: shard.alias.clone(),
                 schema: Some(self.schemas[shard.schema].name.clone()),
-                key: only.key.clone(),
+                key: key.to_vec(),
                 as_of: flow.as_of,
                 upper: self.upper(*index),
             };
@@ -135,10 +204,27 @@ impl World<'_> {
             }
             FlowSource::Index { index, on: _ } => Import::Index { index: *index },
         };
-        let export = |export: &FlowExport| Export::Index {
-            index: export.index,
-            on: export.on,
-            key: export.key.clone(),
+        let export = |export: &FlowExport| {
+            let (id, on) = (export.id, export.on);
+            match &export.form {
+                Form::Index { key } => Export::Index {
+                    index: id,
+                    on,
+                    key: key.clone(),
+                },
+                Form::View { shard } => Export::MaterializedView {
+                    sink: id,
+                    on,
+                    shard: self.shards[*shard].alias.clone(),
+                    schema: Some(self.schemas[self.shards[*shard].schema].name.clone()),
+                },
+                Form::Subscribe { schema, lasts } => Export::Subscribe {
+                    sink: id,
+                    on,
+                    schema: Some(self.schemas[*schema].name.clone()),
+                    up_to: lasts.map(|lasts| flow.as_of + lasts),
+                },
+            }
         };
         let build = |(id, plan): &(GlobalId, Plan)| Build {
             id: *id,
@@ -206,7 +292,7 @@ impl World<'_> {
                     dataflow.indexes.push(IndexImport {
                         index: *index,
                         on: *on,
-                        key: export.key.iter().map(|c| scalar::column(*c)).collect(),
+                        key: key_columns(export.key().unwrap_or_default()),
                         typ: export.typ.clone(),
                         monotonic: false,
                     });
@@ -223,8 +309,12 @@ impl World<'_> {
             }
         }
         for export in &flow.exports {
-            let key = export.key.iter().map(|c| scalar::column(*c)).collect();
-            dataflow.export_index(export.index, export.on, key, export.typ.clone());
+            match export.key().map(key_columns) {
+                Some(key) => {
+                    dataflow.export_index(export.id, export.on, key, export.typ.clone());
+                }
+                None => dataflow.sink_from.push(export.on),
+            }
         }
         let options = LowerOptions {
             optimize: flow.planning == Planning::Optimize,

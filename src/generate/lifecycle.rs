@@ -120,25 +120,26 @@ impl World<'_> {
         self.emit(Command::AllowCompaction { id, frontier }, meaningful)
     }
 
-    /// Drops an index that nobody reads, and often waits for its end.
-    pub fn drop_index(&mut self) -> bool {
+    /// Drops what nobody reads, and often waits for its end.
+    pub fn drop_export(&mut self) -> bool {
         let free: Vec<GlobalId> = self
-            .live_indexes()
+            .live_exports()
             .into_iter()
             .filter(|id| self.model.check_drop(*id).is_ok())
             .collect();
         if free.is_empty() {
             return false;
         }
-        let id = free[self.choices.index("dropped index", free.len())];
+        let id = free[self.choices.index("dropped collection", free.len())];
         if !self.allow_compaction(id, None, true) {
             return false;
         }
         // An export that is gone is not created again; a flow without any is
         // forgotten.
         let World { flows, model, .. } = self;
-        flows.retain(|flow| flow.exports.iter().any(|e| !model.is_dropped(e.index)));
-        if !self.choices.chance("leave the drop alone", 1, 4) {
+        flows.retain(|flow| flow.exports.iter().any(|e| !model.is_dropped(e.id)));
+        let subscribed = self.model.collection(id).is_some_and(|c| c.is_subscribe());
+        if !subscribed && !self.choices.chance("leave the drop alone", 1, 4) {
             self.await_frontier(id, NEVER);
         }
         true

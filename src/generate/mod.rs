@@ -24,6 +24,7 @@ mod relations;
 mod scalars;
 mod seeded;
 mod sessions;
+mod sinks;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -39,7 +40,7 @@ use self::world::World;
 use crate::repr::{GlobalId, Timestamp};
 use crate::script::Command;
 
-/// How many indexes the end of a script looks at.
+/// How many collections the end of a script looks at.
 const LOOKED_AT: usize = 3;
 
 /// Draws a script: a handshake, steps, and an end that looks at everything.
@@ -88,7 +89,7 @@ impl World<'_> {
             Some(Action::CreateDataflow) => self.create_dataflow(),
             Some(Action::Schedule) => self.schedule(),
             Some(Action::Compact) => self.compact(),
-            Some(Action::Drop) => self.drop_index(),
+            Some(Action::Drop) => self.drop_export(),
             Some(Action::Count) => self.count(),
             Some(Action::Peek) => self.peek(),
             Some(Action::StartPeek) => self.start_peek(),
@@ -99,6 +100,9 @@ impl World<'_> {
             Some(Action::Configure) => self.configure(),
             Some(Action::DowngradeSince) => self.downgrade_since(),
             Some(Action::Restart) => self.restart(),
+            Some(Action::AllowWrites) => self.allow_writes(),
+            Some(Action::AwaitSubscribe) => self.await_subscribe(),
+            Some(Action::Duplicate) => self.duplicate(),
         };
         if !done {
             // What has no candidate yet is better served by having some.
@@ -110,7 +114,7 @@ impl World<'_> {
     /// contents of several indexes at several times.
     fn end(&mut self) {
         while self.choices.chance("schedule at the end", 3, 4) && self.schedule() {}
-        for shard in 0..self.shards.len() {
+        for shard in self.own_shards() {
             let waits = self.open_peeks.iter().any(|open| {
                 let collection = self.model.collection(open.id);
                 collection.is_some_and(|c| {
@@ -129,18 +133,26 @@ impl World<'_> {
             }
             self.await_open_peek(0);
         }
-        let mut indexes = self.live_indexes();
-        while indexes.len() > LOOKED_AT {
-            let index = self.choices.index("index not looked at", indexes.len());
-            indexes.remove(index);
+        let mut collections = self.live_exports();
+        while collections.len() > LOOKED_AT {
+            let at = self
+                .choices
+                .index("collection not looked at", collections.len());
+            collections.remove(at);
         }
-        for id in indexes {
+        for id in collections {
             self.look_at(id);
         }
     }
 
-    /// The frontier of an index, and its contents at the times that can differ.
+    /// The frontier of a collection, and its contents at the times that can
+    /// differ.
     fn look_at(&mut self, id: GlobalId) {
+        if let Some(must) = self.model.subscribe_must_reach(id) {
+            let last = must.as_option().unwrap_or(self.since(id) + 2);
+            self.await_batches(id, last);
+            return;
+        }
         let Some((first, last)) = self.readable(id) else {
             return;
         };

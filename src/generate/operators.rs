@@ -6,7 +6,6 @@
 //! one dataflow exports both, so that they live and die together.
 
 use super::flows::{Flow, FlowExport, FlowSource, Plan, Planning};
-use super::plans;
 use super::relations::{Planner, Readable};
 use super::world::World;
 use crate::model::eval::global_gets;
@@ -34,6 +33,9 @@ impl World<'_> {
         let mut readable: Vec<Readable> = sources.iter().map(|(_, r)| r.clone()).collect();
         readable.extend(built.iter().map(|(_, r)| r.clone()));
         let exports = self.drawn_exports(&readable, built.len(), ids.exports);
+        if exports.is_empty() {
+            return false;
+        }
         let builds: Vec<(GlobalId, Plan)> =
             built.into_iter().map(|(plan, r)| (r.id, plan)).collect();
         let imports: Vec<FlowSource> = sources
@@ -122,11 +124,11 @@ impl World<'_> {
             return None;
         };
         let exports = &self.flow_of(*index)?.exports;
-        let sibling = exports
-            .iter()
-            .find(|other| other.index != *index && other.on == *on && self.is_live(other.index))?;
+        let sibling = exports.iter().find(|other| {
+            other.id != *index && other.on == *on && other.key().is_some() && self.is_live(other.id)
+        })?;
         Some(FlowSource::Index {
-            index: sibling.index,
+            index: sibling.id,
             on: *on,
         })
     }
@@ -169,7 +171,7 @@ impl World<'_> {
         Some(built)
     }
 
-    /// The last object by one key or two; sometimes something else as well.
+    /// The last object in one way or two; sometimes something else as well.
     fn drawn_exports(
         &mut self,
         readable: &[Readable],
@@ -178,29 +180,16 @@ impl World<'_> {
     ) -> Vec<FlowExport> {
         let last = readable.len() - 1;
         let mut of = vec![last];
-        if self.profile.two_exports && self.choices.chance("second key", 1, 4) {
+        if self.profile.two_exports && self.choices.chance("second export", 1, 3) {
             of.push(last);
         }
         if built > 1 && self.choices.chance("inner object", 1, 4) {
             of.push(last - 1);
         }
         let mut exports: Vec<FlowExport> = Vec::new();
-        for (index, at) in ids.into_iter().zip(of) {
-            let collection = &readable[at];
-            let key = plans::key(self.choices, collection.typ.arity());
-            let same = |e: &FlowExport| e.on == collection.id && e.key == key;
-            // The same arrangement twice is one too many.
-            if exports.iter().any(same) {
-                continue;
-            }
-            exports.push(FlowExport {
-                index,
-                on: collection.id,
-                key,
-                typ: collection.typ.clone(),
-                monotonic: collection.monotonic,
-                size: collection.size,
-            });
+        for (id, at) in ids.into_iter().zip(of) {
+            let drawn = self.drawn_export(id, &readable[at], at + built >= readable.len());
+            exports.extend(drawn.filter(|new| exports.iter().all(|known| !known.same_as(new))));
         }
         exports
     }

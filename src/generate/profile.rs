@@ -25,10 +25,14 @@ pub enum Action {
     Configure,
     DowngradeSince,
     Restart,
+    AllowWrites,
+    AwaitSubscribe,
+    /// A dataflow that is there once more, under other ids.
+    Duplicate,
 }
 
 impl Action {
-    pub const ALL: [Action; 17] = [
+    pub const ALL: [Action; 20] = [
         Action::Write,
         Action::Advance,
         Action::DefineIndex,
@@ -46,6 +50,9 @@ impl Action {
         Action::Configure,
         Action::DowngradeSince,
         Action::Restart,
+        Action::AllowWrites,
+        Action::AwaitSubscribe,
+        Action::Duplicate,
     ];
 
     /// How often it is drawn among the others.
@@ -67,7 +74,10 @@ impl Action {
             Action::Reconnect => 2,
             Action::Configure => 1,
             Action::DowngradeSince => 1,
-            Action::Restart => 0,
+            Action::Restart => 1,
+            Action::AllowWrites => 1,
+            Action::AwaitSubscribe => 2,
+            Action::Duplicate => 2,
         }
     }
 
@@ -88,7 +98,10 @@ impl Action {
             | Action::Reconnect
             | Action::Configure
             | Action::DowngradeSince
-            | Action::Restart => true,
+            | Action::Restart
+            | Action::AllowWrites
+            | Action::AwaitSubscribe
+            | Action::Duplicate => true,
         }
     }
 }
@@ -113,6 +126,8 @@ pub struct Profile {
     pub until: bool,
     /// Dataflows with two exports.
     pub two_exports: bool,
+    /// Materialized views and subscribes.
+    pub sinks: bool,
     /// Move the since that the driver holds.
     pub downgrade: bool,
     /// How many live collections a session may have.
@@ -148,8 +163,9 @@ impl Default for Profile {
             negative: false,
             until: false,
             two_exports: true,
+            sinks: true,
             downgrade: true,
-            collections: 5,
+            collections: 6,
             // Off until campaigns over them are clean: `with_operators`.
             operators: 0,
             depth: 4,

@@ -15,11 +15,12 @@ impl World<'_> {
         if self.choices.chance("below the since", 1, 6) && self.peek_below_since() {
             return true;
         }
-        let readable = self.readable_indexes();
+        let mut readable = self.live_peekable();
+        readable.retain(|id| self.readable(*id).is_some());
         if readable.is_empty() {
             return false;
         }
-        let id = readable[self.choices.index("peeked index", readable.len())];
+        let id = readable[self.choices.index("peeked collection", readable.len())];
         let Some((first, last)) = self.readable(id) else {
             return false;
         };
@@ -133,11 +134,11 @@ impl World<'_> {
 
     /// A peek that nobody waits for yet, at a time that may not be sealed.
     pub fn start_peek(&mut self) -> bool {
-        let indexes = self.live_indexes();
-        if indexes.is_empty() {
+        let peekable = self.live_peekable();
+        if peekable.is_empty() {
             return false;
         }
-        let id = indexes[self.choices.index("peeked index", indexes.len())];
+        let id = peekable[self.choices.index("peeked collection", peekable.len())];
         let since = self.since(id);
         let last = match self.flow_of(id).and_then(|flow| flow.until) {
             Some(until) => until.saturating_sub(1),
@@ -238,8 +239,8 @@ impl World<'_> {
 
     /// Waits for a frontier that must come.
     pub fn await_some_frontier(&mut self) -> bool {
-        let indexes = self.live_indexes();
-        let due: Vec<(GlobalId, Timestamp)> = indexes
+        let due: Vec<(GlobalId, Timestamp)> = self
+            .live_peekable()
             .into_iter()
             .filter_map(|id| {
                 let must = self.model.must_reach(id)?;
@@ -250,7 +251,7 @@ impl World<'_> {
         match due.is_empty() {
             true => false,
             false => {
-                let (id, ts) = due[self.choices.index("awaited index", due.len())];
+                let (id, ts) = due[self.choices.index("awaited collection", due.len())];
                 self.await_frontier(id, ts)
             }
         }

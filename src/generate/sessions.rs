@@ -4,7 +4,7 @@
 //! Invariant: what imports an index is created again only if that index is;
 //! ids keep their meaning unless the dataflow is changed on purpose.
 
-use super::flows::{Flow, FlowSource, Plan};
+use super::flows::{Flow, FlowExport, FlowSource, Form, Plan};
 use super::plans;
 use super::world::World;
 use crate::repr::{GlobalId, Timestamp};
@@ -55,15 +55,14 @@ impl World<'_> {
                     Some(2) => Fate::Omit,
                     _ => Fate::Keep,
                 };
-                let since = flow.exports.iter().map(|e| self.since(e.index)).max();
+                let since = flow.exports.iter().map(|e| self.since(e.id)).max();
                 let since = since.unwrap_or(0);
                 (flow, fate, since)
             })
             .collect();
         // Dropped exports do not come back, nor what they belong to.
-        let dropped = |world: &Self, flow: &Flow| {
-            flow.exports.iter().any(|e| world.model.is_dropped(e.index))
-        };
+        let dropped =
+            |world: &Self, flow: &Flow| flow.exports.iter().any(|e| world.model.is_dropped(e.id));
         let plan: Vec<_> = plan
             .into_iter()
             .map(|(flow, fate, since)| {
@@ -79,6 +78,10 @@ impl World<'_> {
             .filter(|c| c.scheduled)
             .map(|c| c.id)
             .collect();
+        let writing: Vec<GlobalId> = (self.model.session().live_collections())
+            .filter(|c| c.writes_allowed)
+            .map(|c| c.id)
+            .collect();
         let again = plan.iter().any(|(_, fate, _)| *fate != Fate::Omit);
         self.open_peeks.clear();
         if !self.emit(command, again) {
@@ -90,7 +93,7 @@ impl World<'_> {
             if fate == Fate::Omit {
                 continue;
             }
-            let ids: Vec<GlobalId> = flow.exports.iter().map(|e| e.index).collect();
+            let ids: Vec<GlobalId> = flow.exports.iter().map(|e| e.id).collect();
             let Some(flow) = self.again(flow, fate, since) else {
                 continue;
             };
@@ -98,6 +101,10 @@ impl World<'_> {
                 continue;
             }
             for id in ids {
+                // Whether an unfinished view goes on without is not specified.
+                if writing.contains(&id) {
+                    self.emit(Command::AllowWrites { id }, true);
+                }
                 match scheduled.contains(&id) {
                     true if !self.choices.chance("schedule after", 1, 6) => {
                         self.schedule_id(id);
@@ -133,18 +140,27 @@ impl World<'_> {
                 },
             });
         }
+        let sinks = flow.exports.iter().any(|e| e.key().is_none());
+        let views = flow.exports.iter().any(FlowExport::is_view);
         // At its since it can be kept; earlier, where the shard allows it, it
-        // is built anew.
+        // is built anew. A view that took over later would leave a hole.
+        let as_of = flow.as_of;
         flow.as_of = match self.choices.weighted("as_of again", &[6, 2, 1]) {
             Some(1) => since + self.choices.draw("later as_of", 2),
             Some(2) => least,
             _ => since,
         };
         flow.as_of = flow.as_of.max(least);
+        if views {
+            if least > as_of {
+                return None;
+            }
+            flow.as_of = as_of;
+        }
         if flow.until.is_some_and(|until| flow.as_of >= until) {
             return None;
         }
-        if fate == Fate::Change {
+        if fate == Fate::Change && !sinks {
             match flow.builds.last_mut() {
                 Some((_, Plan::Simple { plan, columns, .. }))
                     if self.choices.chance("other filter", 1, 2) =>
@@ -153,13 +169,12 @@ impl World<'_> {
                 }
                 Some(_) | None => {
                     for export in &mut flow.exports {
-                        export.key = plans::key(self.choices, export.typ.arity());
+                        export.form = Form::Index {
+                            key: plans::key(self.choices, export.typ.arity()),
+                        };
                     }
                     let exports = &flow.exports;
-                    let twice = |n: usize| {
-                        let (earlier, this) = (&exports[..n], &exports[n]);
-                        earlier.iter().any(|e| e.on == this.on && e.key == this.key)
-                    };
+                    let twice = |n: usize| exports[..n].iter().any(|e| e.same_as(&exports[n]));
                     if (1..exports.len()).any(twice) {
                         return None;
                     }

@@ -58,6 +58,12 @@ pub(super) fn rehearse_and(
                 }
                 model.frontier_reached(*id, &crate::repr::Antichain::from_elem(*ts));
             }
+            Command::AwaitSubscribe { id, up_to, .. } => {
+                let (id, up_to) = (*id, *up_to);
+                if !model.must_end(&Wait::Subscribe { id, up_to }) {
+                    return Err(fail("the batches need not come".to_string()));
+                }
+            }
             Command::AwaitPeek { peek, .. } => {
                 let uuid = dry
                     .peek(peek)
@@ -129,8 +135,10 @@ fn every_kind_of_command_occurs() {
     let occurring: BTreeSet<&str> = verbs.keys().copied().collect();
     let wanted = [
         "allow-compaction",
+        "allow-writes",
         "await-frontier",
         "await-peek",
+        "await-subscribe",
         "cancel-peek",
         "count",
         "create-dataflow",
@@ -141,6 +149,7 @@ fn every_kind_of_command_occurs() {
         "initialization-complete",
         "peek",
         "reconnect",
+        "restart",
         "schedule",
         "start-peek",
         "update-configuration",

@@ -84,18 +84,20 @@ impl Column {
         }
     }
 
+    /// The column that scripts declare for this type, if they can.
+    pub fn exact(column: &ReprColumnType) -> Option<Column> {
+        let nullable = column.nullable;
+        let mut columns = Type::ALL.into_iter().map(|ty| Column { ty, nullable });
+        columns.find(|declared| declared.repr() == *column)
+    }
+
     /// A column that scripts can declare: of this type if it is one of them,
     /// else of some other.
     pub fn nearest(column: &ReprColumnType) -> Column {
-        let same = |ty: &Type| {
-            let nullable = column.nullable;
-            Column { ty: *ty, nullable }.repr() == *column
-        };
-        let ty = Type::ALL.into_iter().find(same);
-        Column {
-            ty: ty.unwrap_or(Type::Int64),
+        Column::exact(column).unwrap_or(Column {
+            ty: Type::Int64,
             nullable: column.nullable,
-        }
+        })
     }
 }
 

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::choices::Choices;
 use super::dry::Dry;
-use super::flows::Flow;
+use super::flows::{Flow, FlowExport, Form};
 use super::profile::Profile;
 use super::values::Column;
 use crate::model::{Life, Model};
@@ -74,6 +74,15 @@ pub struct Shard {
     pub schema: usize,
     /// Nothing is ever retracted from it.
     pub append_only: bool,
+    pub owner: Owner,
+}
+
+/// Who writes a shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    Driver,
+    /// A materialized view.
+    View,
 }
 
 /// The ids that a new dataflow may use.
@@ -176,12 +185,30 @@ impl<'a> World<'a> {
         }
     }
 
-    /// The indexes of the flows that live.
+    /// What the flows export and is not dropped.
+    pub fn live_exports(&self) -> Vec<GlobalId> {
+        self.live(|_| true)
+    }
+
+    /// The indexes among them.
     pub fn live_indexes(&self) -> Vec<GlobalId> {
+        self.live(|export| export.key().is_some())
+    }
+
+    /// The indexes and views among them: what can be peeked.
+    pub fn live_peekable(&self) -> Vec<GlobalId> {
+        self.live(|export| match export.form {
+            Form::Index { .. } | Form::View { .. } => true,
+            Form::Subscribe { .. } => false,
+        })
+    }
+
+    fn live(&self, wanted: impl Fn(&FlowExport) -> bool) -> Vec<GlobalId> {
         self.flows
             .iter()
-            .flat_map(|flow| flow.exports.iter().map(|export| export.index))
-            .filter(|id| self.is_live(*id))
+            .flat_map(|flow| &flow.exports)
+            .filter(|export| wanted(export) && self.is_live(export.id))
+            .map(|export| export.id)
             .collect()
     }
 
@@ -191,10 +218,11 @@ impl<'a> World<'a> {
             .is_some_and(|collection| collection.life == Life::Live)
     }
 
-    pub fn flow_of(&self, index: GlobalId) -> Option<&Flow> {
+    /// The dataflow that exports this.
+    pub fn flow_of(&self, id: GlobalId) -> Option<&Flow> {
         self.flows
             .iter()
-            .find(|flow| flow.exports.iter().any(|export| export.index == index))
+            .find(|flow| flow.exports.iter().any(|export| export.id == id))
     }
 
     /// The first time at which an index can be read.
@@ -205,9 +233,18 @@ impl<'a> World<'a> {
             .unwrap_or(0)
     }
 
-    /// The times at which a peek of an index is answered without another
-    /// command, first and last; `None` if there is none.
+    /// The times at which a peek of an index or a view is answered without
+    /// another command, first and last; `None` if there is none.
     pub fn readable(&self, id: GlobalId) -> Option<(Timestamp, Timestamp)> {
+        if let Form::View { shard } = self.export_of(id)?.form {
+            let must = self.model.shard_must_seal(&self.shards[shard].alias);
+            let last = match must.as_option() {
+                // What ended is the same at all later times.
+                None => self.since(id) + 2,
+                Some(must) => must.checked_sub(1)?,
+            };
+            return Some((0, last));
+        }
         let since = self.since(id);
         let must = self.model.must_reach(id)?;
         let last = match must.as_option() {

@@ -6,19 +6,41 @@
 //! profile wants that.
 
 use super::values;
-use super::world::{Shard, World};
+use super::world::{Owner, Shard, World};
 use crate::model::Multiset;
 use crate::repr::{GlobalId, Row, Timestamp};
 use crate::script::{Command, RowLine, data};
 
 impl World<'_> {
-    /// A shard, an old one or a new one.
+    /// A shard to read, an old one or a new one.
     pub fn some_shard(&mut self) -> Option<usize> {
-        let can_grow = self.shards.len() < self.profile.shards;
-        if self.shards.is_empty() || can_grow && self.choices.chance("new shard", 1, 4) {
+        let all = (0..self.shards.len()).collect();
+        self.old_or_new(all)
+    }
+
+    /// A shard to write, an old one or a new one.
+    fn written_shard(&mut self) -> Option<usize> {
+        let own = self.own_shards();
+        self.old_or_new(own)
+    }
+
+    fn old_or_new(&mut self, old: Vec<usize>) -> Option<usize> {
+        let can_grow = self.own_shards().len() < self.profile.shards;
+        if old.is_empty() || can_grow && self.choices.chance("new shard", 1, 4) {
             return self.new_shard();
         }
-        Some(self.choices.index("shard", self.shards.len()))
+        Some(old[self.choices.index("shard", old.len())])
+    }
+
+    /// The shards that the driver writes.
+    pub fn own_shards(&self) -> Vec<usize> {
+        let own = |at: &usize| self.shards[*at].owner == Owner::Driver;
+        (0..self.shards.len()).filter(own).collect()
+    }
+
+    /// The source id under which a shard is read.
+    pub fn source_id(&self, number: usize) -> GlobalId {
+        GlobalId::User(1_000 + 100 * number as u64)
     }
 
     fn new_shard(&mut self) -> Option<usize> {
@@ -36,14 +58,15 @@ impl World<'_> {
             self.profile.append_only && self.choices.chance("append-only shard", 1, 4);
         self.shards.push(Shard {
             alias: format!("s{number}"),
-            source: GlobalId::User(1_000 + 100 * number as u64),
+            source: self.source_id(number),
             schema,
             append_only,
+            owner: Owner::Driver,
         });
         Some(number)
     }
 
-    /// The first time of a shard that is not sealed.
+    /// The first time of a shard that is not sealed, as far as is known.
     pub fn upper(&self, shard: usize) -> Timestamp {
         self.model
             .shard(&self.shards[shard].alias)
@@ -52,7 +75,7 @@ impl World<'_> {
 
     /// Rows at the upper.
     pub fn write(&mut self) -> bool {
-        let Some(shard) = self.some_shard() else {
+        let Some(shard) = self.written_shard() else {
             return false;
         };
         let ts = self.upper(shard);
@@ -65,10 +88,11 @@ impl World<'_> {
 
     /// Nothing, so that only the upper moves.
     pub fn advance(&mut self) -> bool {
-        if self.shards.is_empty() {
+        let own = self.own_shards();
+        if own.is_empty() {
             return self.write();
         }
-        let shard = self.choices.index("shard", self.shards.len());
+        let shard = own[self.choices.index("shard", own.len())];
         self.advance_shard(shard)
     }
 

@@ -1,11 +1,12 @@
-//! I-20: the first write frontier of an index that reads shards, and nothing
-//! else, is strictly beyond the as_of: it never rests on it. Source:
-//! `spec/replica.md` §3.2, §10 I-05.
+//! I-20: the first write frontier of an index that takes a shard row by row (as it is,
+//! or filtered, mapped, projected) is strictly beyond the as_of: it never rests
+//! on it. Source: `spec/replica.md` §3.2, §10 I-05.
 //!
-//! Does not apply to materialized views, nor to what reconciliation kept, nor
-//! to an index that reads an arrangement as well: only sources keep early
-//! progress back, and an arrangement's frontier is at the as_of while its own
-//! dataflow is there. Where both are read, the meet of the two may rest on it.
+//! Does not apply to materialized views, nor to what reconciliation kept. The
+//! spec says it of every index over at least one source, which is too strict:
+//! only the source keeps early progress back. An arrangement that is read as
+//! well has a frontier of its own, and rows at the as_of that are still between
+//! two operators of a longer dataflow hold its frontier exactly there.
 
 use std::collections::BTreeSet;
 
@@ -43,7 +44,7 @@ impl Invariant for PastAsOf {
                     && !collection.retained
                     && collection
                         .dataflow
-                        .reads_sources_alone(collection.export.on());
+                        .is_linear_over_source(collection.export.on());
                 if !self.seen.insert(id) || !applies {
                     return;
                 }

@@ -99,12 +99,25 @@ impl Dataflow {
             .any(|(_, input)| matches!(input, Input::Source { .. }))
     }
 
-    /// Whether the object `id` reads shards, and no arrangement.
-    pub fn reads_sources_alone(&self, id: GlobalId) -> bool {
-        self.reads_source_directly(id)
-            && self
-                .inputs_of(id)
-                .all(|(_, input)| matches!(input, Input::Source { .. }))
+    /// Whether the object `id` is a shard, or what filters, maps and projections
+    /// make of one row by row.
+    pub fn is_linear_over_source(&self, id: GlobalId) -> bool {
+        fn linear(plan: &Relation) -> Option<GlobalId> {
+            match plan {
+                Relation::Get {
+                    id: Id::Global(id), ..
+                } => Some(*id),
+                Relation::Project { input, .. }
+                | Relation::Map { input, .. }
+                | Relation::Filter { input, .. } => linear(input),
+                _ => None,
+            }
+        }
+        match (self.plan(id), self.inputs.get(&id)) {
+            (Some(plan), _) => linear(plan).is_some_and(|read| self.is_linear_over_source(read)),
+            (None, Some(Input::Source { .. })) => true,
+            (None, Some(Input::Index { .. }) | None) => false,
+        }
     }
 
     /// Every shard below the object `id`, through arrangements too.
