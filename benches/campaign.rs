@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use clusterd_fuzz::campaign::{
-    CampaignConfig, CampaignEvent, Lab, LabConfig, ProcessLab, Processed, Reporter, StoreUrls,
-    run_campaign,
+    CampaignConfig, CampaignEvent, Lab, LabConfig, ProcessLab, Processed, Reporter, Shape,
+    StoreUrls, run_campaign,
 };
 use clusterd_fuzz::cli::InProcessLab;
 use clusterd_fuzz::generate::Profile;
@@ -27,6 +27,8 @@ fn measure(name: &str, lab: &dyn Lab, cases: u64, jobs: usize) {
         first_case: 0,
         profile: Profile::default(),
         stop_after: 0,
+        shape: Some(Shape::ONE),
+        time: None,
         budget: Budget::default(),
         findings: None,
         facts: Vec::new(),
@@ -47,7 +49,7 @@ fn measure(name: &str, lab: &dyn Lab, cases: u64, jobs: usize) {
 fn main() {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     println!("{cores} cores");
-    let in_process = InProcessLab::new(1, Mutants::none(), false);
+    let in_process = InProcessLab::new(Mutants::none(), false);
     measure("in process", &in_process, 2_000, 1);
     measure("in process", &in_process, 2_000, cores);
     let scratch = tempfile::tempdir().expect("a scratch folder");
@@ -56,8 +58,6 @@ fn main() {
             program: env!("CARGO_BIN_EXE_miniclusterd").into(),
             leading_args: Vec::new(),
             extra_args: Vec::new(),
-            workers: 1,
-            processes: 1,
             cases_per_start: 1,
         },
         store: StoreUrls::embedded(scratch.path()),

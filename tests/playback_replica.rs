@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use clusterd_fuzz::campaign::Lab;
+use clusterd_fuzz::campaign::{Lab, Shape};
 use clusterd_fuzz::cli::InProcessLab;
 use clusterd_fuzz::driver::{Driver, Frontiers, Polled, Session};
 use clusterd_fuzz::protocol::v26_30::ComputeResponse;
@@ -26,8 +26,8 @@ const NOT_YET: &[&str] = &[];
 fn play(name: &str, workers: usize, seed: u64) -> Vec<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     let script = std::fs::read_to_string(root.join(format!("scripts/{name}.spec"))).unwrap();
-    let seat = InProcessLab::new(workers, Mutants::none(), false)
-        .seat(seed)
+    let seat = InProcessLab::new(Mutants::none(), false)
+        .seat(Shape::workers(workers), seed)
         .unwrap();
     let mut runner = Runner::new(seat.driver, RunnerConfig::default(), |_| {});
     runner.connect().unwrap();

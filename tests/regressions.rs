@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use clusterd_fuzz::campaign::{Facts, replay};
+use clusterd_fuzz::campaign::{Facts, Shape, replay};
 use clusterd_fuzz::cli::InProcessLab;
 use clusterd_fuzz::replica::mutants::{Mutant, Mutants};
 
@@ -96,17 +96,17 @@ fn findings_pass_on_the_healthy_replica_and_fail_on_their_mutants() {
         let name = path.file_name().unwrap().to_str().unwrap().to_string();
         let text = std::fs::read_to_string(&path).unwrap();
         let facts = Facts::parse(&text).unwrap();
-        let workers = facts.workers.unwrap_or(1);
-        let healthy = InProcessLab::new(workers, Mutants::none(), false);
-        let replayed = replay(&healthy, &path, &text).unwrap();
+        let shape = facts.shape().unwrap_or(Shape::ONE);
+        let healthy = InProcessLab::new(Mutants::none(), false);
+        let replayed = replay(&healthy, shape, &path, &text).unwrap();
         if !replayed.passed() {
             wrong.push(format!("{name} fails on the healthy replica: {replayed:?}"));
         }
         assert!(!facts.mutants.is_empty(), "{name} names no mutant");
         for mutant in &facts.mutants {
             let mutant: Mutant = mutant.parse().unwrap();
-            let sick = InProcessLab::new(workers, mutant.into(), false);
-            let replayed = replay(&sick, &path, &text).unwrap();
+            let sick = InProcessLab::new(mutant.into(), false);
+            let replayed = replay(&sick, shape, &path, &text).unwrap();
             if replayed.violations.is_empty() {
                 wrong.push(format!("{name} breaks no invariant on {mutant}"));
             }

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clusterd_fuzz::campaign::{Lab, LabConfig, ProcessLab, Processed, StoreUrls};
+use clusterd_fuzz::campaign::{Lab, LabConfig, ProcessLab, Processed, Shape, StoreUrls};
 use clusterd_fuzz::cli::InProcessLab;
 use clusterd_fuzz::protocol::v26_30;
 use clusterd_fuzz::replica::mutants::Mutants;
@@ -25,7 +25,7 @@ fn scripts() -> Vec<PathBuf> {
 }
 
 /// Plays every script, each on a target of its own; what did not match.
-fn play_all(lab: &dyn Lab) {
+fn play_all(lab: &dyn Lab, shape: Shape) {
     let mut wrong = Vec::new();
     for path in scripts() {
         let name = path.file_stem().unwrap().to_str().unwrap().to_string();
@@ -34,7 +34,7 @@ fn play_all(lab: &dyn Lab) {
             continue;
         }
         let text = std::fs::read_to_string(&path).unwrap();
-        let seat = lab.seat(0).unwrap();
+        let seat = lab.seat(shape, 0).unwrap();
         let config = RunnerConfig {
             max_wait: Duration::from_secs(30),
             seed: lab.options(0).seed,
@@ -66,8 +66,6 @@ fn processes(processes: usize, workers: usize) {
             program: env!("CARGO_BIN_EXE_miniclusterd").into(),
             leading_args: Vec::new(),
             extra_args: Vec::new(),
-            workers,
-            processes,
             cases_per_start: 1,
         },
         store: StoreUrls::embedded(scratch.path()),
@@ -77,17 +75,18 @@ fn processes(processes: usize, workers: usize) {
         patience: Duration::from_secs(30),
         keep_log: false,
     });
-    play_all(&lab.unwrap());
+    play_all(&lab.unwrap(), Shape { processes, workers });
 }
 
 #[test]
 fn scripts_match_in_process_with_one_worker() {
-    play_all(&InProcessLab::new(1, Mutants::none(), false));
+    play_all(&InProcessLab::new(Mutants::none(), false), Shape::ONE);
 }
 
 #[test]
 fn scripts_match_in_process_with_four_workers() {
-    play_all(&InProcessLab::new(4, Mutants::none(), false));
+    let four = Shape::workers(4);
+    play_all(&InProcessLab::new(Mutants::none(), false), four);
 }
 
 #[test]

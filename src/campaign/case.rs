@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use crate::driver::Driver;
 use crate::invariants::{Checker, Counts, Violation};
 use crate::model::Model;
+use crate::plan::cells;
 use crate::repr::{GlobalId, Timestamp};
 use crate::script::Command;
 use crate::script::output::Output;
@@ -39,6 +40,8 @@ pub struct Outcome {
     pub failed: usize,
     /// What each executed command answered.
     pub answers: Vec<Result<Output, String>>,
+    /// The surface cells of the dataflows that were sent.
+    pub cells: cells::Counts,
     pub elapsed: Duration,
     /// Where the sequence stopped being valid, and why: nothing was judged
     /// from there on.
@@ -104,6 +107,7 @@ pub fn run_case(
     }
     runner.finish();
     outcome.lost = runner.is_lost();
+    outcome.cells = runner.cells().clone();
     let driver = runner.into_driver();
     let checker = checker.into_inner();
     outcome.violations = checker.violations().to_vec();

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::finding::Finding;
 use crate::generate::Tally;
 use crate::invariants::Counts;
+use crate::plan::cells;
 
 /// One thing that a campaign has to say.
 #[derive(Debug, Clone)]
@@ -42,6 +43,7 @@ pub struct CaseReport {
     pub failed: usize,
     pub violations: Vec<String>,
     pub counts: Vec<(&'static str, Counts)>,
+    pub cells: cells::Counts,
     pub tally: Tally,
     pub invalid: Option<String>,
     pub elapsed: Duration,
@@ -59,6 +61,8 @@ pub struct Summary {
     pub tally: Tally,
     /// Per invariant: what came of it over all cases.
     pub counts: Vec<(&'static str, Counts)>,
+    /// The surface cells that were sent to the target.
+    pub cells: cells::Counts,
     /// Cases that broke an invariant.
     pub broken: u64,
     /// Signatures, with the number of cases that showed each.
@@ -79,6 +83,7 @@ impl Summary {
         self.commands += report.commands as u64;
         self.failed += report.failed as u64;
         self.tally.add(&report.tally);
+        cells::add(&mut self.cells, &report.cells);
         self.broken += u64::from(!report.violations.is_empty());
         self.invalid += u64::from(report.invalid.is_some());
         for signature in &report.violations {

@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::blocks::with_blocks;
-use super::case::{CaseOptions, Outcome};
-use super::lab::{Lab, run_with};
+use super::case::CaseOptions;
+use super::lab::{Lab, Shape, run_with};
 use super::viable::viable;
 use crate::invariants::Violation;
 use crate::script::Command;
@@ -34,6 +34,8 @@ pub struct Finding {
     pub case: u64,
     pub original: Vec<Command>,
     pub commands: Vec<Command>,
+    /// The shape of the target that it takes.
+    pub shape: Shape,
     /// It happened again on a target of its own.
     pub reproduced: bool,
     /// Scripts that were run to shrink it.
@@ -49,6 +51,7 @@ pub struct Broken<'a> {
     pub case: u64,
     pub seed: u64,
     pub commands: &'a [Command],
+    pub shape: Shape,
     pub violation: Violation,
 }
 
@@ -58,6 +61,7 @@ pub fn pursue(lab: &dyn Lab, broken: Broken<'_>, budget: Budget) -> Finding {
         case,
         seed,
         commands,
+        shape,
         violation,
     } = broken;
     let signature = violation.signature();
@@ -66,19 +70,28 @@ pub fn pursue(lab: &dyn Lab, broken: Broken<'_>, budget: Budget) -> Finding {
         patience: whole.patience.min(SHRINK_PATIENCE),
         ..whole.clone()
     };
-    let show = |commands: &[Command], options: &CaseOptions| -> Option<Outcome> {
-        let outcome = run_with(lab, commands, seed, options).ok()?;
+    let show_on = |shape: Shape, commands: &[Command], options: &CaseOptions| {
+        let outcome = run_with(lab, commands, shape, seed, options).ok()?;
         outcome.has(&signature).then_some(outcome)
     };
-    let seen = (0..CONFIRMATIONS)
-        .filter(|_| show(commands, &quick).is_some())
-        .count();
+    let seen_on = |shape: Shape| {
+        let tries = 0..CONFIRMATIONS;
+        tries
+            .filter(|_| show_on(shape, commands, &quick).is_some())
+            .count()
+    };
+    // One worker is simpler than several, and repeats better.
+    let simpler = (shape != Shape::ONE && seen_on(Shape::ONE) == CONFIRMATIONS)
+        .then_some((Shape::ONE, CONFIRMATIONS));
+    let (shape, seen) = simpler.unwrap_or_else(|| (shape, seen_on(shape)));
+    let show = |commands: &[Command], options: &CaseOptions| show_on(shape, commands, options);
     let mut finding = Finding {
         signature: signature.clone(),
         violation,
         case,
         original: commands.to_vec(),
         commands: commands.to_vec(),
+        shape,
         reproduced: seen > 0,
         runs: CONFIRMATIONS,
         at_fixpoint: false,
@@ -132,6 +145,12 @@ impl Finding {
                 text,
                 "# It did not happen again when the case was run alone."
             );
+        }
+        let Shape { processes, workers } = self.shape;
+        for (name, count) in [("workers", workers), ("processes", processes)] {
+            if count != 1 {
+                let _ = writeln!(text, "# {name}: {count}");
+            }
         }
         for (name, value) in facts {
             let _ = writeln!(text, "# {name}: {value}");

@@ -1,6 +1,7 @@
 //! Events as JSON lines, one object each, for whoever reads a campaign with a
 //! program. Fields are only ever added.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 
 use serde_json::{Value, json};
@@ -36,6 +37,7 @@ fn line(event: &CampaignEvent) -> Value {
             failed,
             violations,
             counts: _,
+            cells: _,
             tally: _,
             invalid,
             elapsed,
@@ -76,11 +78,14 @@ fn finished(summary: &Summary) -> Value {
             })
         })
         .collect();
+    let cells: BTreeMap<String, usize> = (summary.cells.iter())
+        .map(|(cell, count)| (cell.to_string(), *count))
+        .collect();
     json!({
         "event": "finished", "seed": summary.seed, "cases": summary.cases,
         "commands": summary.commands, "failed": summary.failed,
         "generated": summary.tally.commands, "meaningful": summary.tally.meaningful,
-        "broken": summary.broken, "signatures": summary.signatures,
+        "cells": cells, "broken": summary.broken, "signatures": summary.signatures,
         "target_failures": summary.target_failures, "invalid": summary.invalid,
         "invariants": invariants, "seconds": summary.elapsed.as_secs_f64(),
         "stopped_early": summary.stopped_early,

@@ -18,10 +18,32 @@ use crate::persist::{PersistClient, PubSubServer};
 use crate::protocol::v26_30::PersistLocation;
 use crate::script::Command;
 
+/// How many processes and workers a replica has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Shape {
+    pub processes: usize,
+    /// Worker threads a process.
+    pub workers: usize,
+}
+
+impl Shape {
+    /// One process of one worker.
+    pub const ONE: Shape = Shape::workers(1);
+
+    /// One process of so many workers.
+    pub const fn workers(workers: usize) -> Shape {
+        Shape {
+            processes: 1,
+            workers,
+        }
+    }
+}
+
 /// A place for one case at a time.
 pub struct Seat {
     /// Not connected yet.
     pub driver: Driver,
+    pub shape: Shape,
     /// Cases that its target has served.
     pub served: usize,
     /// The target, if it can serve another case.
@@ -30,11 +52,12 @@ pub struct Seat {
 
 /// Hands out seats.
 pub trait Lab: Sync {
-    /// A driver over a target that no other case uses. `seed` decides whatever
-    /// the target leaves to chance.
+    /// A driver over a target of this shape that no other case uses. `seed`
+    /// decides whatever the target leaves to chance. What is attached to has
+    /// the shape that it has.
     ///
     /// Errors: one line that says what could not be started.
-    fn seat(&self, seed: u64) -> Result<Seat, String>;
+    fn seat(&self, shape: Shape, seed: u64) -> Result<Seat, String>;
 
     /// Takes a seat back. `spoiled` says that its target was lost, or broke an
     /// invariant: what it would do next is nobody's bug.
@@ -78,9 +101,6 @@ pub enum Processed {
         leading_args: Vec<String>,
         /// Arguments behind them.
         extra_args: Vec<String>,
-        /// Worker threads a process.
-        workers: usize,
-        processes: usize,
         /// How many cases one start serves.
         cases_per_start: usize,
     },
@@ -119,6 +139,8 @@ pub struct ProcessLab {
 /// A target that nobody uses.
 struct Pooled {
     target: CtpTarget,
+    /// `None` for one that is attached to.
+    shape: Option<Shape>,
     served: usize,
 }
 
@@ -137,6 +159,7 @@ impl ProcessLab {
                     config.version.clone(),
                     None,
                 ),
+                shape: None,
                 served: 0,
             }],
         };
@@ -156,13 +179,11 @@ impl ProcessLab {
         &self.client
     }
 
-    fn start(&self) -> Result<CtpTarget, String> {
+    fn start(&self, shape: Shape) -> Result<CtpTarget, String> {
         let Processed::Spawn {
             program,
             leading_args,
             extra_args,
-            workers,
-            processes,
             cases_per_start: _,
         } = &self.config.target
         else {
@@ -173,8 +194,8 @@ impl ProcessLab {
             program: program.clone(),
             leading_args: leading_args.clone(),
             extra_args: extra_args.clone(),
-            processes: *processes,
-            workers: *workers,
+            processes: shape.processes,
+            workers: shape.workers,
             directory: self.config.directory.join(format!("target-{start}")),
             pubsub_url: self.pubsub_url.clone(),
         })
@@ -188,12 +209,14 @@ impl ProcessLab {
 }
 
 impl Lab for ProcessLab {
-    fn seat(&self, _seed: u64) -> Result<Seat, String> {
+    fn seat(&self, shape: Shape, _seed: u64) -> Result<Seat, String> {
         let target = {
             let lock = self.idle.lock();
             let mut idle = lock.unwrap_or_else(std::sync::PoisonError::into_inner);
             loop {
-                match (idle.pop(), &self.config.target) {
+                let fits = |pooled: &Pooled| pooled.shape.is_none_or(|known| known == shape);
+                let at = idle.iter().rposition(fits);
+                match (at.map(|at| idle.remove(at)), &self.config.target) {
                     (Some(pooled), _) => break Some(pooled),
                     (None, Processed::Spawn { .. }) => break None,
                     (None, Processed::Attach(_)) => {
@@ -204,8 +227,8 @@ impl Lab for ProcessLab {
             }
         };
         let (target, served) = match target {
-            Some(Pooled { target, served }) => (target, served),
-            None => (self.start()?, 0),
+            Some(Pooled { target, served, .. }) => (target, served),
+            None => (self.start(shape)?, 0),
         };
         let location = PersistLocation {
             blob_uri: self.config.store.blob.clone(),
@@ -214,6 +237,7 @@ impl Lab for ProcessLab {
         let host = PersistHost::new(Arc::clone(&self.client), location);
         Ok(Seat {
             driver: Driver::new(host, Box::new(target.clone())),
+            shape,
             served,
             process: Some(target),
         })
@@ -222,22 +246,27 @@ impl Lab for ProcessLab {
     fn leave(&self, seat: Seat, spoiled: bool) {
         let Seat {
             driver,
+            shape,
             served,
             process,
         } = seat;
         // The session ends before the next one begins.
         drop(driver);
         let Some(target) = process else { return };
-        let again = match &self.config.target {
+        let (again, shape) = match &self.config.target {
             Processed::Spawn {
                 cases_per_start, ..
-            } => !spoiled && served < *cases_per_start,
-            Processed::Attach(_) => true,
+            } => (!spoiled && served < *cases_per_start, Some(shape)),
+            Processed::Attach(_) => (true, None),
         };
         if again {
             let lock = self.idle.lock();
             let mut idle = lock.unwrap_or_else(std::sync::PoisonError::into_inner);
-            idle.push(Pooled { target, served });
+            idle.push(Pooled {
+                target,
+                shape,
+                served,
+            });
             self.returned.notify_one();
         }
     }
@@ -258,21 +287,27 @@ impl Lab for ProcessLab {
     }
 }
 
-/// Runs a case in a lab.
+/// Runs a case in a lab, on a target of this shape.
 ///
 /// Errors: the target could not be started or connected to.
-pub fn run_in(lab: &dyn Lab, commands: &[Command], seed: u64) -> Result<Outcome, String> {
-    run_with(lab, commands, seed, &lab.options(seed))
+pub fn run_in(
+    lab: &dyn Lab,
+    commands: &[Command],
+    shape: Shape,
+    seed: u64,
+) -> Result<Outcome, String> {
+    run_with(lab, commands, shape, seed, &lab.options(seed))
 }
 
 /// The same, with options of its own.
 pub fn run_with(
     lab: &dyn Lab,
     commands: &[Command],
+    shape: Shape,
     seed: u64,
     options: &CaseOptions,
 ) -> Result<Outcome, String> {
-    let mut seat = lab.seat(seed)?;
+    let mut seat = lab.seat(shape, seed)?;
     let (outcome, driver) = run_case(commands, seat.driver, options)?;
     seat.driver = driver;
     seat.served += 1;

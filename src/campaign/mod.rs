@@ -22,19 +22,19 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub use blocks::{expected_blocks, with_blocks};
 pub use case::{CaseOptions, Outcome, run_case};
 pub use event::{CampaignEvent, CaseReport, Reporter, Summary};
 pub use finding::{Broken, Finding, pursue};
 pub use json_lines::JsonLines;
-pub use lab::{Lab, LabConfig, ProcessLab, Processed, Seat, StoreUrls, run_in, run_with};
+pub use lab::{Lab, LabConfig, ProcessLab, Processed, Seat, Shape, StoreUrls, run_in, run_with};
 pub use replay::{Facts, Replayed, replay};
 pub use terminal::Terminal;
 pub use viable::viable;
 
-use crate::generate::{Profile, SeededChoices, Tally, generate_counted};
+use crate::generate::{Choices, Profile, SeededChoices, Tally, generate_counted};
 use crate::script::Command;
 use crate::shrink::Budget;
 
@@ -48,6 +48,10 @@ pub struct CampaignConfig {
     /// The first case; others follow. 0 unless one case is looked at again.
     pub first_case: u64,
     pub profile: Profile,
+    /// The shape of every target; `None` draws one for each case.
+    pub shape: Option<Shape>,
+    /// No case is begun after this time.
+    pub time: Option<Duration>,
     /// Ends after so many different findings; 0 never.
     pub stop_after: usize,
     pub budget: Budget,
@@ -67,6 +71,17 @@ pub fn case_seed(seed: u64, case: u64) -> u64 {
 pub fn case_script(seed: u64, case: u64, profile: &Profile) -> (Vec<Command>, Tally) {
     let mut choices = SeededChoices::new(case_seed(seed, case));
     generate_counted(&mut choices, profile)
+}
+
+/// The shape of the target of one case: mostly small, because most bugs need
+/// no more.
+pub fn case_shape(seed: u64, case: u64) -> Shape {
+    let choices: &mut dyn Choices = &mut SeededChoices::new(!case_seed(seed, case));
+    Shape::workers(match choices.weighted("workers", &[5, 3, 1]) {
+        Some(1) => 2,
+        Some(2) => 4,
+        _ => 1,
+    })
 }
 
 /// Runs a campaign; `reporter` hears of everything as it happens.
@@ -90,6 +105,7 @@ pub fn run_campaign(
         jobs,
     });
     let shared = Shared {
+        start,
         next: AtomicU64::new(0),
         stop: AtomicBool::new(false),
         seen: Mutex::default(),
@@ -121,6 +137,7 @@ pub fn run_campaign(
 
 /// What the workers share.
 struct Shared {
+    start: Instant,
     next: AtomicU64,
     stop: AtomicBool,
     /// Signatures that somebody has taken up.
@@ -132,6 +149,12 @@ fn worker(config: &CampaignConfig, lab: &dyn Lab, shared: &Shared, events: &Send
     let tell = |event| drop(events.send(event));
     let mut failures = 0;
     while !shared.stop.load(Ordering::Relaxed) {
+        if config
+            .time
+            .is_some_and(|time| shared.start.elapsed() >= time)
+        {
+            return;
+        }
         let number = shared.next.fetch_add(1, Ordering::Relaxed);
         if number >= config.cases {
             return;
@@ -139,7 +162,8 @@ fn worker(config: &CampaignConfig, lab: &dyn Lab, shared: &Shared, events: &Send
         let case = config.first_case + number;
         let seed = case_seed(config.seed, case);
         let (commands, tally) = case_script(config.seed, case, &config.profile);
-        let outcome = match run_in(lab, &commands, seed) {
+        let shape = (config.shape).unwrap_or_else(|| case_shape(config.seed, case));
+        let outcome = match run_in(lab, &commands, shape, seed) {
             Ok(outcome) => outcome,
             Err(reason) => {
                 tell(CampaignEvent::TargetFailed { case, reason });
@@ -163,6 +187,7 @@ fn worker(config: &CampaignConfig, lab: &dyn Lab, shared: &Shared, events: &Send
             failed: outcome.failed,
             violations: signatures,
             counts: outcome.counts,
+            cells: outcome.cells,
             tally,
             invalid: outcome.invalid,
             elapsed: outcome.elapsed,
@@ -192,6 +217,7 @@ fn worker(config: &CampaignConfig, lab: &dyn Lab, shared: &Shared, events: &Send
             case,
             seed,
             commands: &commands,
+            shape,
             violation,
         };
         let finding = pursue(lab, broken, config.budget);

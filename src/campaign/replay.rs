@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::blocks::expected_blocks;
 use super::case::Outcome;
-use super::lab::{Lab, run_in};
+use super::lab::{Lab, Shape, run_in};
 use crate::invariants::Violation;
 use crate::script::play::{Source, block};
 
@@ -62,6 +62,20 @@ impl Facts {
     }
 }
 
+impl Facts {
+    /// The shape of the target that the script wants, if it says.
+    pub fn shape(&self) -> Option<Shape> {
+        let Facts {
+            workers, processes, ..
+        } = self;
+        let said = workers.is_some() || processes.is_some();
+        said.then_some(Shape {
+            workers: workers.unwrap_or(1),
+            processes: processes.unwrap_or(1),
+        })
+    }
+}
+
 /// What became of a replayed script.
 #[derive(Debug, Clone)]
 pub struct Replayed {
@@ -79,15 +93,16 @@ impl Replayed {
     }
 }
 
-/// Replays the script in `text`, which came from `path`.
+/// Replays the script in `text`, which came from `path`, on a target of this
+/// shape.
 ///
 /// Errors: one line, for a script that cannot be read or a target that cannot
 /// be had.
-pub fn replay(lab: &dyn Lab, path: &Path, text: &str) -> Result<Replayed, String> {
+pub fn replay(lab: &dyn Lab, shape: Shape, path: &Path, text: &str) -> Result<Replayed, String> {
     let shown = path.display();
     let source = Source::parse(text).map_err(|e| format!("{shown}: {e}"))?;
     let commands = source.commands();
-    let outcome: Outcome = run_in(lab, &commands, 0).map_err(|e| format!("{shown}: {e}"))?;
+    let outcome: Outcome = run_in(lab, &commands, shape, 0).map_err(|e| format!("{shown}: {e}"))?;
     let mut mismatches = Vec::new();
     let expected = expected_blocks(&commands);
     for (step, (answer, expected)) in outcome.answers.iter().zip(expected).enumerate() {

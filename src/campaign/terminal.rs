@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::event::{CampaignEvent, Reporter, Summary};
 use super::finding::Finding;
 use crate::invariants;
+use crate::plan::cells;
 
 /// Shows a campaign to a person.
 pub struct Terminal<W: Write> {
@@ -122,6 +123,7 @@ fn summarised(summary: &Summary) -> String {
         failed,
         tally,
         counts,
+        cells,
         broken,
         signatures,
         target_failures,
@@ -158,6 +160,15 @@ fn summarised(summary: &Summary) -> String {
         "{cases} cases, {commands} commands ({share} % meaningful, {failed} answered an error) in {:.1} s: {:.1} cases/s",
         elapsed.as_secs_f64(),
         summary.rate()
+    ));
+    let catalogue = cells::catalogue();
+    lines.push(format!(
+        "{} of {} surface cells of plans were rendered (`clusterd-fuzz coverage` lists them)",
+        cells
+            .keys()
+            .filter(|cell| catalogue.contains_key(cell))
+            .count(),
+        catalogue.len()
     ));
     if *invalid > 0 {
         lines.push(format!("{invalid} scripts were not valid to their end"));

@@ -8,8 +8,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::campaign::Shape;
 use crate::protocol::v26_30;
 use crate::replica;
+
+/// How many of a hundred dataflows have plans of operators.
+const DEFAULT_OPERATORS: u64 = 50;
 
 /// A property-based fuzzer and model checker for clusterd.
 #[derive(Debug, Parser)]
@@ -32,6 +36,9 @@ pub enum Command {
     Replay(Replay),
     /// Print the script of one case of a campaign.
     Show(Show),
+    /// Run the cases of a campaign in process and print which operators, in
+    /// which variants, their dataflows made a replica render.
+    Coverage(Coverage),
     /// Look into persist shards.
     Shard(Shard),
     /// Print the mutants that `--mutant` takes: name, tab, one line.
@@ -53,12 +60,13 @@ pub struct TargetArgs {
     /// A bug for miniclusterd to have (may repeat); see list-mutants.
     #[arg(long, value_name = "NAME")]
     pub mutant: Vec<replica::mutants::Mutant>,
-    /// Worker threads of each process.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub workers: u16,
-    /// Processes of the replica.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=16))]
-    pub processes: u16,
+    /// Worker threads of each process (default: 1; `fuzz` draws 1, 2 or 4 for
+    /// each case).
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub workers: Option<u16>,
+    /// Processes of the replica (default: 1).
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=16))]
+    pub processes: Option<u16>,
     /// Cases that one started target serves before it is thrown away
     /// (default: 1 for mini, 50 for spawn:).
     #[arg(long, value_name = "N")]
@@ -81,6 +89,17 @@ pub struct TargetArgs {
     /// Keep logs of targets here instead of in a scratch folder.
     #[arg(long, value_name = "DIR")]
     pub logs: Option<PathBuf>,
+}
+
+impl TargetArgs {
+    /// The shape that the flags ask for, if they do.
+    pub fn shape(&self) -> Option<Shape> {
+        let said = self.workers.is_some() || self.processes.is_some();
+        said.then_some(Shape {
+            workers: self.workers.map_or(1, usize::from),
+            processes: self.processes.map_or(1, usize::from),
+        })
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,9 +141,13 @@ impl std::str::FromStr for TargetKind {
 pub struct Fuzz {
     #[command(flatten)]
     pub target: TargetArgs,
-    /// Cases to run.
-    #[arg(long, default_value_t = 200)]
-    pub cases: u64,
+    /// Cases to run (default: 200; with --mutant as many as it takes, for 100
+    /// seconds).
+    #[arg(long)]
+    pub cases: Option<u64>,
+    /// Begin no case after so many seconds.
+    #[arg(long)]
+    pub seconds: Option<u64>,
     /// The seed of everything random (default: another one each time).
     #[arg(long)]
     pub seed: Option<u64>,
@@ -149,7 +172,7 @@ pub struct Fuzz {
     pub shrink_seconds: u64,
     /// How many of a hundred dataflows have plans of every operator (joins,
     /// reduces, …); the others filter and project.
-    #[arg(long, value_name = "PERCENT", default_value_t = 0)]
+    #[arg(long, value_name = "PERCENT", default_value_t = DEFAULT_OPERATORS)]
     pub operators: u64,
     /// `text`, or `json` for one event a line.
     #[arg(long, value_enum, default_value_t = Format::Text)]
@@ -188,7 +211,20 @@ pub struct Show {
     #[arg(long, value_name = "N")]
     pub case: u64,
     /// As it was given to `fuzz`.
-    #[arg(long, value_name = "PERCENT", default_value_t = 0)]
+    #[arg(long, value_name = "PERCENT", default_value_t = DEFAULT_OPERATORS)]
+    pub operators: u64,
+}
+
+#[derive(Debug, Args)]
+pub struct Coverage {
+    /// Cases to run.
+    #[arg(long, default_value_t = 2_000)]
+    pub cases: u64,
+    /// The seed of the campaign.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// As it is given to `fuzz`.
+    #[arg(long, value_name = "PERCENT", default_value_t = DEFAULT_OPERATORS)]
     pub operators: u64,
 }
 

@@ -1,6 +1,7 @@
 //! `fuzz` and `show`.
 
 use std::io::stdout;
+use std::time::Duration;
 
 use super::args::{Format, Fuzz, Show, TargetArgs};
 use super::{Done, labs};
@@ -9,6 +10,12 @@ use crate::campaign::{
 };
 use crate::generate::Profile;
 use crate::shrink::Budget;
+
+/// Cases of a campaign, unless it is said.
+const CASES: u64 = 200;
+
+/// How long a mutant is hunted, unless it is said.
+const HUNT_SECONDS: u64 = 100;
 
 /// Runs a campaign.
 pub fn fuzz(args: Fuzz) -> Done {
@@ -20,16 +27,27 @@ pub fn fuzz(args: Fuzz) -> Done {
     let stop_after = args
         .stop_after
         .unwrap_or(usize::from(!args.target.mutant.is_empty()));
+    // A known bug is looked for until it is found.
+    let hunts = !args.target.mutant.is_empty() && args.cases.is_none();
+    let cases = match (args.case, args.cases) {
+        (Some(_), _) => 1,
+        (None, Some(cases)) => cases,
+        (None, None) if hunts => u64::MAX,
+        (None, None) => CASES,
+    };
+    let seconds = args.seconds.or(hunts.then_some(HUNT_SECONDS));
     let config = CampaignConfig {
         seed,
-        cases: if args.case.is_some() { 1 } else { args.cases },
+        cases,
         jobs,
         first_case: args.case.unwrap_or(0),
         profile: Profile::default().with_operators(args.operators),
+        shape: args.target.shape(),
+        time: seconds.map(Duration::from_secs),
         stop_after,
         budget: Budget {
             max_runs: args.shrink_runs,
-            max_time: std::time::Duration::from_secs(args.shrink_seconds),
+            max_time: Duration::from_secs(args.shrink_seconds),
         },
         findings: Some(args.findings),
         facts: facts(&args.target),
@@ -47,18 +65,8 @@ pub fn fuzz(args: Fuzz) -> Done {
 
 /// What a finding says of the target that it was found on.
 fn facts(target: &TargetArgs) -> Vec<(&'static str, String)> {
-    let mut facts: Vec<(&'static str, String)> = target
-        .mutant
-        .iter()
-        .map(|mutant| ("mutant", mutant.to_string()))
-        .collect();
-    if target.workers != 1 {
-        facts.push(("workers", target.workers.to_string()));
-    }
-    if target.processes != 1 {
-        facts.push(("processes", target.processes.to_string()));
-    }
-    facts
+    let mutants = target.mutant.iter();
+    mutants.map(|m| ("mutant", m.to_string())).collect()
 }
 
 /// A seed that nobody chose, short enough to be typed.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::campaign::{CaseOptions, Lab, Seat};
+use crate::campaign::{CaseOptions, Lab, Seat, Shape};
 use crate::driver::{Driver, Link, LinkClosed, PersistHost, Received, Target, TargetError};
 use crate::persist::clock::{ManualClock, SeededIds};
 use crate::persist::{PersistClient, PersistConfig, open_blob, open_consensus};
@@ -21,23 +21,19 @@ use crate::replica::mutants::Mutants;
 /// Hands out in-process replicas.
 #[derive(Debug, Clone)]
 pub struct InProcessLab {
-    workers: usize,
     mutants: Mutants,
     keep_log: bool,
 }
 
 impl InProcessLab {
-    pub fn new(workers: usize, mutants: Mutants, keep_log: bool) -> Self {
-        InProcessLab {
-            workers,
-            mutants,
-            keep_log,
-        }
+    pub fn new(mutants: Mutants, keep_log: bool) -> Self {
+        InProcessLab { mutants, keep_log }
     }
 }
 
 impl Lab for InProcessLab {
-    fn seat(&self, seed: u64) -> Result<Seat, String> {
+    /// Workers of several processes become workers of the one that there is.
+    fn seat(&self, shape: Shape, seed: u64) -> Result<Seat, String> {
         let mut config = PersistConfig::for_stores("mem:");
         config.clock = Arc::new(ManualClock::new(0));
         config.ids = Arc::new(SeededIds::new(seed));
@@ -46,7 +42,7 @@ impl Lab for InProcessLab {
         let client = PersistClient::new(blob, consensus, config);
         let target = InProcessTarget {
             config: Config {
-                workers: self.workers,
+                workers: shape.processes * shape.workers,
                 mutants: self.mutants,
                 persist: Arc::clone(&client),
                 seed,
@@ -60,6 +56,7 @@ impl Lab for InProcessLab {
         };
         Ok(Seat {
             driver: Driver::new(PersistHost::new(client, location), Box::new(target)),
+            shape,
             served: 0,
             process: None,
         })

@@ -28,18 +28,14 @@ pub fn open(args: &TargetArgs, keep_log: bool) -> Result<OpenLab, CliError> {
         ));
     }
     if let TargetKind::InProcess = args.target {
-        if args.processes != 1 {
+        if args.processes.is_some_and(|n| n != 1) {
             return Err(CliError::Input(
                 "--target in-process has one process; leave --processes out".into(),
             ));
         }
         let mutants = args.mutant.iter().copied().collect();
         return Ok(OpenLab {
-            lab: Box::new(InProcessLab::new(
-                usize::from(args.workers),
-                mutants,
-                keep_log,
-            )),
+            lab: Box::new(InProcessLab::new(mutants, keep_log)),
             _scratch: None,
         });
     }
@@ -65,8 +61,6 @@ pub fn open(args: &TargetArgs, keep_log: bool) -> Result<OpenLab, CliError> {
             program,
             leading_args,
             extra_args: args.target_arg.iter().cloned().chain(mutants).collect(),
-            workers: usize::from(args.workers),
-            processes: usize::from(args.processes),
             cases_per_start: args.cases_per_start.unwrap_or(cases).max(1),
         }
     };

@@ -6,6 +6,7 @@
 //! and messages; whatever has logic lives in a room.
 
 mod args;
+mod coverage;
 mod fuzz;
 mod in_process;
 mod labs;
@@ -49,6 +50,7 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Replay(args) => replay::replay(&args),
         Command::Show(args) => fuzz::show(&args),
+        Command::Coverage(args) => coverage::coverage(&args),
         Command::Shard(args) => shard::shard(&args),
         Command::ListMutants => {
             print!("{}", replica::mutants::list());

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::args::{Replay, TargetArgs};
+use super::args::Replay;
 use super::run::read;
 use super::{CliError, Done, labs};
-use crate::campaign::{self, Facts, Replayed};
+use crate::campaign::{self, Facts, Replayed, Shape};
 
 /// Replays every script below the paths; true if all passed.
 pub fn replay(args: &Replay) -> Done {
@@ -18,13 +18,17 @@ pub fn replay(args: &Replay) -> Done {
             "no script (.spec or .jsonl) was found".to_string(),
         ));
     }
+    let open = labs::open(&args.target, false)?;
     let mut failed = 0;
     for path in &scripts {
         let text = read(path)?;
         let shown = path.display();
         let facts = Facts::parse(&text).map_err(|e| CliError::Input(format!("{shown}: {e}")))?;
-        let open = labs::open(&wanted(&args.target, &facts), false)?;
-        let replayed = campaign::replay(open.lab.as_ref(), path, &text).map_err(CliError::Input)?;
+        // A script says what it takes; the flags may ask for more.
+        let shape = args.target.shape().into_iter().chain(facts.shape()).max();
+        let shape = shape.unwrap_or(Shape::ONE);
+        let replayed = campaign::replay(open.lab.as_ref(), shape, path, &text);
+        let replayed = replayed.map_err(CliError::Input)?;
         if replayed.passed() {
             println!("ok: {shown} ({} commands)", replayed.commands);
             continue;
@@ -35,19 +39,6 @@ pub fn replay(args: &Replay) -> Done {
     }
     println!("{} scripts, {failed} failed", scripts.len());
     Ok(failed == 0)
-}
-
-/// The target of the flags, in the shape that the script wants.
-fn wanted(target: &TargetArgs, facts: &Facts) -> TargetArgs {
-    let mut target = target.clone();
-    let wanted = |n: Option<usize>| n.and_then(|n| u16::try_from(n).ok());
-    if let Some(workers) = wanted(facts.workers) {
-        target.workers = target.workers.max(workers);
-    }
-    if let Some(processes) = wanted(facts.processes) {
-        target.processes = target.processes.max(processes);
-    }
-    target
 }
 
 fn tell(replayed: &Replayed) {

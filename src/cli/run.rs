@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::args::Run;
 use super::{CliError, Done, labs};
+use crate::campaign::Shape;
 use crate::script::play::{Source, play_json, play_text};
 use crate::script::runner::{Runner, RunnerConfig};
 
@@ -15,7 +16,8 @@ pub fn run(args: &Run) -> Done {
     let shown = args.file.display();
     let mut source = Source::parse(&text).map_err(|e| CliError::Input(format!("{shown}: {e}")))?;
     let open = labs::open(&args.target, false)?;
-    let seat = open.lab.seat(0).map_err(CliError::Target)?;
+    let shape = args.target.shape().unwrap_or(Shape::ONE);
+    let seat = open.lab.seat(shape, 0).map_err(CliError::Target)?;
     let config = RunnerConfig {
         seed: open.lab.options(0).seed,
         ..RunnerConfig::default()

@@ -166,7 +166,6 @@ impl Default for Profile {
             sinks: true,
             downgrade: true,
             collections: 6,
-            // Off until campaigns over them are clean: `with_operators`.
             operators: 0,
             depth: 4,
             append_only: false,

@@ -63,7 +63,7 @@ impl World<'_> {
         Some(Form::Subscribe {
             schema,
             // From the as_of on, which is not known yet.
-            lasts: ends.then(|| self.choices.draw("up_to after as_of", 4)),
+            lasts: ends.then(|| 1 + self.choices.draw("up_to after as_of", 3)),
         })
     }
 

@@ -114,7 +114,12 @@ impl Model {
             ExportSpec::Subscribe { up_to, .. } => *up_to,
             ExportSpec::Index { .. } | ExportSpec::MaterializedView { .. } => return None,
         };
-        Some(cut(self.must_reach(id)?, up_to))
+        let reached = self.must_reach(id)?;
+        Some(match reached == Antichain::minimum() {
+            // Nothing is owed, not even the end of what ends at once.
+            true => reached,
+            false => cut(reached, up_to),
+        })
     }
 
     /// Whether a subscribe must say its last word: it was dropped, or comes to

@@ -502,6 +502,13 @@ pub fn catalogue() -> BTreeMap<Cell, Needs> {
     all
 }
 
+/// Adds counts to others.
+pub fn add(all: &mut Counts, more: &Counts) {
+    for (cell, count) in more {
+        *all.entry(*cell).or_default() += count;
+    }
+}
+
 /// The catalogue's cells that are not among these.
 pub fn missing(reached: &Counts) -> BTreeSet<Cell> {
     let all = catalogue().into_keys();

@@ -19,6 +19,7 @@ use super::data::Schemas;
 use super::output::{Output, row_lines, update_lines};
 use super::trace::{Event, PeekSpec, ShardContents, Wait};
 use crate::driver::{Driver, IndexInfo, Polled};
+use crate::plan::cells;
 use crate::protocol::v26_30::{
     CollectionMetadata, ComputeCommand, ComputeParameters, ConfigVal, InstanceConfig, Peek,
     PeekResponse, PeekTarget,
@@ -60,6 +61,8 @@ pub struct Runner<'a> {
     /// The shards that they write, by alias.
     pub(super) targets: BTreeMap<String, RelationDesc>,
     pub(super) next_ephemeral: u64,
+    /// What the dataflows that were sent make a replica render.
+    pub(super) cells: cells::Counts,
     peeks: BTreeMap<String, StartedPeek>,
     uuids: u64,
     session: u64,
@@ -88,6 +91,7 @@ impl<'a> Runner<'a> {
             views: BTreeMap::new(),
             targets: BTreeMap::new(),
             next_ephemeral: EPHEMERAL_BASE,
+            cells: cells::Counts::new(),
             peeks: BTreeMap::new(),
             uuids: 0,
             session: 0,
@@ -567,6 +571,11 @@ impl<'a> Runner<'a> {
     pub fn finish(&mut self) {
         self.drain();
         self.emit(Event::Finished);
+    }
+
+    /// The surface cells of the dataflows that were sent.
+    pub fn cells(&self) -> &cells::Counts {
+        &self.cells
     }
 
     /// The driver, for another run.

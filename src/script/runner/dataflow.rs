@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::Runner;
 use crate::driver::{BuiltDataflow, DataflowBuilder, IndexInfo};
+use crate::plan::cells;
 use crate::plan::lower::JoinKind;
 use crate::protocol::v26_30::{CollectionMetadata, ComputeCommand};
 use crate::repr::{GlobalId, RelationDesc, ShardId, SqlScalarType, Timestamp};
@@ -217,7 +218,9 @@ impl Runner<'_> {
             builds,
             indexes,
         } = builder.finish().map_err(text)?;
+        let sent = cells::of_dataflow(&description);
         self.send(ComputeCommand::CreateDataflow(Box::new(description)))?;
+        cells::add(&mut self.cells, &sent);
         for export in &exports {
             match export {
                 ExportSpec::MaterializedView { shard, desc, .. } => {
