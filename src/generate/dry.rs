@@ -197,7 +197,27 @@ impl Dry {
         Ok((uuid, Event::PeekSent(spec)))
     }
 
-    fn dataflow(&mut self, dataflow: &CreateDataflow) -> Result<Event, String> {
+    /// The types of everything that the plans of a dataflow may read: what it
+    /// imports, and what it builds itself.
+    ///
+    /// Errors: the dataflow's own.
+    pub fn readable(
+        &self,
+        dataflow: &CreateDataflow,
+    ) -> Result<BTreeMap<GlobalId, RelationType>, String> {
+        let (mut types, _) = self.imported(dataflow)?;
+        for build in &dataflow.builds {
+            let (_, typ) = plan::parse(&build.expr, &types).map_err(|e| e.to_string())?;
+            types.insert(build.id, typ);
+        }
+        Ok(types)
+    }
+
+    /// What a dataflow imports: the types, and where it comes from.
+    fn imported(
+        &self,
+        dataflow: &CreateDataflow,
+    ) -> Result<(BTreeMap<GlobalId, RelationType>, Vec<ImportSpec>), String> {
         let mut types: BTreeMap<GlobalId, RelationType> = BTreeMap::new();
         let mut imports = Vec::new();
         for import in &dataflow.imports {
@@ -222,6 +242,11 @@ impl Dry {
                 }
             }
         }
+        Ok((types, imports))
+    }
+
+    fn dataflow(&mut self, dataflow: &CreateDataflow) -> Result<Event, String> {
+        let (mut types, imports) = self.imported(dataflow)?;
         let mut builds = Vec::new();
         for build in &dataflow.builds {
             let (plan, typ) = plan::parse(&build.expr, &types)

@@ -8,6 +8,7 @@
 
 mod edits;
 mod order;
+mod plans;
 mod structure;
 
 use std::collections::{BTreeSet, HashSet};
@@ -68,6 +69,7 @@ pub fn shrink(
         shrinker.remove_pairs();
         shrinker.remove_times();
         shrinker.remove_rows();
+        shrinker.simplify_plans();
         shrinker.remove_columns();
         shrinker.simplify_options();
         shrinker.simplify_schemas();
@@ -279,6 +281,17 @@ impl Shrinker<'_> {
             .into_iter()
             .any(|candidate| self.consider(candidate))
         {}
+    }
+
+    /// Plans with less in them, each as often as it stands in the script.
+    fn simplify_plans(&mut self) {
+        let mut pending = plans::texts(&self.best);
+        while let Some(text) = pending.pop() {
+            let simpler = plans::simpler(&self.best, &text)
+                .into_iter()
+                .find(|simpler| self.consider(plans::with_plan(&self.best, &text, simpler)));
+            pending.extend(simpler);
+        }
     }
 
     fn remove_columns(&mut self) {

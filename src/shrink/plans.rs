@@ -1,0 +1,432 @@
+//! Simpler plans: what a dataflow builds, with an operator less, a scalar less,
+//! an option less. Source: the operators of `spec/plan.md` §2.
+//!
+//! Invariants: a candidate has as many columns as the plan that it replaces, so
+//! that whatever reads it stays as it is; whether it is well typed is for the
+//! caller to ask. Equal plans stay equal: a dataflow that is created again must
+//! stay the one that it was.
+
+use std::collections::BTreeSet;
+
+use super::edits::Commands;
+use crate::generate::dry::Dry;
+use crate::plan::{Relation, parse, print, scalar};
+use crate::protocol::v26_30::MirScalarExpr;
+use crate::script::Command;
+
+/// Every plan that some dataflow builds, each once.
+pub fn texts(commands: &[Command]) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    let mut texts = Vec::new();
+    for command in commands {
+        if let Command::CreateDataflow(dataflow) = command {
+            for build in &dataflow.builds {
+                if seen.insert(build.expr.clone()) {
+                    texts.push(build.expr.clone());
+                }
+            }
+        }
+    }
+    texts
+}
+
+/// Plans simpler than the one with this text, which some dataflow builds, as
+/// texts. None if it does not mean anything there.
+pub fn simpler(commands: &[Command], text: &str) -> Vec<String> {
+    let Some(plan) = resolved(commands, text) else {
+        return Vec::new();
+    };
+    let mut out = Vec::new();
+    let nodes = count(&plan);
+    for at in 0..nodes {
+        for variant in variants(node(&plan, &mut at.clone())) {
+            let mut candidate = plan.clone();
+            replace(&mut candidate, &mut at.clone(), variant);
+            let text = print(&candidate).trim_end().to_string();
+            if !out.contains(&text) {
+                out.push(text);
+            }
+        }
+    }
+    out
+}
+
+/// The script with one text of a plan replaced by another, wherever it stands.
+pub fn with_plan(commands: &[Command], from: &str, to: &str) -> Commands {
+    let mut out = commands.to_vec();
+    for command in &mut out {
+        if let Command::CreateDataflow(dataflow) = command {
+            for build in &mut dataflow.builds {
+                if build.expr == from {
+                    build.expr = to.to_string();
+                }
+            }
+        }
+    }
+    out
+}
+
+/// The plan with this text, typed where it is built first.
+fn resolved(commands: &[Command], text: &str) -> Option<Relation> {
+    let mut dry = Dry::new();
+    for command in commands {
+        if let Command::CreateDataflow(dataflow) = command
+            && dataflow.builds.iter().any(|build| build.expr == text)
+        {
+            let types = dry.readable(dataflow).ok()?;
+            return parse(text, &types).ok().map(|(plan, _)| plan);
+        }
+        let _ = dry.events(command);
+    }
+    None
+}
+
+fn count(plan: &Relation) -> usize {
+    let mut nodes = 0;
+    plan.visit(&mut |_| nodes += 1);
+    nodes
+}
+
+/// The node at this place in pre-order.
+fn node<'a>(plan: &'a Relation, at: &mut usize) -> &'a Relation {
+    let mut found = plan;
+    plan.visit(&mut |operator| {
+        if *at == 0 {
+            found = operator;
+        }
+        *at = at.wrapping_sub(1);
+    });
+    found
+}
+
+/// Puts another node at this place; true once that is done.
+fn replace(plan: &mut Relation, at: &mut usize, node: Relation) -> bool {
+    if *at == 0 {
+        *plan = node;
+        return true;
+    }
+    for child in plan.children_mut() {
+        *at -= 1;
+        if *at == 0 {
+            *child = node;
+            return true;
+        }
+        let inside = count(child);
+        if *at < inside {
+            return replace(child, at, node);
+        }
+        *at -= inside - 1;
+    }
+    false
+}
+
+/// What may stand in place of an operator, with as many columns.
+fn variants(operator: &Relation) -> Vec<Relation> {
+    let arity = operator.arity();
+    let mut out: Vec<Relation> = operator
+        .children()
+        .into_iter()
+        .filter_map(|child| fitted(child.clone(), arity))
+        .collect();
+    out.extend(without_a_part(operator));
+    out.extend(with_simpler_scalars(operator));
+    out
+}
+
+/// A plan with this many columns: the first ones, or the first one again.
+fn fitted(plan: Relation, arity: usize) -> Option<Relation> {
+    let has = plan.arity();
+    match has == arity {
+        true => Some(plan),
+        false if has == 0 => None,
+        false => {
+            let outputs = (0..arity).map(|c| if c < has { c } else { 0 }).collect();
+            Some(plan.project(outputs))
+        }
+    }
+}
+
+/// The same columns but one, which another stands in for.
+fn without_column(plan: Relation, removed: usize, arity: usize) -> Option<Relation> {
+    let stand_in = |c: usize| match c.cmp(&removed) {
+        std::cmp::Ordering::Less => c,
+        std::cmp::Ordering::Equal => 0,
+        std::cmp::Ordering::Greater => c - 1,
+    };
+    (plan.arity() > 0).then(|| plan.project((0..arity).map(stand_in).collect()))
+}
+
+/// Every list without one of its members.
+fn shorter<T: Clone>(list: &[T]) -> impl Iterator<Item = (usize, Vec<T>)> + '_ {
+    (0..list.len()).map(|at| {
+        let mut shorter = list.to_vec();
+        shorter.remove(at);
+        (at, shorter)
+    })
+}
+
+/// The operator without one of its parts.
+fn without_a_part(operator: &Relation) -> Vec<Relation> {
+    let arity = operator.arity();
+    let mut out = Vec::new();
+    // A copy of the operator, changed.
+    let changed = |change: &dyn Fn(&mut Relation)| {
+        let mut copy = operator.clone();
+        change(&mut copy);
+        copy
+    };
+    match operator {
+        Relation::Constant { rows: Ok(rows), .. } => {
+            for (_, fewer) in shorter(rows) {
+                out.push(changed(&|copy| {
+                    if let Relation::Constant { rows, .. } = copy {
+                        *rows = Ok(fewer.clone());
+                    }
+                }));
+            }
+        }
+        Relation::Constant { rows: Err(_), .. } | Relation::Get { .. } | Relation::Let { .. } => {}
+        Relation::LetRec { bindings, .. } => {
+            for at in 0..bindings.len() {
+                out.push(changed(&|copy| {
+                    if let Relation::LetRec { bindings, .. } = copy {
+                        bindings[at].limit = None;
+                    }
+                }));
+            }
+        }
+        Relation::Project { .. } => {}
+        Relation::Map { input, scalars } => {
+            for (at, fewer) in shorter(scalars) {
+                let fewer = match fewer.is_empty() {
+                    true => (**input).clone(),
+                    false => (**input).clone().map(fewer),
+                };
+                out.extend(without_column(fewer, input.arity() + at, arity));
+            }
+        }
+        Relation::FlatMap { .. } => {}
+        Relation::Filter { input, predicates } => {
+            for (_, fewer) in shorter(predicates) {
+                if !fewer.is_empty() {
+                    out.push((**input).clone().filter(fewer));
+                }
+            }
+        }
+        Relation::Join {
+            inputs,
+            equivalences,
+            ..
+        } => {
+            for (_, fewer) in shorter(equivalences) {
+                out.push(changed(&|copy| {
+                    if let Relation::Join { equivalences, .. } = copy {
+                        *equivalences = fewer.clone();
+                    }
+                }));
+            }
+            for (at, class) in equivalences.iter().enumerate() {
+                for (_, fewer) in shorter(class).filter(|(_, fewer)| fewer.len() > 1) {
+                    out.push(changed(&|copy| {
+                        if let Relation::Join { equivalences, .. } = copy {
+                            equivalences[at] = fewer.clone();
+                        }
+                    }));
+                }
+            }
+            // The last input away, if nothing is compared with it.
+            if let [rest @ .., last] = inputs.as_slice()
+                && rest.len() > 1
+            {
+                let width = arity - last.arity();
+                let fits =
+                    |class: &Vec<MirScalarExpr>| class.iter().all(|e| scalar::support_width(e) <= width);
+                let fewer = changed(&|copy| {
+                    if let Relation::Join {
+                        inputs,
+                        equivalences,
+                        ..
+                    } = copy
+                    {
+                        inputs.pop();
+                        equivalences.retain(fits);
+                    }
+                });
+                out.extend(fitted(fewer, arity));
+            }
+        }
+        Relation::Reduce {
+            group_key,
+            aggregates,
+            ..
+        } => {
+            let mut reduced = |change: &dyn Fn(&mut Relation), removed: usize| {
+                out.extend(without_column(changed(change), removed, arity));
+            };
+            for at in 0..group_key.len() {
+                reduced(
+                    &|copy| {
+                        if let Relation::Reduce { group_key, .. } = copy {
+                            group_key.remove(at);
+                        }
+                    },
+                    at,
+                );
+            }
+            for at in 0..aggregates.len() {
+                reduced(
+                    &|copy| {
+                        if let Relation::Reduce { aggregates, .. } = copy {
+                            aggregates.remove(at);
+                        }
+                    },
+                    group_key.len() + at,
+                );
+            }
+            for at in 0..aggregates.len() {
+                out.push(changed(&|copy| {
+                    if let Relation::Reduce { aggregates, .. } = copy {
+                        aggregates[at].distinct = false;
+                    }
+                }));
+            }
+            out.push(changed(&|copy| {
+                if let Relation::Reduce {
+                    monotonic,
+                    expected_group_size,
+                    ..
+                } = copy
+                {
+                    (*monotonic, *expected_group_size) = (false, None);
+                }
+            }));
+        }
+        Relation::TopK {
+            group_key,
+            order_key,
+            ..
+        } => {
+            for (_, fewer) in shorter(group_key) {
+                out.push(changed(&|copy| {
+                    if let Relation::TopK { group_key, .. } = copy {
+                        *group_key = fewer.clone();
+                    }
+                }));
+            }
+            for (_, fewer) in shorter(order_key) {
+                out.push(changed(&|copy| {
+                    if let Relation::TopK { order_key, .. } = copy {
+                        *order_key = fewer.clone();
+                    }
+                }));
+            }
+            for plain in 0..4 {
+                out.push(changed(&|copy| {
+                    if let Relation::TopK {
+                        limit,
+                        offset,
+                        monotonic,
+                        expected_group_size,
+                        order_key,
+                        ..
+                    } = copy
+                    {
+                        match plain {
+                            0 => *limit = None,
+                            1 => *offset = 0,
+                            2 => (*monotonic, *expected_group_size) = (false, None),
+                            _ => {
+                                for column in order_key {
+                                    (column.desc, column.nulls_last) = (false, false);
+                                }
+                            }
+                        }
+                    }
+                }));
+            }
+        }
+        Relation::Negate { .. } | Relation::Threshold { .. } => {}
+        Relation::Union { inputs } => {
+            for (_, fewer) in shorter(inputs) {
+                if fewer.len() > 1 {
+                    out.push(Relation::Union { inputs: fewer });
+                }
+            }
+        }
+        Relation::ArrangeBy { input, keys } => {
+            for (_, fewer) in shorter(keys) {
+                if !fewer.is_empty() {
+                    out.push((**input).clone().arrange_by(fewer));
+                }
+            }
+        }
+    }
+    out
+}
+
+/// The operator with one call in one of its scalars replaced by one of the
+/// call's arguments.
+fn with_simpler_scalars(operator: &Relation) -> Vec<Relation> {
+    let mut out = Vec::new();
+    let total = scalars(&mut operator.clone()).len();
+    for which in 0..total {
+        let mut copy = operator.clone();
+        let whole = scalars(&mut copy)[which].clone();
+        for simpler in simpler_scalars(&whole) {
+            let mut copy = operator.clone();
+            *scalars(&mut copy)[which] = simpler;
+            out.push(copy);
+        }
+    }
+    out
+}
+
+/// The scalars of an operator, to be changed in place.
+fn scalars(operator: &mut Relation) -> Vec<&mut MirScalarExpr> {
+    match operator {
+        Relation::Map { scalars, .. } => scalars.iter_mut().collect(),
+        Relation::FlatMap { exprs, .. } => exprs.iter_mut().collect(),
+        Relation::Filter { predicates, .. } => predicates.iter_mut().collect(),
+        Relation::Join { equivalences, .. } => equivalences.iter_mut().flatten().collect(),
+        Relation::Reduce {
+            group_key,
+            aggregates,
+            ..
+        } => {
+            let arguments = aggregates.iter_mut().map(|aggregate| &mut aggregate.expr);
+            group_key.iter_mut().chain(arguments).collect()
+        }
+        Relation::TopK { limit, .. } => limit.iter_mut().collect(),
+        Relation::ArrangeBy { keys, .. } => keys.iter_mut().flatten().collect(),
+        Relation::Constant { .. }
+        | Relation::Get { .. }
+        | Relation::Let { .. }
+        | Relation::LetRec { .. }
+        | Relation::Project { .. }
+        | Relation::Negate { .. }
+        | Relation::Threshold { .. }
+        | Relation::Union { .. } => Vec::new(),
+    }
+}
+
+/// The expression with one call somewhere in it replaced by an argument of it,
+/// or with an argument less.
+fn simpler_scalars(expr: &MirScalarExpr) -> Vec<MirScalarExpr> {
+    let mut out: Vec<MirScalarExpr> = scalar::children(expr).into_iter().cloned().collect();
+    if let MirScalarExpr::CallVariadic { func, exprs } = expr {
+        out.extend(shorter(exprs).filter(|(_, fewer)| fewer.len() > 1).map(
+            |(_, exprs)| MirScalarExpr::CallVariadic {
+                func: func.clone(),
+                exprs,
+            },
+        ));
+    }
+    for at in 0..scalar::children(expr).len() {
+        for simpler in simpler_scalars(scalar::children(expr)[at]) {
+            let mut copy = expr.clone();
+            *scalar::children_mut(&mut copy)[at] = simpler;
+            out.push(copy);
+        }
+    }
+    out
+}
