@@ -36,6 +36,7 @@ impl Planner<'_, '_> {
                 value: Box::new(value.plan),
                 body: Box::new(body.plan),
             },
+            keys: Vec::new(),
             ..body
         }
     }
@@ -60,6 +61,7 @@ impl Planner<'_, '_> {
             typ: typ.clone(),
             monotonic: false,
             size: 2 * base.size,
+            keys: Vec::new(),
         };
         let step = match (integers.first(), self.planned) {
             (_, true) if self.choices.chance("step by a join", 1, 2) => self.joined(own),
@@ -78,6 +80,7 @@ impl Planner<'_, '_> {
             typ: typ.clone(),
             monotonic: false,
             size: 2 * base.size,
+            keys: Vec::new(),
         };
         self.locals.push((id, bound));
         let body = self.relation(1);
@@ -96,6 +99,7 @@ impl Planner<'_, '_> {
                 body: Box::new(body.plan),
             },
             monotonic: false,
+            keys: Vec::new(),
             ..body
         }
     }

@@ -100,8 +100,7 @@ impl World<'_> {
         if exports.is_empty() {
             return false;
         }
-        let until = (self.profile.until && self.choices.chance("until", 1, 6))
-            .then(|| as_of + self.choices.between("until after as_of", 1, 3));
+        let until = self.drawn_until(as_of, &exports);
         self.create_and_maybe_schedule(Flow {
             imports: vec![source],
             builds,
@@ -109,6 +108,18 @@ impl World<'_> {
             planning: Planning::AsWritten,
             as_of,
             until,
+        })
+    }
+
+    /// Rarely a time from which on updates are dropped; half of these dataflows
+    /// are for one time only, which lowering knows how to use. Sinks of ours
+    /// have none: what a view's shard holds from then on is not specified.
+    pub fn drawn_until(&mut self, as_of: Timestamp, exports: &[FlowExport]) -> Option<Timestamp> {
+        let indexes = exports.iter().all(|export| export.key().is_some());
+        let wanted = self.profile.until && indexes && self.choices.chance("until", 1, 10);
+        wanted.then(|| match self.choices.chance("for one time", 1, 2) {
+            true => as_of + 1,
+            false => as_of + self.choices.between("until after as_of", 1, 3),
         })
     }
 

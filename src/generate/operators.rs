@@ -51,8 +51,7 @@ impl World<'_> {
             .map(|(source, _)| source)
             .collect();
         let as_of = self.as_of_over(&imports);
-        let until = (self.profile.until && self.choices.chance("until", 1, 6))
-            .then(|| as_of + self.choices.between("until after as_of", 1, 3));
+        let until = self.drawn_until(as_of, &exports);
         let flow = Flow {
             imports,
             builds,
@@ -101,6 +100,7 @@ impl World<'_> {
             typ: self.shard_type(shard),
             monotonic: self.shards[shard].append_only,
             size: SHARD_SIZE,
+            keys: Vec::new(),
         };
         (FlowSource::Shard(shard), readable)
     }
@@ -112,6 +112,7 @@ impl World<'_> {
             typ: export.typ.clone(),
             monotonic: export.monotonic,
             size: export.size,
+            keys: vec![export.key()?.to_vec()],
         };
         let on = export.on;
         Some((FlowSource::Index { index, on }, readable))
@@ -164,6 +165,7 @@ impl World<'_> {
                 typ,
                 monotonic: drawn.monotonic,
                 size: drawn.size,
+                keys: Vec::new(),
             };
             planner.readable.push(readable.clone());
             built.push((Plan::Drawn(plan), readable));

@@ -161,7 +161,7 @@ impl Default for Profile {
             schemas: 3,
             rows: 4,
             negative: false,
-            until: false,
+            until: true,
             two_exports: true,
             sinks: true,
             downgrade: true,

@@ -71,6 +71,7 @@ impl Planner<'_, '_> {
         let monotonic = self.may_promise(&input);
         let expected_group_size = self.group_size();
         let input = self.perhaps_arranged(input);
+        let keys = vec![(0..group_key.len()).collect()];
         let mut out = self.over(input, |input, _| Relation::Reduce {
             input: Box::new(input),
             group_key,
@@ -79,6 +80,7 @@ impl Planner<'_, '_> {
             expected_group_size,
         });
         out.monotonic = false;
+        out.keys = keys;
         out
     }
 

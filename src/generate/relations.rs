@@ -31,6 +31,8 @@ pub struct Readable {
     pub monotonic: bool,
     /// A guess at how many rows it has.
     pub size: u64,
+    /// Keys by which it can be read as an arrangement.
+    pub keys: Vec<Vec<usize>>,
 }
 
 /// A plan, and what is known of its result.
@@ -40,9 +42,28 @@ pub struct Drawn {
     pub typ: RelationType,
     pub monotonic: bool,
     pub size: u64,
+    /// Keys by which it is arranged already.
+    pub keys: Vec<Vec<usize>>,
 }
 
 impl Drawn {
+    fn read(readable: &Readable) -> Drawn {
+        let Readable {
+            id,
+            typ,
+            monotonic,
+            size,
+            keys,
+        } = readable.clone();
+        Drawn {
+            plan: Relation::get_global(id, typ.clone()),
+            typ,
+            monotonic,
+            size,
+            keys,
+        }
+    }
+
     fn columns(&self) -> &[ReprColumnType] {
         &self.typ.column_types
     }
@@ -139,6 +160,7 @@ impl<'c, 'p> Planner<'c, 'p> {
             typ,
             monotonic,
             size,
+            keys: Vec::new(),
         })
     }
 
@@ -147,7 +169,7 @@ impl<'c, 'p> Planner<'c, 'p> {
             return self.leaf();
         }
         let below = depth - 1;
-        const FORMS: [u64; 16] = [4, 4, 3, 6, 3, 4, 3, 2, 2, 2, 2, 2, 1, 2, 4, 1];
+        const FORMS: [u64; 18] = [4, 4, 3, 6, 3, 4, 3, 2, 2, 2, 2, 2, 1, 2, 4, 1, 2, 2];
         let mut weights = FORMS;
         if !self.planned {
             // Nobody would plan the joins, and bindings stand at the top.
@@ -169,6 +191,8 @@ impl<'c, 'p> Planner<'c, 'p> {
             Some(13) => self.binding(depth),
             Some(14) => self.join(below, true),
             Some(15) => self.join(below, false),
+            Some(16) => self.lookup(below),
+            Some(17) => self.above_time(below),
             _ => self.atop(below, Self::filter),
         }
     }
@@ -194,18 +218,7 @@ impl<'c, 'p> Planner<'c, 'p> {
         // The newest, so that what was built is read.
         let newest = globals - 1;
         let index = newest - self.choices.index("read collection", globals);
-        let Readable {
-            id,
-            typ,
-            monotonic,
-            size,
-        } = self.readable[index].clone();
-        Drawn {
-            plan: Relation::get_global(id, typ.clone()),
-            typ,
-            monotonic,
-            size,
-        }
+        Drawn::read(&self.readable[index])
     }
 
     fn constant(&mut self) -> Drawn {
@@ -261,12 +274,13 @@ impl<'c, 'p> Planner<'c, 'p> {
             typ,
             monotonic,
             size: count as u64,
+            keys: Vec::new(),
         }
     }
 
     /// How bold the scalars of the next operator are.
     pub(super) fn is_fallible(&mut self) -> bool {
-        self.choices.chance("fallible scalars", 1, 8)
+        self.choices.chance("fallible scalars", 1, 6)
     }
 
     fn filter(&mut self, input: Drawn) -> Drawn {
@@ -505,7 +519,10 @@ impl<'c, 'p> Planner<'c, 'p> {
 
     /// A filter on time; over what has times, if that can be.
     fn temporal(&mut self, depth: usize) -> Drawn {
-        let input = self.relation(depth);
+        let input = match depth > 0 && self.choices.chance("over a table function", 1, 6) {
+            true => self.atop(depth - 1, Self::flat_map),
+            false => self.relation(depth),
+        };
         let columns = input.columns().to_vec();
         let mut out = self.over(input, |input, planner| {
             let over = Over {
@@ -533,6 +550,65 @@ impl<'c, 'p> Planner<'c, 'p> {
         });
         out.monotonic = false;
         out
+    }
+
+    /// What groups, orders or merges rows that come and go with time.
+    fn above_time(&mut self, depth: usize) -> Drawn {
+        let input = self.temporal(depth.saturating_sub(1));
+        match self.choices.weighted("above time", &[3, 3, 1, 1, 1]) {
+            Some(1) => self.top_k(input),
+            Some(2) => self.distinct(input),
+            Some(3) => {
+                let other = self.fitted(input.clone(), &input.typ);
+                let inputs = [Some(input.clone()), other].into_iter().flatten().collect();
+                let union = self.combined(inputs, |inputs, _| Relation::Union { inputs });
+                union.unwrap_or(input)
+            }
+            Some(4) => self.perhaps_arranged(input),
+            _ => self.reduce(input),
+        }
+    }
+
+    /// Rows of an arrangement by the value of its key; sometimes only those of
+    /// now, sometimes with a table function above.
+    fn lookup(&mut self, depth: usize) -> Drawn {
+        let arranged = self.readable.iter().filter(|r| !r.keys.is_empty());
+        let arranged: Vec<Drawn> = arranged.map(Drawn::read).collect();
+        let input = match arranged.is_empty() || self.choices.chance("of a group", 1, 2) {
+            true => self.atop(depth.saturating_sub(1), Self::reduce),
+            false => arranged[self.choices.index("looked up", arranged.len())].clone(),
+        };
+        let columns = input.columns().to_vec();
+        let Some(key) = self.choices.pick("key looked up", &input.keys).cloned() else {
+            return self.filter(input);
+        };
+        let temporal = self.choices.chance("of now", 1, 4);
+        let out = self.over(input, |input, planner| {
+            let mut predicates: Vec<MirScalarExpr> = key
+                .iter()
+                .map(|c| {
+                    let value = scalars::value(planner.choices, &columns[*c].scalar_type);
+                    crate::plan::scalar::binary(BinaryFunc::Eq, column(*c), value)
+                })
+                .collect();
+            if temporal {
+                let over = Over {
+                    columns: &columns,
+                    fallible: false,
+                };
+                let bound = scalars::moment(planner.choices, over);
+                let now = scalars::now();
+                predicates.push(crate::plan::scalar::binary(BinaryFunc::Gte, now, bound));
+            }
+            match predicates.is_empty() {
+                true => input,
+                false => input.filter(predicates),
+            }
+        });
+        match self.choices.chance("table function of it", 1, 3) {
+            true => self.flat_map(out),
+            false => out,
+        }
     }
 
     /// A join on equal columns, or of everything with everything.

@@ -180,20 +180,17 @@ fn comparison(choices: &mut dyn Choices, over: Over<'_>, depth: usize) -> MirSca
             over.columns[c].scalar_type.clone()
         }
     };
-    let func = choices
-        .pick(
-            "operator",
-            &[
-                BinaryFunc::Eq,
-                BinaryFunc::NotEq,
-                BinaryFunc::Lt,
-                BinaryFunc::Lte,
-                BinaryFunc::Gt,
-                BinaryFunc::Gte,
-            ],
-        )
-        .cloned()
-        .unwrap_or(BinaryFunc::Eq);
+    // Those that hold for many values are the likely ones.
+    const FUNCS: [BinaryFunc; 6] = [
+        BinaryFunc::Eq,
+        BinaryFunc::NotEq,
+        BinaryFunc::Lt,
+        BinaryFunc::Lte,
+        BinaryFunc::Gt,
+        BinaryFunc::Gte,
+    ];
+    let drawn = choices.weighted("operator", &[2, 3, 1, 3, 1, 3]);
+    let func = FUNCS[drawn.unwrap_or(0)].clone();
     let fitting = columns_of(over.columns, &typ);
     let left = match fitting.is_empty() {
         true => leaf(choices, over, &typ),

@@ -166,6 +166,7 @@ impl World<'_> {
                 typ: export.typ.clone(),
                 monotonic: export.monotonic,
                 size: export.size,
+                keys: Vec::new(),
             };
             let built = old.contains(&export.on);
             let drawn = self.drawn_export(id, &collection, built);

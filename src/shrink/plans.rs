@@ -239,8 +239,9 @@ fn without_a_part(operator: &Relation) -> Vec<Relation> {
                 && rest.len() > 1
             {
                 let width = arity - last.arity();
-                let fits =
-                    |class: &Vec<MirScalarExpr>| class.iter().all(|e| scalar::support_width(e) <= width);
+                let fits = |class: &Vec<MirScalarExpr>| {
+                    class.iter().all(|e| scalar::support_width(e) <= width)
+                };
                 let fewer = changed(&|copy| {
                     if let Relation::Join {
                         inputs,
@@ -414,12 +415,14 @@ fn scalars(operator: &mut Relation) -> Vec<&mut MirScalarExpr> {
 fn simpler_scalars(expr: &MirScalarExpr) -> Vec<MirScalarExpr> {
     let mut out: Vec<MirScalarExpr> = scalar::children(expr).into_iter().cloned().collect();
     if let MirScalarExpr::CallVariadic { func, exprs } = expr {
-        out.extend(shorter(exprs).filter(|(_, fewer)| fewer.len() > 1).map(
-            |(_, exprs)| MirScalarExpr::CallVariadic {
-                func: func.clone(),
-                exprs,
-            },
-        ));
+        out.extend(
+            shorter(exprs)
+                .filter(|(_, fewer)| fewer.len() > 1)
+                .map(|(_, exprs)| MirScalarExpr::CallVariadic {
+                    func: func.clone(),
+                    exprs,
+                }),
+        );
     }
     for at in 0..scalar::children(expr).len() {
         for simpler in simpler_scalars(scalar::children(expr)[at]) {
