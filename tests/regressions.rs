@@ -23,7 +23,7 @@ const NOT_FOUND_YET: [&str; 65] = [
     "subscribe-up-to-inclusive",
     "subscribe-not-consolidated",
     "subscribe-unsorted",
-    "subscribe-forgets-error",
+    "subscribe-drops-errors",
     "subscribe-gap",
     "subscribe-drop-silent",
     "reconcile-keeps-subscribe",

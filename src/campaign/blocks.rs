@@ -5,10 +5,11 @@
 //! Invariant: a block is given only where the contract fixes it to the letter.
 
 use crate::generate::dry::Dry;
-use crate::model::{Expected, Model, Multiset};
-use crate::repr::{Antichain, GlobalId, Timestamp};
-use crate::script::output::row_lines;
-use crate::script::trace::Wait;
+use crate::model::{Expected, Model, Multiset, Peek};
+use crate::repr::Antichain;
+use crate::script::output::{finished_lines, row_lines};
+use crate::script::selection::Finish;
+use crate::script::trace::{Event, Wait};
 use crate::script::{Command, Script};
 
 /// The block of each command; None where several answers are right, or none is
@@ -31,7 +32,11 @@ pub fn expected_blocks(commands: &[Command]) -> Vec<Option<String>> {
                 continue;
             }
         }
-        blocks.push(block(command, &dry, &model));
+        let sent = events.iter().flatten().find_map(|event| match event {
+            Event::PeekSent(spec) => model.session().peeks.get(&spec.uuid),
+            _ => None,
+        });
+        blocks.push(block(command, sent, &dry, &model));
     }
     blocks
 }
@@ -61,7 +66,7 @@ fn upper_mismatch(command: &Command, model: &Model) -> Option<String> {
         .then(|| format!("expected upper {expected:?} did not match current upper {upper:?}"))
 }
 
-fn block(command: &Command, dry: &Dry, model: &Model) -> Option<String> {
+fn block(command: &Command, sent: Option<&Peek>, dry: &Dry, model: &Model) -> Option<String> {
     match command {
         Command::CreateInstance { .. }
         | Command::UpdateConfiguration { .. }
@@ -93,7 +98,10 @@ fn block(command: &Command, dry: &Dry, model: &Model) -> Option<String> {
             let contents = rows(model.contents(*id, *ts))?;
             Some(contents.total().to_string())
         }
-        Command::Peek { id, ts, .. } => peek(model, *id, *ts),
+        Command::Peek { id, ts, .. } => match sent.filter(|p| !p.spec.finish.is_everything()) {
+            Some(peek) => finished(model.answer_of(peek), &peek.spec.finish),
+            None => lines(model.peek_answer(*id, *ts)),
+        },
         Command::PeekCount { id, ts, .. } => {
             let contents = rows(model.peek_answer(*id, *ts))?;
             Some(contents.total().to_string())
@@ -114,14 +122,29 @@ fn block(command: &Command, dry: &Dry, model: &Model) -> Option<String> {
             }
             lines(model.answer_of(peek))
         }
-        Command::ExpectError { command } => block(command, dry, model)
+        Command::ExpectError { command } => block(command, sent, dry, model)
             .and_then(|block| Some(format!("caught error: {}", block.strip_prefix("error: ")?))),
         Command::AwaitSubscribe { .. } => None,
     }
 }
 
-fn peek(model: &Model, id: GlobalId, ts: Timestamp) -> Option<String> {
-    lines(model.peek_answer(id, ts))
+/// The lines that a client sees, if they are fixed: without an order any rows
+/// may be the ones within the limit.
+fn finished(expected: Expected, finish: &Finish) -> Option<String> {
+    let rows = match expected {
+        Expected::Rows(rows) => rows,
+        Expected::Errors(_) | Expected::Either(..) | Expected::Undefined(_) => {
+            return lines(expected);
+        }
+    };
+    let total = u64::try_from(rows.total()).ok()?;
+    let all = finish.offset == 0 && finish.limit.is_none_or(|limit| total <= limit);
+    if finish.order_by.is_empty() && !all {
+        return None;
+    }
+    let rows = rows.iter().map(|(row, n)| (row.clone(), n as usize));
+    let lines = finished_lines(rows.collect(), finish);
+    (!lines.iter().any(String::is_empty)).then(|| lines.join("\n"))
 }
 
 fn rows(expected: Expected) -> Option<Multiset> {

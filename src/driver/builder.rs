@@ -253,17 +253,23 @@ impl DataflowBuilder {
         self.sink(sink, on, desc, connection, Antichain::empty())
     }
 
-    /// Exports the changes of `on`, up to a time if one is given.
+    /// Exports the changes of `on`, up to a time if one is given; with the
+    /// contents at the as_of, or without.
     pub fn export_subscribe(
         &mut self,
         sink: GlobalId,
         on: GlobalId,
         desc: RelationDesc,
         up_to: Option<Timestamp>,
+        snapshot: bool,
     ) -> Result<&mut Self, BuildError> {
         let connection =
             ComputeSinkConnection::Subscribe(SubscribeSinkConnection { output: Vec::new() });
-        self.sink(sink, on, desc, connection, Antichain::from_option(up_to))
+        self.sink(sink, on, desc, connection, Antichain::from_option(up_to))?;
+        if let Some(sink) = self.sinks.get_mut(&sink) {
+            sink.with_snapshot = snapshot;
+        }
+        Ok(self)
     }
 
     fn sink(

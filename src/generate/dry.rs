@@ -15,6 +15,7 @@ use crate::protocol::v26_30::{AggregateExpr, AggregateFunc, Id};
 use crate::repr::{Antichain, GlobalId, Timestamp};
 use crate::script::append::Append;
 use crate::script::data::Schemas;
+use crate::script::selection::Finish;
 use crate::script::trace::{DataflowSpec, Event, ExportSpec, ImportSpec, PeekSpec};
 use crate::script::{Command, CreateDataflow, EPHEMERAL_BASE, Export, Import};
 
@@ -130,10 +131,19 @@ impl Dry {
             }],
             Command::AllowWrites { id } => vec![Event::AllowedWrites { id: *id }],
             Command::Count { id, ts } => self.count(*id, *ts)?,
-            Command::Peek { id, schema, ts }
-            | Command::PeekCount { id, schema, ts }
-            | Command::ExpectCount { id, schema, ts, .. } => {
-                vec![self.peek_sent(*id, *ts, schema.as_deref())?.1]
+            Command::Peek {
+                id,
+                schema,
+                ts,
+                selection,
+            } => {
+                let desc = self.schemas.get(schema.as_deref())?;
+                let finish = Finish::of(selection, &desc)?;
+                vec![self.peek_sent(*id, *ts, schema.as_deref(), finish)?.1]
+            }
+            Command::PeekCount { id, schema, ts } | Command::ExpectCount { id, schema, ts, .. } => {
+                let all = Finish::default();
+                vec![self.peek_sent(*id, *ts, schema.as_deref(), all)?.1]
             }
             Command::ExpectError { command } => self.events(command).unwrap_or_default(),
             Command::StartPeek {
@@ -145,7 +155,8 @@ impl Dry {
                 if self.peeks.contains_key(peek) {
                     return Err(format!("peek `{peek}` was started already"));
                 }
-                let (uuid, event) = self.peek_sent(*id, *ts, schema.as_deref())?;
+                let all = Finish::default();
+                let (uuid, event) = self.peek_sent(*id, *ts, schema.as_deref(), all)?;
                 self.peeks.insert(peek.clone(), uuid);
                 vec![event]
             }
@@ -185,6 +196,7 @@ impl Dry {
         id: GlobalId,
         ts: Timestamp,
         schema: Option<&str>,
+        finish: Finish,
     ) -> Result<(Uuid, Event), String> {
         let arity = self.schemas.get(schema)?.arity();
         let uuid = self.fresh_uuid();
@@ -193,6 +205,7 @@ impl Dry {
             id,
             ts,
             arity,
+            finish,
         };
         Ok((uuid, Event::PeekSent(spec)))
     }
@@ -281,11 +294,16 @@ impl Dry {
                     desc: self.schemas.get(schema.as_deref())?,
                 },
                 Export::Subscribe {
-                    sink, on, up_to, ..
+                    sink,
+                    on,
+                    up_to,
+                    snapshot,
+                    schema: _,
                 } => ExportSpec::Subscribe {
                     id: *sink,
                     on: *on,
                     up_to: *up_to,
+                    snapshot: *snapshot,
                 },
             });
         }
@@ -340,6 +358,7 @@ impl Dry {
             id: index,
             ts,
             arity: 1,
+            finish: Finish::default(),
         };
         Ok(vec![
             Event::DataflowCreated(Arc::new(spec)),

@@ -122,6 +122,7 @@ pub enum Form {
     Subscribe {
         schema: usize,
         lasts: Option<u64>,
+        snapshot: bool,
     },
 }
 
@@ -218,7 +219,12 @@ impl World<'_> {
                     shard: self.shards[*shard].alias.clone(),
                     schema: Some(self.schemas[self.shards[*shard].schema].name.clone()),
                 },
-                Form::Subscribe { schema, lasts } => Export::Subscribe {
+                Form::Subscribe {
+                    schema,
+                    lasts,
+                    snapshot,
+                } => Export::Subscribe {
+                    snapshot: *snapshot,
                     sink: id,
                     on,
                     schema: Some(self.schemas[*schema].name.clone()),

@@ -130,6 +130,8 @@ pub struct Profile {
     pub sinks: bool,
     /// Move the since that the driver holds.
     pub downgrade: bool,
+    /// Limits whose double overflows (`spec/replica.md` §11 B02).
+    pub huge_limits: bool,
     /// How many live collections a session may have.
     pub collections: usize,
     /// How many of a hundred dataflows have plans of operators; the others
@@ -165,6 +167,7 @@ impl Default for Profile {
             two_exports: true,
             sinks: true,
             downgrade: true,
+            huge_limits: true,
             collections: 6,
             operators: 0,
             depth: 4,

@@ -4,10 +4,11 @@
 //! Invariant: a command that waits is written only if the model says that the
 //! wait ends without another command.
 
+use super::values::{self, Column};
 use super::world::{OpenPeek, World};
 use crate::model::Expected;
 use crate::repr::{GlobalId, Timestamp};
-use crate::script::{Command, DEFAULT_TIMEOUT_SECS};
+use crate::script::{Command, DEFAULT_TIMEOUT_SECS, OrderBy, Selection};
 
 impl World<'_> {
     /// A peek of an index at a time that is sealed.
@@ -83,19 +84,93 @@ impl World<'_> {
     }
 
     fn write_peek(&mut self, id: GlobalId, ts: Timestamp, meaningful: bool) -> bool {
-        let Some(schema) = self.peek_schema(id) else {
+        let selection = self.drawn_selection(id);
+        let schema = match selection.literals.is_empty() {
+            true => self.peek_schema(id),
+            false => self.literal_schema(id),
+        };
+        let Some(schema) = schema else {
             return false;
         };
         let command = Command::Peek {
             id,
             schema: Some(schema),
             ts,
+            selection,
         };
         let written = self.emit(command, meaningful);
         if written {
             self.answered(id, ts);
         }
         written
+    }
+
+    /// The schema that reads an index back and types its key: the key's columns
+    /// come first.
+    fn literal_schema(&mut self, id: GlobalId) -> Option<String> {
+        let export = self.export_of(id)?;
+        let (key, columns) = (export.key()?.to_vec(), export.columns().to_vec());
+        let rest = (0..columns.len()).filter(|c| !key.contains(c));
+        let physical = key.iter().copied().chain(rest);
+        let physical: Vec<Column> = physical.map(|c| Column::nearest(&columns[c])).collect();
+        let known = self.schemas.iter().find(|s| s.columns == physical);
+        match known {
+            Some(schema) => Some(schema.name.clone()),
+            None => self.define_schema(physical),
+        }
+    }
+
+    /// Mostly everything; sometimes an order, a limit, keys to look up.
+    fn drawn_selection(&mut self, id: GlobalId) -> Selection {
+        let mut selection = Selection::default();
+        if !self.choices.chance("selection", 1, 4) {
+            return selection;
+        }
+        let Some(export) = self.export_of(id).cloned() else {
+            return selection;
+        };
+        let (arity, key) = (export.typ.arity(), export.key().map(<[usize]>::to_vec));
+        let ordered = self.choices.chance("ordered", 1, 2);
+        // What a view's shard answers is cut before it is ordered
+        // (`spec/replica.md` §5.5).
+        if ordered && key.is_some() {
+            for column in 0..arity {
+                if self.choices.chance("order by the column", 1, 2) {
+                    selection.order_by.push(OrderBy {
+                        column,
+                        desc: self.choices.chance("descending", 1, 2),
+                        nulls_last: self.choices.chance("nulls last", 1, 2),
+                    });
+                }
+            }
+        }
+        if self.choices.chance("limit", 2, 3) {
+            let huge = self.profile.huge_limits && self.choices.chance("huge limit", 1, 8);
+            selection.limit = Some(match huge {
+                true => i64::MAX as u64,
+                false => self.choices.between("rows wanted", 0, 3),
+            });
+            if !huge {
+                selection.offset = self.choices.draw("rows skipped", 2);
+            }
+        }
+        let columns: Option<Vec<Column>> = key
+            .unwrap_or_default()
+            .iter()
+            .map(|c| Column::exact(&export.columns()[*c]))
+            .collect();
+        if let Some(columns) = columns.filter(|columns| !columns.is_empty())
+            && self.choices.chance("literals", 1, 2)
+        {
+            let count = self.choices.between("literals", 1, 3);
+            for _ in 0..count {
+                let literal = values::row(self.choices, &columns);
+                if !selection.literals.contains(&literal) {
+                    selection.literals.push(literal);
+                }
+            }
+        }
+        selection
     }
 
     /// The schema that reads an index back.

@@ -270,7 +270,7 @@ impl Planner<'_, '_> {
     fn order(&mut self, arity: usize) -> Vec<ColumnOrder> {
         let mut columns: Vec<usize> = (0..arity).collect();
         let mut order = Vec::new();
-        let partial = self.profile.ties && self.choices.chance("ties", 1, 6);
+        let partial = self.profile.ties && self.choices.chance("ties", 1, 3);
         let count = match partial {
             true => self.choices.index("ordered columns", arity + 1),
             false => arity,

@@ -62,6 +62,7 @@ impl World<'_> {
         let ends = self.choices.chance("up_to", 1, 3);
         Some(Form::Subscribe {
             schema,
+            snapshot: !self.choices.chance("without snapshot", 1, 5),
             // From the as_of on, which is not known yet.
             lasts: ends.then(|| 1 + self.choices.draw("up_to after as_of", 3)),
         })

@@ -44,7 +44,7 @@ impl Type {
     /// Its few values, the simplest first.
     fn tokens(self) -> &'static [&'static str] {
         match self {
-            Type::Int64 => &["0", "1", "2", "3", "-1", "300", "-9223372036854775808"],
+            Type::Int64 => &["0", "1", "2", "3", "-1", "300", "9223372036854775807", "-9223372036854775808"],
             Type::String => &[
                 "\"a\"",
                 "\"b\"",
@@ -145,7 +145,7 @@ fn value(choices: &mut dyn Choices, column: Column) -> Cell {
     let tokens = column.ty.tokens();
     // The first few values are the likely ones.
     let common = tokens.len().min(3);
-    let index = match choices.chance("uncommon value", 1, 4) {
+    let index = match choices.chance("uncommon value", 1, 3) {
         false => choices.index("value", common),
         true => choices.index("value", tokens.len()),
     };

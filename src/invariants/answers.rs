@@ -34,13 +34,14 @@ pub fn first<'e, 'm>(
 }
 
 /// The answer in this event, if it is a first one, with rows, of a peek that
-/// was valid.
+/// was valid and asked for everything.
 pub fn sound<'a>(event: &Event, model: &'a Model) -> Option<Answer<'a>> {
     let (uuid, answer, peek) = first(event, model)?;
     let PeekResponse::Rows(collections) = answer else {
         return None;
     };
-    let valid = !peek.disturbed && peek.since.less_equal(peek.spec.ts);
+    let whole = peek.spec.finish.is_everything();
+    let valid = whole && !peek.disturbed && peek.since.less_equal(peek.spec.ts);
     if !valid {
         return None;
     }

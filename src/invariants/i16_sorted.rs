@@ -1,9 +1,10 @@
-//! I-16: each collection of rows in an answer is in Row order, and every row in
-//! it counts at least once. Source: `spec/replica.md` §10 I-15.
+//! I-16: each collection of rows in an answer is in the order that was asked for,
+//! then in Row order, and every row in it counts at least once. Source: `spec/replica.md` §10 I-15.
 
 use super::{Finding, Invariant, Place, Verdicts, described};
 use crate::model::Model;
 use crate::protocol::v26_30::{ComputeResponse, PeekResponse};
+use crate::repr::Row;
 use crate::script::trace::Event;
 
 pub struct Sorted;
@@ -42,13 +43,19 @@ impl Invariant for Sorted {
                 verdicts.violated(broken("no-count", "rows that count", observed));
                 continue;
             }
-            let unsorted = rows.windows(2).find(|pair| pair[0].0 > pair[1].0);
+            let order =
+                |pair: &&[(Row, usize)]| peek.spec.finish.compare(&pair[0].0, &pair[1].0).is_gt();
+            let unsorted = rows.windows(2).find(order);
             match unsorted {
                 None => verdicts.holds(),
                 Some(pair) => {
                     let [first, second] = [0, 1].map(|at| super::show::row(&pair[at].0));
                     let observed = format!("{first} before {second}");
-                    verdicts.violated(broken("unsorted", "rows in Row order", observed));
+                    verdicts.violated(broken(
+                        "unsorted",
+                        "rows in the order that was asked for, then in Row order",
+                        observed,
+                    ));
                 }
             }
         }

@@ -69,8 +69,16 @@ impl Invariant for SameMeaning {
             };
             let first = batch.lower.join(&Antichain::from_elem(collection.as_of()));
             let up_to = match &collection.export {
-                ExportSpec::Subscribe { up_to, .. } => up_to.unwrap_or(Timestamp::MAX),
-                ExportSpec::Index { .. } | ExportSpec::MaterializedView { .. } => return,
+                ExportSpec::Subscribe {
+                    up_to,
+                    snapshot: true,
+                    ..
+                } => up_to.unwrap_or(Timestamp::MAX),
+                ExportSpec::Subscribe {
+                    snapshot: false, ..
+                }
+                | ExportSpec::Index { .. }
+                | ExportSpec::MaterializedView { .. } => return,
             };
             let by = format!("subscribe {id} of session {session}");
             let sums: Vec<(Timestamp, Multiset)> = batches::times(&first, &batch.upper, sum.last())

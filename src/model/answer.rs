@@ -24,6 +24,9 @@ pub enum Expected {
     Undefined(Undefined),
 }
 
+/// How the replica's complaint about a negative row begins.
+pub(super) const NEGATIVE_ROW: &str = "Invalid data in source, saw retractions (";
+
 /// Texts of which an error answer must be one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ErrorTexts {
@@ -52,6 +55,11 @@ impl ErrorTexts {
 
     pub fn is_empty(&self) -> bool {
         self.exact.is_empty() && self.prefixes.is_empty()
+    }
+
+    /// Whether it is about a row with a negative count, perhaps among others.
+    pub fn is_negative_row(&self) -> bool {
+        self.prefixes.contains(NEGATIVE_ROW)
     }
 
     /// Adds the texts of `other`.

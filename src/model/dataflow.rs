@@ -257,13 +257,19 @@ fn same_export(a: &ExportSpec, b: &ExportSpec) -> bool {
             },
         ) => id == other_id && on == other_on && shard == other_shard && desc == other_desc,
         (
-            ExportSpec::Subscribe { id, on, up_to },
+            ExportSpec::Subscribe {
+                id,
+                on,
+                up_to,
+                snapshot,
+            },
             ExportSpec::Subscribe {
                 id: other_id,
                 on: other_on,
                 up_to: other_up_to,
+                snapshot: other_snapshot,
             },
-        ) => id == other_id && on == other_on && up_to == other_up_to,
+        ) => id == other_id && on == other_on && up_to == other_up_to && snapshot == other_snapshot,
         (ExportSpec::Index { .. }, _)
         | (ExportSpec::MaterializedView { .. }, _)
         | (ExportSpec::Subscribe { .. }, _) => false,

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Model;
-use super::answer::{ErrorTexts, Expected, Undefined};
+use super::answer::{ErrorTexts, Expected, NEGATIVE_ROW, Undefined};
 use super::dataflow::{Dataflow, Input};
 use super::eval::{self, Evaluated};
 use super::multiset::Multiset;
@@ -18,9 +18,6 @@ use crate::script::trace::ExportSpec;
 
 /// Evaluated objects by dataflow, object and time.
 pub(super) type Cache = BTreeMap<(u64, GlobalId, Timestamp), Arc<Evaluated>>;
-
-/// How the replica's complaint about a negative row begins.
-const NEGATIVE_ROW: &str = "Invalid data in source, saw retractions (";
 
 /// How its complaint about an error with a negative count begins.
 const NEGATIVE_ERROR: &str = "Invalid data in source errors, saw retractions (";
@@ -50,7 +47,9 @@ impl Model {
         }
     }
 
-    /// What a peek that was sent must be answered, once its time is sealed.
+    /// What a peek that was sent must be answered, once its time is sealed: all
+    /// the rows that it asks for, of which a replica may leave out those that
+    /// its limit makes useless.
     pub fn answer_of(&self, peek: &Peek) -> Expected {
         let Some(collection) = self.session.collections.get(&peek.spec.id) else {
             return Expected::Undefined(Undefined::Unknown(peek.spec.id));
@@ -59,7 +58,11 @@ impl Model {
             return Expected::Undefined(Undefined::Dropped(peek.spec.id));
         }
         let contents = self.contents_since(collection, peek.spec.ts, &peek.since);
-        physical(collection, contents, Some(peek.spec.arity))
+        let answer = physical(collection, contents, Some(peek.spec.arity));
+        match &peek.spec.finish.literals {
+            None => answer,
+            Some(literals) => looked_up(collection, answer, literals),
+        }
     }
 
     /// What an object of a dataflow contains at `ts`, whatever became of the
@@ -225,6 +228,40 @@ fn expected(evaluated: &Evaluated) -> Expected {
         (true, _) => Expected::Errors(all),
         (false, true) => Expected::Rows(evaluated.rows.clone()),
         (false, false) => Expected::Either(evaluated.rows.clone(), all),
+    }
+}
+
+/// The rows of an index whose key is one of these values. Errors are not looked
+/// up: they beat rows whatever the literals (`spec/replica.md` §5.2).
+fn looked_up(collection: &Collection, answer: Expected, literals: &[Row]) -> Expected {
+    let width = collection.index_key().map_or(0, <[usize]>::len);
+    if literals
+        .iter()
+        .any(|literal| literal.iter().count() != width)
+    {
+        let text = "literals that are no keys of an index".to_string();
+        return Expected::Undefined(Undefined::Unsupported(text));
+    }
+    let wanted = |rows: Multiset| -> Multiset {
+        let has_key = |row: &Row| {
+            literals
+                .iter()
+                .any(|literal| literal.iter().eq(row.iter().take(width)))
+        };
+        rows.iter()
+            .filter(|(row, _)| has_key(row))
+            .map(|(row, diff)| (row.clone(), diff))
+            .collect()
+    };
+    match answer {
+        Expected::Rows(rows) => Expected::Rows(wanted(rows)),
+        Expected::Either(rows, errors) => Expected::Either(wanted(rows), errors),
+        // A row with a negative count is seen only if it is looked at.
+        Expected::Errors(errors) if errors.is_negative_row() => {
+            let text = "a negative row beside literals".to_string();
+            Expected::Undefined(Undefined::Unsupported(text))
+        }
+        Expected::Errors(_) | Expected::Undefined(_) => answer,
     }
 }
 

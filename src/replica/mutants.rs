@@ -174,10 +174,10 @@ mutants! {
         "the updates of a subscribe's batch are not consolidated";
     SubscribeUnsorted, Subscribe, "subscribe-unsorted",
         "the updates of a subscribe's batch are not sorted by the order that was asked for";
-    SubscribeForgetsError, Subscribe, "subscribe-forgets-error",
-        "a subscribe goes on with rows after a batch that was an error";
+    SubscribeDropsErrors, Subscribe, "subscribe-drops-errors",
+        "a subscribe tells rows although its collection is an error";
     SubscribeGap, Subscribe, "subscribe-gap",
-        "every batch of a subscribe but the first starts one time too late";
+        "every batch of a subscribe but the first leaves out the updates of its first time";
     SubscribeDropSilent, Subscribe, "subscribe-drop-silent",
         "dropping a subscribe tells nothing";
     KeepsSubscribe, Reconciliation, "reconcile-keeps-subscribe",

@@ -99,6 +99,8 @@ pub enum Command {
         id: GlobalId,
         schema: Option<String>,
         ts: Timestamp,
+        /// *Extension* unless it is everything.
+        selection: Selection,
     },
     /// A peek counted in the driver (JSON `peek_count`).
     PeekCount {
@@ -162,6 +164,32 @@ pub struct RowLine {
     pub cells: Vec<Cell>,
     /// *Extension* unless 1: written `… diff=-1` behind the cells.
     pub diff: Diff,
+}
+
+/// Which rows a peek asks for, and of those which it keeps: SELECT's fast path.
+/// By default everything.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Selection {
+    /// Values of the index's key to look up, each once; none looks at all rows.
+    pub literals: Vec<Vec<Cell>>,
+    /// Columns of the answer, most significant first.
+    pub order_by: Vec<OrderBy>,
+    pub limit: Option<u64>,
+    pub offset: u64,
+}
+
+/// A column to order by: `#1`, `#1:desc`, `#1:desc:nulls-last`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OrderBy {
+    pub column: usize,
+    pub desc: bool,
+    pub nulls_last: bool,
+}
+
+impl Selection {
+    pub fn is_everything(&self) -> bool {
+        *self == Selection::default()
+    }
 }
 
 /// A value as its script wrote it.
@@ -243,6 +271,8 @@ pub enum Export {
         on: GlobalId,
         schema: Option<String>,
         up_to: Option<Timestamp>,
+        /// *Extension* if not: only changes after the as_of are told.
+        snapshot: bool,
     },
 }
 
@@ -301,7 +331,14 @@ impl Command {
             | Command::ExpectError { .. }
             | Command::AllowCompaction { frontier: None, .. } => false,
             Command::WriteRows { rows, .. } => rows.iter().all(|row| row.diff == 1),
-            Command::CreateDataflow(df) => df.join.is_none() && df.until.is_none(),
+            Command::CreateDataflow(df) => {
+                let upstream = |export: &Export| match export {
+                    Export::Subscribe { snapshot, .. } => *snapshot,
+                    Export::Index { .. } | Export::MaterializedView { .. } => true,
+                };
+                df.join.is_none() && df.until.is_none() && df.exports.iter().all(upstream)
+            }
+            Command::Peek { selection, .. } => selection.is_everything(),
             Command::CreateInstance { .. }
             | Command::UpdateConfiguration { .. }
             | Command::InitializationComplete
@@ -315,7 +352,6 @@ impl Command {
             | Command::AllowWrites { .. }
             | Command::AwaitFrontier { .. }
             | Command::Count { .. }
-            | Command::Peek { .. }
             | Command::AwaitSubscribe { .. } => true,
         }
     }

@@ -92,6 +92,27 @@ pub fn rows(desc: &RelationDesc, lines: &[RowLine]) -> Result<Vec<(Row, Diff)>, 
     Ok(rows)
 }
 
+/// Types the values of a key: the first columns of `desc`, as many as there are.
+///
+/// Errors: as for [`rows`].
+pub fn key(desc: &RelationDesc, line: &RowLine) -> Result<Row, String> {
+    let columns = &desc.typ.column_types;
+    if line.cells.len() > columns.len() {
+        return Err(format!(
+            "literal has {} values but schema has {} columns",
+            line.cells.len(),
+            columns.len()
+        ));
+    }
+    let values = line
+        .cells
+        .iter()
+        .zip(columns)
+        .map(|(cell, column)| value(cell, &column.scalar_type, true))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(Row::pack(values.iter().map(Value::datum)))
+}
+
 /// A typed cell, owned, so that a row can be packed from borrowed datums.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Value {

@@ -183,6 +183,13 @@ enum JsonCommand {
         id: GlobalId,
         schema: Option<String>,
         ts: Timestamp,
+        #[serde(default)]
+        literals: Vec<Vec<serde_json::Value>>,
+        #[serde(default)]
+        order_by: Vec<JsonOrderBy>,
+        limit: Option<u64>,
+        #[serde(default)]
+        offset: u64,
     },
     PeekCount {
         #[serde(deserialize_with = "id")]
@@ -227,6 +234,15 @@ enum JsonCommand {
         since: Timestamp,
     },
     Restart,
+}
+
+#[derive(Deserialize)]
+struct JsonOrderBy {
+    column: usize,
+    #[serde(default)]
+    desc: bool,
+    #[serde(default)]
+    nulls_last: bool,
 }
 
 #[derive(Deserialize)]
@@ -301,6 +317,8 @@ enum JsonExport {
         on_id: GlobalId,
         schema: Option<String>,
         up_to: Option<Timestamp>,
+        /// Left out means with one.
+        snapshot: Option<bool>,
     },
 }
 
@@ -445,7 +463,35 @@ impl From<JsonCommand> for Command {
                 allow_timeout,
             },
             JsonCommand::Count { id, ts } => Command::Count { id, ts },
-            JsonCommand::Peek { id, schema, ts } => Command::Peek { id, schema, ts },
+            JsonCommand::Peek {
+                id,
+                schema,
+                ts,
+                literals,
+                order_by,
+                limit,
+                offset,
+            } => Command::Peek {
+                id,
+                schema,
+                ts,
+                selection: Selection {
+                    literals: literals
+                        .into_iter()
+                        .map(|cells| cells.into_iter().map(Cell::Json).collect())
+                        .collect(),
+                    order_by: order_by
+                        .into_iter()
+                        .map(|order| OrderBy {
+                            column: order.column,
+                            desc: order.desc,
+                            nulls_last: order.nulls_last,
+                        })
+                        .collect(),
+                    limit,
+                    offset,
+                },
+            },
             JsonCommand::PeekCount { id, schema, ts } => Command::PeekCount { id, schema, ts },
             JsonCommand::ExpectCount {
                 id,
@@ -540,11 +586,13 @@ impl From<JsonExport> for Export {
                 on_id,
                 schema,
                 up_to,
+                snapshot,
             } => Export::Subscribe {
                 sink: sink_id,
                 on: on_id,
                 schema,
                 up_to,
+                snapshot: snapshot.unwrap_or(true),
             },
         }
     }

@@ -31,7 +31,14 @@ pub fn converted(script: &Script) -> Vec<String> {
         let mut value = print(command, &schemas);
         if stanza.expected.starts_with("error: ") {
             value = json!({"cmd": "expect_error", "command": value});
-        } else if let Command::Peek { id, schema, ts } = command {
+        } else if let Command::Peek {
+            id,
+            schema,
+            ts,
+            selection,
+        } = command
+            && selection.is_everything()
+        {
             let count = stanza.expected.lines().count() as u64;
             let expect = Command::ExpectCount {
                 id: *id,
@@ -206,7 +213,39 @@ pub fn print(command: &Command, schemas: &Schemas) -> Value {
             }),
         ),
         Command::Count { id: i, ts } => object(&name, json!({"id": id(i), "ts": ts})),
-        Command::Peek { id: i, schema, ts } | Command::PeekCount { id: i, schema, ts } => {
+        Command::Peek {
+            id: i,
+            schema,
+            ts,
+            selection,
+        } => {
+            let Selection {
+                literals,
+                order_by,
+                limit,
+                offset,
+            } = selection;
+            let order: Vec<Value> = order_by
+                .iter()
+                .map(|o| json!({"column": o.column, "desc": o.desc, "nulls_last": o.nulls_last}))
+                .collect();
+            let types = types(schemas, schema.as_deref());
+            let cells = |cells: &Vec<Cell>| -> Vec<Value> {
+                let typed = cells.iter().enumerate();
+                typed.map(|(at, c)| cell(c, types.get(at))).collect()
+            };
+            let literals: Vec<Vec<Value>> = literals.iter().map(cells).collect();
+            object(
+                &name,
+                json!({
+                    "id": id(i), "schema": schema, "ts": ts,
+                    "literals": (!literals.is_empty()).then_some(literals),
+                    "order_by": (!order.is_empty()).then_some(order),
+                    "limit": limit, "offset": (*offset != 0).then_some(offset),
+                }),
+            )
+        }
+        Command::PeekCount { id: i, schema, ts } => {
             object(&name, json!({"id": id(i), "schema": schema, "ts": ts}))
         }
         Command::ExpectCount {
@@ -309,8 +348,10 @@ fn create_dataflow(dataflow: &CreateDataflow) -> Value {
                 on,
                 schema,
                 up_to,
+                snapshot,
             } => json!({"subscribe": without_nulls(json!({
                 "sink_id": id(sink), "on_id": id(on), "schema": schema, "up_to": up_to,
+                "snapshot": (!snapshot).then_some(false),
             }))}),
         })
         .collect();

@@ -15,6 +15,7 @@ pub mod output;
 pub mod play;
 mod print;
 pub mod runner;
+pub mod selection;
 pub mod text;
 pub mod trace;
 mod visit;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
+use super::selection::Finish;
 use crate::repr::{Datum, Diff, Row, Timestamp};
 
 /// The answer of a command that did not fail.
@@ -84,6 +85,18 @@ pub fn row_lines(rows: impl IntoIterator<Item = (Row, usize)>) -> Vec<String> {
         .collect();
     lines.sort_unstable();
     lines
+}
+
+/// The lines of a peek as the client finishes it: in its order, if it has one.
+pub fn finished_lines(rows: Vec<(Row, usize)>, finish: &Finish) -> Vec<String> {
+    let rows = finish.client(rows);
+    match finish.order_by.is_empty() {
+        true => row_lines(rows),
+        false => rows
+            .iter()
+            .flat_map(|(row, count)| std::iter::repeat_n(row_text(row), *count))
+            .collect(),
+    }
 }
 
 /// The lines of a subscribe: updates summed by time and row.

@@ -199,7 +199,37 @@ impl Display for Command {
                 vec![],
             ),
             Command::Count { id, ts } => (head.arg("id", ScriptId(*id)).arg("ts", ts), vec![]),
-            Command::Peek { id, schema, ts } | Command::PeekCount { id, schema, ts } => (
+            Command::Peek {
+                id,
+                schema,
+                ts,
+                selection,
+            } => {
+                let Selection {
+                    literals,
+                    order_by,
+                    limit,
+                    offset,
+                } = selection;
+                let head = head
+                    .arg("id", ScriptId(*id))
+                    .arg("ts", ts)
+                    .opt("schema", schema);
+                let order: Vec<String> = order_by.iter().map(OrderBy::to_string).collect();
+                let head = match order.is_empty() {
+                    true => head,
+                    false => head.arg("order-by", order.join(",")),
+                };
+                let cells = |cells: &Vec<Cell>| {
+                    let tokens: Vec<String> = cells.iter().map(token).collect();
+                    tokens.join(" ")
+                };
+                (
+                    head.opt("limit", limit).unless("offset", *offset, 0),
+                    literals.iter().map(cells).collect(),
+                )
+            }
+            Command::PeekCount { id, schema, ts } => (
                 head.arg("id", ScriptId(*id))
                     .arg("ts", ts)
                     .opt("schema", schema),
@@ -258,6 +288,23 @@ impl Display for Command {
         f.write_str(&head.0)?;
         for line in body {
             write!(f, "\n  {line}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Display for OrderBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let OrderBy {
+            column,
+            desc,
+            nulls_last,
+        } = self;
+        write!(f, "#{column}")?;
+        for (word, said) in [(":desc", desc), (":nulls-last", nulls_last)] {
+            if *said {
+                f.write_str(word)?;
+            }
         }
         Ok(())
     }
@@ -324,12 +371,14 @@ fn create_dataflow(head: Header, dataflow: &CreateDataflow) -> (Header, Vec<Stri
                 on,
                 schema,
                 up_to,
+                snapshot,
             } => {
                 line.arg("kind", "subscribe")
                     .arg("sink", ScriptId(*sink))
                     .arg("on", ScriptId(*on))
                     .opt("schema", schema)
                     .opt("up-to", up_to)
+                    .unless("snapshot", *snapshot, true)
                     .0
             }
         });

@@ -16,7 +16,8 @@ mod write;
 use super::command::*;
 use super::config;
 use super::data::Schemas;
-use super::output::{Output, row_lines, update_lines};
+use super::output::{Output, finished_lines, row_lines, update_lines};
+use super::selection::Finish;
 use super::trace::{Event, PeekSpec, ShardContents, Wait};
 use crate::driver::{Driver, IndexInfo, Polled};
 use crate::plan::cells;
@@ -210,10 +211,17 @@ impl<'a> Runner<'a> {
                 }
             }
             Command::Count { id, ts } => self.count(*id, *ts),
-            Command::Peek { id, schema, ts } => {
+            Command::Peek {
+                id,
+                schema,
+                ts,
+                selection,
+            } => {
                 let desc = self.schemas.get(schema.as_deref())?;
-                let rows = self.peek(*id, *ts, &desc)?;
-                Ok(Output::Lines(row_lines(rows)))
+                let finish = Finish::of(selection, &desc)?;
+                self.check_literals(*id, &finish)?;
+                let rows = self.peek(*id, *ts, &desc, &finish)?;
+                Ok(Output::Lines(finished_lines(rows, &finish)))
             }
             Command::PeekCount { id, schema, ts } => Ok(Output::Count {
                 count: self.peek_count(*id, schema.as_deref(), *ts)?,
@@ -253,7 +261,7 @@ impl<'a> Runner<'a> {
                     return Err(format!("peek `{peek}` was started already"));
                 }
                 let desc = self.schemas.get(schema.as_deref())?;
-                let uuid = self.send_peek(*id, *ts, &desc)?;
+                let uuid = self.send_peek(*id, *ts, &desc, &Finish::default())?;
                 self.peeks.insert(
                     peek.clone(),
                     StartedPeek {
@@ -450,6 +458,7 @@ impl<'a> Runner<'a> {
         id: GlobalId,
         ts: Timestamp,
         desc: &RelationDesc,
+        finish: &Finish,
     ) -> Result<Uuid, String> {
         let uuid = self.fresh_uuid();
         let target = match self.views.get(&id) {
@@ -459,15 +468,41 @@ impl<'a> Runner<'a> {
             },
             None => PeekTarget::Index { id },
         };
-        let peek = Peek::identity(target, desc.clone(), uuid, ts);
+        let mut peek = Peek::identity(target, desc.clone(), uuid, ts);
+        if !finish.is_everything() {
+            finish.ask(&mut peek);
+        }
         self.send(ComputeCommand::Peek(Box::new(peek)))?;
         self.emit(Event::PeekSent(PeekSpec {
             uuid,
             id,
             ts,
             arity: desc.arity(),
+            finish: finish.clone(),
         }));
         Ok(uuid)
+    }
+
+    /// Literals are values of the whole key of an index.
+    fn check_literals(&self, id: GlobalId, finish: &Finish) -> Result<(), String> {
+        let Some(literal) = finish.literals.iter().flatten().next() else {
+            return Ok(());
+        };
+        let Some(index) = self.indexes.get(&id) else {
+            return Err(format!("literals are looked up in an index; {id} is none"));
+        };
+        let (has, wants) = (literal.iter().count(), index.key.len());
+        match finish
+            .literals
+            .iter()
+            .flatten()
+            .all(|l| l.iter().count() == wants)
+        {
+            true => Ok(()),
+            false => Err(format!(
+                "a literal of {has} values, but the key of {id} has {wants} columns"
+            )),
+        }
     }
 
     /// Waits for the answer of a peek.
@@ -491,8 +526,9 @@ impl<'a> Runner<'a> {
         id: GlobalId,
         ts: Timestamp,
         desc: &RelationDesc,
+        finish: &Finish,
     ) -> Result<Vec<(Row, usize)>, String> {
-        let uuid = self.send_peek(id, ts, desc)?;
+        let uuid = self.send_peek(id, ts, desc, finish)?;
         let answer = self.await_answer(uuid, id, ts, Duration::from_secs(DEFAULT_TIMEOUT_SECS))?;
         rows_of(answer)
     }
@@ -504,7 +540,7 @@ impl<'a> Runner<'a> {
         ts: Timestamp,
     ) -> Result<u64, String> {
         let desc = self.schemas.get(schema)?;
-        let rows = self.peek(id, ts, &desc)?;
+        let rows = self.peek(id, ts, &desc, &Finish::default())?;
         Ok(rows.iter().map(|(_, count)| *count as u64).sum())
     }
 

@@ -146,6 +146,15 @@ fn command(h: &Header, body: &[Line<'_>]) -> Result<Command, String> {
             id: h.id("id")?,
             schema: h.opt_string("schema"),
             ts: h.u64("ts")?,
+            selection: Selection {
+                literals: body.iter().map(literal).collect::<Result<_, _>>()?,
+                order_by: match h.opt("order-by") {
+                    None => Vec::new(),
+                    Some(list) => list.split(',').map(order_by).collect::<Result<_, _>>()?,
+                },
+                limit: h.opt_u64("limit")?,
+                offset: h.u64_or("offset", 0)?,
+            },
         },
         "peek-count" => Command::PeekCount {
             id: h.id("id")?,
@@ -230,6 +239,35 @@ fn row(line: &Line<'_>) -> Result<RowLine, String> {
         cells: cells.into_iter().map(Cell::Token).collect(),
         diff: diff.unwrap_or(1),
     })
+}
+
+/// The values of a key, without a multiplicity.
+fn literal(line: &Line<'_>) -> Result<Vec<Cell>, String> {
+    let RowLine { cells, diff } = row(line)?;
+    match diff {
+        1 => Ok(cells),
+        _ => Err(format!("a literal has no diff, got `{}`", line.text)),
+    }
+}
+
+/// `#1`, `#1:desc`, `#1:desc:nulls-last`, `#1:nulls-last`.
+fn order_by(text: &str) -> Result<OrderBy, String> {
+    let expected = || format!("expected `#COLUMN[:desc][:nulls-last]` in `order-by`, got `{text}`");
+    let mut parts = text.split(':');
+    let column = parts.next().and_then(|c| c.strip_prefix('#')?.parse().ok());
+    let mut order = OrderBy {
+        column: column.ok_or_else(expected)?,
+        desc: false,
+        nulls_last: false,
+    };
+    for part in parts {
+        match part {
+            "desc" => order.desc = true,
+            "nulls-last" => order.nulls_last = true,
+            _ => return Err(expected()),
+        }
+    }
+    Ok(order)
 }
 
 /// The body of `expect-error`: the inner command, indented.
@@ -343,6 +381,7 @@ fn export(h: &Header) -> Result<Export, String> {
             on,
             schema: h.opt_string("schema"),
             up_to: h.opt_u64("up-to")?,
+            snapshot: h.bool_or("snapshot", true)?,
         }),
         "copy-to" => Err("copy-to export is not implemented".to_string()),
         kind => Err(format!("unknown export kind `{kind}`")),

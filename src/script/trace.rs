@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::selection::Finish;
 use crate::plan::Relation;
 use crate::protocol::v26_30::ComputeResponse;
 use crate::repr::{Antichain, Diff, GlobalId, RelationDesc, Row, Timestamp};
@@ -140,7 +141,7 @@ pub struct ShardContents {
     pub errors: Vec<(Timestamp, Diff)>,
 }
 
-/// An index or persist peek, as sent: identity MFP, no finishing.
+/// An index or persist peek, as sent: identity MFP.
 #[derive(Debug, Clone)]
 pub struct PeekSpec {
     pub uuid: Uuid,
@@ -148,6 +149,8 @@ pub struct PeekSpec {
     pub ts: Timestamp,
     /// The columns that the driver expects to read back.
     pub arity: usize,
+    /// Which rows it wants of the collection.
+    pub finish: Finish,
 }
 
 /// A dataflow as its script means it: what the model evaluates.
@@ -191,6 +194,8 @@ pub enum ExportSpec {
         id: GlobalId,
         on: GlobalId,
         up_to: Option<Timestamp>,
+        /// The contents at the as_of are told, and not only what changes.
+        snapshot: bool,
     },
 }
 

@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::order::cell_key;
 use crate::repr::{GlobalId, Timestamp};
 use crate::script::{
-    Cell, Command, CreateDataflow, DEFAULT_TIMEOUT_SECS, Export, Import, RowLine, map_ids,
+    Cell, Command, CreateDataflow, DEFAULT_TIMEOUT_SECS, Export, Import, RowLine, Selection,
+    map_ids,
 };
 
 /// A script while it shrinks.
@@ -476,6 +477,20 @@ pub fn simpler_options(command: &Command) -> Vec<Command> {
                 out.push(simpler);
             }
         }
+        Command::Peek {
+            id,
+            schema,
+            ts,
+            selection,
+        } => {
+            let simpler = simpler_selections(selection);
+            out.extend(simpler.into_iter().map(|selection| Command::Peek {
+                id: *id,
+                schema: schema.clone(),
+                ts: *ts,
+                selection,
+            }));
+        }
         Command::CreateDataflow(dataflow) => {
             out.extend(
                 simpler_dataflows(dataflow)
@@ -511,6 +526,43 @@ fn shorter_keys(key: &[usize]) -> Vec<Vec<usize>> {
     out
 }
 
+/// The selection without one of its parts, or with less of one.
+fn simpler_selections(selection: &Selection) -> Vec<Selection> {
+    let mut out = Vec::new();
+    let mut edit = |f: &dyn Fn(&mut Selection)| {
+        let mut simpler = selection.clone();
+        f(&mut simpler);
+        if simpler != *selection {
+            out.push(simpler);
+        }
+    };
+    edit(&|s| *s = Selection::default());
+    edit(&|s| s.literals.clear());
+    edit(&|s| s.order_by.clear());
+    edit(&|s| s.limit = None);
+    edit(&|s| s.offset = 0);
+    for at in 0..selection.literals.len() {
+        edit(&|s| {
+            s.literals.remove(at);
+        });
+    }
+    for at in 0..selection.order_by.len() {
+        edit(&|s| {
+            s.order_by.remove(at);
+        });
+        edit(&|s| s.order_by[at].desc = false);
+        edit(&|s| s.order_by[at].nulls_last = false);
+    }
+    for limit in [0, 1] {
+        edit(&|s| {
+            if s.limit.is_some_and(|known| known > limit) {
+                s.limit = Some(limit);
+            }
+        });
+    }
+    out
+}
+
 fn simpler_dataflows(dataflow: &CreateDataflow) -> Vec<CreateDataflow> {
     let mut out = Vec::new();
     let mut edit = |f: &dyn Fn(&mut CreateDataflow)| {
@@ -528,6 +580,16 @@ fn simpler_dataflows(dataflow: &CreateDataflow) -> Vec<CreateDataflow> {
                 d.exports.remove(at);
             });
         }
+        edit(&|d| {
+            if let Export::Subscribe { up_to, .. } = &mut d.exports[at] {
+                *up_to = None;
+            }
+        });
+        edit(&|d| {
+            if let Export::Subscribe { snapshot, .. } = &mut d.exports[at] {
+                *snapshot = true;
+            }
+        });
         if let Export::Index { key, .. } = &dataflow.exports[at] {
             for shorter in shorter_keys(key) {
                 edit(&|d| {

@@ -124,11 +124,18 @@ pub fn subscribe(
             if over || upper == state.upper || upper < Antichain::from_elem(wanted.as_of) {
                 return;
             }
-            let (now, later) = std::mem::take(&mut rows)
+            let (mut now, later): (Vec<_>, Vec<_>) = std::mem::take(&mut rows)
                 .into_iter()
                 .partition(|(_, time, _)| !upper.less_equal(*time));
             rows = later;
-            if poison.is_none() {
+            // Mutant: batches leave something out between them.
+            if wanted.mutants.is(Mutant::SubscribeGap)
+                && let Some(first) = state.upper.as_option().filter(|first| *first > 0)
+            {
+                now.retain(|(_, time, _)| *time != first);
+            }
+            let tells_errors = !wanted.mutants.is(Mutant::SubscribeDropsErrors);
+            if poison.is_none() && tells_errors {
                 poison = errors
                     .iter()
                     .find(|((time, _), count)| **count != 0 && !upper.less_equal(*time))
@@ -139,16 +146,7 @@ pub fn subscribe(
                 Some(text) => Err(text.clone()),
                 None => sized(wanted.collection(now), max_result_size.get()),
             };
-            // Mutant: an error is told once and forgotten.
-            if wanted.mutants.is(Mutant::SubscribeForgetsError) {
-                poison = None;
-            }
-            let mut lower = std::mem::replace(&mut state.upper, upper.clone());
-            // Mutant: batches do not join each other.
-            if wanted.mutants.is(Mutant::SubscribeGap) && lower != Antichain::minimum() {
-                let later = lower.as_option().map(|t| t.saturating_add(1));
-                lower = Antichain::from_option(later).meet(&upper);
-            }
+            let lower = std::mem::replace(&mut state.upper, upper.clone());
             state.ready.push(SubscribeResponse::Batch(SubscribeBatch {
                 lower,
                 upper: upper.clone(),

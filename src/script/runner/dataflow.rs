@@ -15,6 +15,7 @@ use crate::protocol::v26_30::{CollectionMetadata, ComputeCommand};
 use crate::repr::{GlobalId, RelationDesc, ShardId, SqlScalarType, Timestamp};
 use crate::script::command::*;
 use crate::script::output::Output;
+use crate::script::selection::Finish;
 use crate::script::trace::{DataflowSpec, Event, ExportSpec, ImportSpec};
 
 /// The parts of a dataflow that the builder does not keep.
@@ -184,14 +185,17 @@ impl Runner<'_> {
                 on,
                 schema,
                 up_to,
+                snapshot,
             } => {
                 let desc = self.schemas.get(schema.as_deref())?;
-                let exported = pending.builder.export_subscribe(*sink, *on, desc, *up_to);
+                let builder = &mut pending.builder;
+                let exported = builder.export_subscribe(*sink, *on, desc, *up_to, *snapshot);
                 exported.map_err(text)?;
                 pending.exports.push(ExportSpec::Subscribe {
                     id: *sink,
                     on: *on,
                     up_to: *up_to,
+                    snapshot: *snapshot,
                 });
                 Ok(())
             }
@@ -272,7 +276,7 @@ impl Runner<'_> {
             return Err(format!("frontier for {output} did not reach {end} in time"));
         }
         let desc = RelationDesc::from_columns([("count", SqlScalarType::Int64, false)]);
-        let rows = self.peek(output, ts, &desc)?;
+        let rows = self.peek(output, ts, &desc, &Finish::default())?;
         let copies: usize = rows.iter().map(|(_, count)| *count).sum();
         match rows.as_slice() {
             [] => Ok(Output::Count { count: 0 }),
