@@ -204,6 +204,10 @@ pub struct Replay {
 
 #[derive(Debug, Args)]
 pub struct Show {
+    /// As it was given to `fuzz`: cases for a clusterd that is not ours leave
+    /// out what is known to end one.
+    #[arg(long, default_value = "mini", value_name = "TARGET")]
+    pub target: TargetKind,
     /// The seed of the campaign.
     #[arg(long)]
     pub seed: u64,

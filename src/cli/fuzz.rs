@@ -3,12 +3,12 @@
 use std::io::stdout;
 use std::time::Duration;
 
-use super::args::{Format, Fuzz, Show, TargetArgs};
+use super::args::{Format, Fuzz, Show, TargetArgs, TargetKind};
 use super::{Done, labs};
 use crate::campaign::{
     CampaignConfig, JsonLines, Reporter, Terminal, case_script, run_campaign, with_blocks,
 };
-use crate::generate::Profile;
+use crate::generate::{Action, Profile};
 use crate::shrink::Budget;
 
 /// Cases of a campaign, unless it is said.
@@ -41,7 +41,7 @@ pub fn fuzz(args: Fuzz) -> Done {
         cases,
         jobs,
         first_case: args.case.unwrap_or(0),
-        profile: Profile::default().with_operators(args.operators),
+        profile: profile(&args.target.target, args.operators),
         shape: args.target.shape(),
         time: seconds.map(Duration::from_secs),
         stop_after,
@@ -63,6 +63,17 @@ pub fn fuzz(args: Fuzz) -> Done {
     Ok(summary.broken == 0)
 }
 
+/// What the cases of a campaign are drawn from.
+fn profile(target: &TargetKind, operators: u64) -> Profile {
+    let profile = Profile::default().with_operators(operators);
+    match target {
+        TargetKind::Mini | TargetKind::InProcess => profile,
+        TargetKind::Spawn(_) => profile.for_clusterd(),
+        // What we did not start we cannot start anew.
+        TargetKind::Connect(_) => profile.for_clusterd().with_weight(Action::Restart, 0),
+    }
+}
+
 /// What a finding says of the target that it was found on.
 fn facts(target: &TargetArgs) -> Vec<(&'static str, String)> {
     let mutants = target.mutant.iter();
@@ -76,11 +87,7 @@ fn fresh_seed() -> u64 {
 
 /// Prints the script of one case, with the answers that the model expects.
 pub fn show(args: &Show) -> Done {
-    let (commands, _) = case_script(
-        args.seed,
-        args.case,
-        &Profile::default().with_operators(args.operators),
-    );
+    let (commands, _) = case_script(args.seed, args.case, &profile(&args.target, args.operators));
     print!("{}", with_blocks(&commands));
     Ok(true)
 }

@@ -52,6 +52,7 @@ pub fn generate(choices: &mut dyn Choices, profile: &Profile) -> Vec<Command> {
 pub fn generate_counted(choices: &mut dyn Choices, profile: &Profile) -> (Vec<Command>, Tally) {
     let mut world = World::new(choices, profile);
     let weights = world.swarm();
+    world.negative = profile.negative && world.choices.chance("negative counts", 1, 8);
     world.handshake();
     let (least, most) = profile.steps;
     let steps = world.choices.between("steps", least, most);

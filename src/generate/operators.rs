@@ -144,6 +144,7 @@ impl World<'_> {
         let count = 1 + self.choices.weighted("objects", &[5, 2, 1]).unwrap_or(0);
         let planned = planning != Planning::AsWritten;
         let mut planner = Planner::new(self.choices, self.profile, planned);
+        planner.negative = self.negative;
         for (_, readable) in sources {
             if planner.readable.iter().all(|known| known.id != readable.id) {
                 planner.readable.push(readable.clone());

@@ -120,7 +120,8 @@ pub struct Profile {
     pub schemas: usize,
     /// Rows of one write, at most.
     pub rows: u64,
-    /// Retract rows that are not there, so that counts become negative.
+    /// In some cases, retract rows that are not there, so that counts become
+    /// negative.
     pub negative: bool,
     /// Dataflows with an `until`.
     pub until: bool,
@@ -162,7 +163,7 @@ impl Default for Profile {
             shards: 3,
             schemas: 3,
             rows: 4,
-            negative: false,
+            negative: true,
             until: true,
             two_exports: true,
             sinks: true,
@@ -187,6 +188,14 @@ impl Profile {
     pub fn with_operators(mut self, percent: u64) -> Self {
         self.operators = percent;
         self.append_only = percent > 0;
+        self
+    }
+
+    /// The same profile for a clusterd that is not ours: without what is known
+    /// to end one (`spec/replica.md` §11 B02), and without negative counts,
+    /// about which a clusterd with soft assertions panics.
+    pub fn for_clusterd(mut self) -> Self {
+        (self.huge_limits, self.negative) = (false, false);
         self
     }
 

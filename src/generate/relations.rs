@@ -82,6 +82,8 @@ pub struct Planner<'c, 'p> {
     pub choices: &'c mut dyn Choices,
     pub profile: &'p Profile,
     pub readable: Vec<Readable>,
+    /// Counts may become negative.
+    pub negative: bool,
     /// Joins, bindings anywhere and mixed reduces are planned before lowering.
     pub planned: bool,
     pub(super) locals: Vec<(LocalId, Drawn)>,
@@ -93,6 +95,7 @@ impl<'c, 'p> Planner<'c, 'p> {
         Planner {
             choices,
             profile,
+            negative: false,
             readable: Vec::new(),
             planned,
             locals: Vec::new(),
@@ -246,7 +249,7 @@ impl<'c, 'p> Planner<'c, 'p> {
                 .collect();
             let datums = values.iter().filter_map(crate::plan::scalar::as_literal);
             let row = Row::pack(datums.flat_map(Row::iter));
-            let negative = self.profile.negative && self.choices.chance("negative row", 1, 4);
+            let negative = self.negative && self.choices.chance("negative row", 1, 4);
             let diff = match negative {
                 true => -1,
                 false => 1 + i64::from(self.choices.chance("two copies", 1, 5)),
@@ -385,7 +388,7 @@ impl<'c, 'p> Planner<'c, 'p> {
         let Some(difference) = self.minus(base.clone(), other) else {
             return base;
         };
-        let bare = self.profile.negative && self.choices.chance("no threshold", 1, 2);
+        let bare = self.negative && self.choices.chance("no threshold", 1, 2);
         match bare {
             true => difference,
             false => self.over(difference, |input, _| input.threshold()),

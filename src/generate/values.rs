@@ -44,7 +44,16 @@ impl Type {
     /// Its few values, the simplest first.
     fn tokens(self) -> &'static [&'static str] {
         match self {
-            Type::Int64 => &["0", "1", "2", "3", "-1", "300", "9223372036854775807", "-9223372036854775808"],
+            Type::Int64 => &[
+                "0",
+                "1",
+                "2",
+                "3",
+                "-1",
+                "300",
+                "9223372036854775807",
+                "-9223372036854775808",
+            ],
             Type::String => &[
                 "\"a\"",
                 "\"b\"",

@@ -34,6 +34,8 @@ pub struct World<'a> {
     pub flows: Vec<Flow>,
     /// Peeks that were started and not awaited.
     pub open_peeks: Vec<OpenPeek>,
+    /// Counts may become negative in this case.
+    pub negative: bool,
     dry: Dry,
     flows_made: u64,
     peeks_made: u64,
@@ -115,6 +117,7 @@ impl<'a> World<'a> {
             shards: Vec::new(),
             flows: Vec::new(),
             open_peeks: Vec::new(),
+            negative: false,
             dry: Dry::new(),
             flows_made: 0,
             peeks_made: 0,

@@ -189,7 +189,7 @@ impl World<'_> {
         }
         let rows: Vec<(&Row, i64)> = present.iter().collect();
         let (row, count) = rows[self.choices.index("retracted row", rows.len())];
-        let beyond = self.profile.negative && self.choices.chance("retract too much", 1, 4);
+        let beyond = self.negative && self.choices.chance("retract too much", 1, 4);
         let most = count.max(1) as u64 + u64::from(beyond);
         let copies = match beyond {
             true => most,

@@ -46,11 +46,6 @@ mod i29_view_contents;
 mod i30_view_upper;
 mod i31_same_meaning;
 
-#[cfg(test)]
-mod testing;
-#[cfg(test)]
-mod tests;
-
 pub use checker::Checker;
 pub use kinds::Kind;
 pub use verdict::{Counts, Finding, Place, Verdicts, Violation};
