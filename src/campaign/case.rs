@@ -43,6 +43,8 @@ pub struct Outcome {
     /// Where the sequence stopped being valid, and why: nothing was judged
     /// from there on.
     pub invalid: Option<String>,
+    /// Why the case could not be decided: it is neither green nor a violation.
+    pub unknown: Option<String>,
     /// The target is gone, or not to be trusted with another case.
     pub lost: bool,
     /// Events as text, if they were to be kept.
@@ -94,15 +96,20 @@ pub fn run_case(
         outcome.commands += 1;
         outcome.failed += usize::from(answer.is_err());
         outcome.answers.push(answer);
-        if broken() || runner.is_lost() {
+        if broken() || runner.is_lost() || runner.doubt().is_some() {
             break;
         }
     }
-    if !broken() && !runner.is_lost() {
+    if !broken() && !runner.is_lost() && runner.doubt().is_none() {
         settle(&mut runner, &checker, options.patience);
     }
     runner.finish();
     outcome.lost = runner.is_lost();
+    // What broke before the doubt is broken all the same.
+    outcome.unknown = runner
+        .doubt()
+        .filter(|_| !broken())
+        .map(ToString::to_string);
     let driver = runner.into_driver();
     let checker = checker.into_inner();
     outcome.violations = checker.violations().to_vec();

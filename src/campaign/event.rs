@@ -44,6 +44,7 @@ pub struct CaseReport {
     pub counts: Vec<(&'static str, Counts)>,
     pub tally: Tally,
     pub invalid: Option<String>,
+    pub unknown: Option<String>,
     pub elapsed: Duration,
 }
 
@@ -67,6 +68,8 @@ pub struct Summary {
     pub target_failures: u64,
     /// Cases whose script turned out invalid: a bug of the generator.
     pub invalid: u64,
+    /// Cases that could not be decided.
+    pub unknown: u64,
     pub elapsed: Duration,
     /// It ended before all cases were run.
     pub stopped_early: bool,
@@ -81,6 +84,7 @@ impl Summary {
         self.tally.add(&report.tally);
         self.broken += u64::from(!report.violations.is_empty());
         self.invalid += u64::from(report.invalid.is_some());
+        self.unknown += u64::from(report.unknown.is_some());
         for signature in &report.violations {
             match self.signatures.iter_mut().find(|(s, _)| s == signature) {
                 Some((_, n)) => *n += 1,

@@ -165,6 +165,7 @@ fn worker(config: &CampaignConfig, lab: &dyn Lab, shared: &Shared, events: &Send
             counts: outcome.counts,
             tally,
             invalid: outcome.invalid,
+            unknown: outcome.unknown,
             elapsed: outcome.elapsed,
         }));
         let Some(violation) = first else { continue };

@@ -96,6 +96,7 @@ impl Model {
             Event::Command { .. }
             | Event::SessionStarted { .. }
             | Event::Response(_)
+            | Event::ShardInDoubt { .. }
             | Event::WaitTimedOut { .. }
             | Event::ConnectionLost { .. }
             | Event::TargetDied { .. }

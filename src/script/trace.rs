@@ -58,6 +58,12 @@ pub enum Event {
         shard: String,
         since: Timestamp,
     },
+    /// The driver changed a shard and lost the answer: it may or may not have
+    /// happened, so that nothing can be judged from here on.
+    ShardInDoubt {
+        shard: String,
+        why: String,
+    },
     /// The replica said something (merged over its processes).
     Response(Arc<ComputeResponse>),
     /// A wait ended without what it waited for.
@@ -96,6 +102,7 @@ impl Event {
             | Event::PeekCanceled { .. }
             | Event::ShardWritten { .. }
             | Event::SinceDowngraded { .. }
+            | Event::ShardInDoubt { .. }
             | Event::TargetRestarted => true,
             Event::Response(_)
             | Event::WaitTimedOut { .. }
