@@ -46,6 +46,8 @@ pub struct Outcome {
     /// Where the sequence stopped being valid, and why: nothing was judged
     /// from there on.
     pub invalid: Option<String>,
+    /// Why the case could not be decided: it is neither green nor a violation.
+    pub unknown: Option<String>,
     /// The target is gone, or not to be trusted with another case.
     pub lost: bool,
     /// Events as text, if they were to be kept.
@@ -97,17 +99,24 @@ pub fn run_case(
         outcome.commands += 1;
         outcome.failed += usize::from(answer.is_err());
         outcome.answers.push(answer);
-        if broken() || runner.is_lost() {
+        if broken() || runner.is_lost() || runner.doubt().is_some() {
             break;
         }
     }
-    if !broken() && !runner.is_lost() {
+    let mut unread = None;
+    if !broken() && !runner.is_lost() && runner.doubt().is_none() {
         let settled = settle(&mut runner, &checker, options.patience);
-        outcome.invalid = settled.err().map(|e| format!("reading the views: {e}"));
+        unread = settled.err().map(|e| format!("reading the views: {e}"));
     }
     runner.finish();
     outcome.lost = runner.is_lost();
     outcome.cells = runner.cells().clone();
+    // What broke before the doubt is broken all the same.
+    outcome.unknown = runner
+        .doubt()
+        .map(ToString::to_string)
+        .or(unread)
+        .filter(|_| !broken());
     let driver = runner.into_driver();
     let checker = checker.into_inner();
     outcome.violations = checker.violations().to_vec();

@@ -46,6 +46,7 @@ pub struct CaseReport {
     pub cells: cells::Counts,
     pub tally: Tally,
     pub invalid: Option<String>,
+    pub unknown: Option<String>,
     pub elapsed: Duration,
 }
 
@@ -71,6 +72,8 @@ pub struct Summary {
     pub target_failures: u64,
     /// Cases whose script turned out invalid: a bug of the generator.
     pub invalid: u64,
+    /// Cases that could not be decided.
+    pub unknown: u64,
     pub elapsed: Duration,
     /// It ended before all cases were run.
     pub stopped_early: bool,
@@ -86,6 +89,7 @@ impl Summary {
         cells::add(&mut self.cells, &report.cells);
         self.broken += u64::from(!report.violations.is_empty());
         self.invalid += u64::from(report.invalid.is_some());
+        self.unknown += u64::from(report.unknown.is_some());
         for signature in &report.violations {
             match self.signatures.iter_mut().find(|(s, _)| s == signature) {
                 Some((_, n)) => *n += 1,

@@ -40,10 +40,12 @@ fn line(event: &CampaignEvent) -> Value {
             cells: _,
             tally: _,
             invalid,
+            unknown,
             elapsed,
         }) => json!({
             "event": "case", "case": case, "commands": commands, "failed": failed,
-            "violations": violations, "invalid": invalid, "ms": elapsed.as_millis() as u64,
+            "violations": violations, "invalid": invalid, "unknown": unknown,
+            "ms": elapsed.as_millis() as u64,
         }),
         CampaignEvent::Shrinking {
             case,
@@ -87,6 +89,7 @@ fn finished(summary: &Summary) -> Value {
         "generated": summary.tally.commands, "meaningful": summary.tally.meaningful,
         "cells": cells, "broken": summary.broken, "signatures": summary.signatures,
         "target_failures": summary.target_failures, "invalid": summary.invalid,
+        "unknown": summary.unknown,
         "invariants": invariants, "seconds": summary.elapsed.as_secs_f64(),
         "stopped_early": summary.stopped_early,
     })

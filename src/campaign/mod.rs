@@ -190,6 +190,7 @@ fn worker(config: &CampaignConfig, lab: &dyn Lab, shared: &Shared, events: &Send
             cells: outcome.cells,
             tally,
             invalid: outcome.invalid,
+            unknown: outcome.unknown,
             elapsed: outcome.elapsed,
         }));
         let Some(violation) = first else { continue };

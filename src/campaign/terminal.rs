@@ -57,6 +57,9 @@ impl<W: Write> Reporter for Terminal<W> {
                 if self.broken > 0 {
                     self.bar.set_message(format!("{} broken", self.broken));
                 }
+                if let Some(unknown) = &report.unknown {
+                    self.say(&format!("case {}: unknown: {unknown}", report.case));
+                }
                 if let Some(invalid) = &report.invalid {
                     self.say(&format!(
                         "case {}: not a valid script: {invalid}",
@@ -128,6 +131,7 @@ fn summarised(summary: &Summary) -> String {
         signatures,
         target_failures,
         invalid,
+        unknown,
         elapsed,
         stopped_early,
     } = summary;
@@ -172,6 +176,9 @@ fn summarised(summary: &Summary) -> String {
     ));
     if *invalid > 0 {
         lines.push(format!("{invalid} scripts were not valid to their end"));
+    }
+    if *unknown > 0 {
+        lines.push(format!("{unknown} cases could not be decided (unknown)"));
     }
     if *target_failures > 0 {
         lines.push(format!("{target_failures} cases could not be run"));

@@ -60,7 +60,13 @@ pub fn fuzz(args: Fuzz) -> Done {
     if summary.cases == 0 && summary.target_failures > 0 {
         return Err(super::CliError::Target("no case could be run".to_string()));
     }
-    Ok(summary.broken == 0)
+    match (summary.broken, summary.unknown) {
+        (0, 0) => Ok(true),
+        (0, unknown) => Err(super::CliError::Unknown(format!(
+            "{unknown} cases could not be decided"
+        ))),
+        (_, _) => Ok(false),
+    }
 }
 
 /// What the cases of a campaign are drawn from.

@@ -30,6 +30,9 @@ pub enum CliError {
     /// The target could not be reached or started: exit code 3.
     #[error("{0}")]
     Target(String),
+    /// Nothing was found, and not everything could be decided: exit code 4.
+    #[error("unknown: {0}")]
+    Unknown(String),
 }
 
 /// Whether nothing was found.
@@ -66,6 +69,7 @@ pub fn main(cli: Cli) -> ExitCode {
             ExitCode::from(match error {
                 CliError::Input(_) => 2,
                 CliError::Target(_) => 3,
+                CliError::Unknown(_) => 4,
             })
         }
     }

@@ -19,7 +19,7 @@ pub fn replay(args: &Replay) -> Done {
         ));
     }
     let open = labs::open(&args.target, false)?;
-    let mut failed = 0;
+    let (mut failed, mut unknown) = (0, 0);
     for path in &scripts {
         let text = read(path)?;
         let shown = path.display();
@@ -33,12 +33,26 @@ pub fn replay(args: &Replay) -> Done {
             println!("ok: {shown} ({} commands)", replayed.commands);
             continue;
         }
+        if let Some(why) = &replayed.unknown {
+            unknown += 1;
+            println!("UNKNOWN: {shown}: {why}");
+            continue;
+        }
         failed += 1;
         println!("FAILED: {shown}");
         tell(&replayed);
     }
-    println!("{} scripts, {failed} failed", scripts.len());
-    Ok(failed == 0)
+    let undecided = match unknown {
+        0 => String::new(),
+        n => format!(", {n} unknown"),
+    };
+    println!("{} scripts, {failed} failed{undecided}", scripts.len());
+    match (failed, unknown) {
+        (0, 1..) => Err(CliError::Unknown(format!(
+            "{unknown} scripts could not be decided"
+        ))),
+        (_, _) => Ok(failed == 0),
+    }
 }
 
 fn tell(replayed: &Replayed) {

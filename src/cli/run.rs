@@ -54,7 +54,10 @@ pub fn run(args: &Run) -> Done {
             }
         );
     }
-    Ok(played.failed == 0)
+    match played.unknown {
+        Some(why) if played.failed == 0 => Err(CliError::Unknown(format!("{shown}: {why}"))),
+        Some(_) | None => Ok(played.failed == 0),
+    }
 }
 
 fn is_stdin(path: &Path) -> bool {

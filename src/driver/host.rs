@@ -3,15 +3,17 @@
 //! left its since, whatever the replica's own readers do.
 //!
 //! Invariants: a shard's critical since moves only when the caller says so; a
-//! failed write leaves the shard as it was, or is reported as indeterminate by
-//! the store's own error.
+//! change that failed leaves the shard as it was, or is reported as
+//! indeterminate.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use thiserror::Error;
+
 use crate::persist::{
-    CONTROLLER_CRITICAL_READER, PersistClient, PersistError, SinceHandle, SourceDatum, Update,
-    WriteHandle,
+    CONTROLLER_CRITICAL_READER, PersistClient, PersistError, SinceHandle, SourceDatum, StoreError,
+    Update, UpperMismatch, WriteHandle,
 };
 use crate::protocol::v26_30::{CollectionMetadata, PersistLocation};
 use crate::repr::{Antichain, Diff, RelationDesc, Row, ShardId, Timestamp};
@@ -21,6 +23,34 @@ const PURPOSE: &str = "headless driver write";
 
 /// The purpose that readers of whole shards announce.
 const READ_PURPOSE: &str = "driver read";
+
+/// A change of a shard that failed.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ChangeError {
+    /// The shard is as it was.
+    #[error("{0}")]
+    Failed(String),
+    /// The change may or may not have happened: whatever depends on it is
+    /// unknown from now on.
+    #[error("{0}")]
+    Indeterminate(String),
+}
+
+impl From<PersistError> for ChangeError {
+    fn from(error: PersistError) -> Self {
+        let text = error.to_string();
+        match error {
+            PersistError::Indeterminate { .. } => ChangeError::Indeterminate(text),
+            _ => ChangeError::Failed(text),
+        }
+    }
+}
+
+impl From<UpperMismatch> for ChangeError {
+    fn from(mismatch: UpperMismatch) -> Self {
+        ChangeError::Failed(mismatch.to_string())
+    }
+}
 
 /// Writes shards and holds them readable.
 #[derive(Debug)]
@@ -93,7 +123,7 @@ impl PersistHost {
     /// One append of `updates`, all at times in `[lower, upper)`.
     ///
     /// Errors: the texts of `spec/script.md` §2.4 for an upper that is not
-    /// `lower`, else the store's.
+    /// `lower`, else the store's; whether the shard may hold the updates.
     pub fn append(
         &mut self,
         shard: ShardId,
@@ -101,27 +131,21 @@ impl PersistHost {
         updates: &[(Row, Timestamp, Diff)],
         lower: Antichain,
         upper: Antichain,
-    ) -> Result<(), String> {
+    ) -> Result<(), ChangeError> {
         let client = Arc::clone(&self.client);
-        let held = self.held(shard).map_err(|e| e.to_string())?;
+        let held = self.held(shard)?;
         if held.writer.as_ref().is_none_or(|(known, _)| known != desc) {
-            let writer = client
-                .open_writer(shard, desc, PURPOSE)
-                .map_err(|e| e.to_string())?;
+            let writer = client.open_writer(shard, desc, PURPOSE)?;
             held.writer = Some((desc.clone(), writer));
         }
         let Some((_, writer)) = held.writer.as_mut() else {
-            return Err("no writer of the shard".to_string());
+            return Err(ChangeError::Failed("no writer of the shard".to_string()));
         };
         let updates: Vec<Update> = updates
             .iter()
             .map(|(row, time, diff)| (SourceDatum::Ok(row.clone()), *time, *diff))
             .collect();
-        match writer.compare_and_append(&updates, lower, upper) {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(mismatch)) => Err(mismatch.to_string()),
-            Err(e) => Err(e.to_string()),
-        }
+        Ok(writer.compare_and_append(&updates, lower, upper)??)
     }
 
     /// Everything that a shard holds: its since, its upper, and the updates
@@ -160,11 +184,16 @@ impl PersistHost {
     ///
     /// Errors: a since beyond the shard's upper is allowed, as for any reader;
     /// one before the current since changes nothing.
-    pub fn downgrade_since(&mut self, shard: ShardId, since: Timestamp) -> Result<(), String> {
-        let held = self.held(shard).map_err(|e| e.to_string())?;
-        held.since
-            .downgrade_since(&Antichain::from_elem(since))
-            .map(|_| ())
-            .map_err(|e| e.to_string())
+    pub fn downgrade_since(&mut self, shard: ShardId, since: Timestamp) -> Result<(), ChangeError> {
+        let held = self.held(shard)?;
+        let moved = held.since.downgrade_since(&Antichain::from_elem(since));
+        moved.map(|_| ()).map_err(|error| match &error {
+            // Here the stores have nothing else that could be in doubt.
+            PersistError::Store {
+                source: StoreError::Indeterminate(_),
+                ..
+            } => ChangeError::Indeterminate(error.to_string()),
+            _ => error.into(),
+        })
     }
 }

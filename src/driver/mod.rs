@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 pub use builder::{BuildError, BuiltDataflow, DataflowBuilder, IndexInfo};
 pub use ctp_target::{CtpTarget, Origin};
-pub use host::PersistHost;
+pub use host::{ChangeError, PersistHost};
 pub use process::{ProcessConfig, Processes};
 pub use session::{Frontiers, Session, Subscribe};
 pub use target::{Link, LinkClosed, Received, Target, TargetError};

@@ -8,7 +8,8 @@
 //! the world in which it was said.
 //!
 //! Invariant: once the sequence is invalid nothing is judged any more; what a
-//! replica does after a forbidden command is nobody's bug.
+//! replica does after a forbidden command is nobody's bug. The same holds from
+//! a write on that may or may not have happened.
 
 use super::verdict::{Counts, Verdicts, Violation};
 use super::{Invariant, all_with_patience};
@@ -61,7 +62,7 @@ impl Checker {
     }
 
     fn judge(&mut self, event: &Event) {
-        let valid = self.model.invalid().is_none();
+        let valid = self.model.invalid().is_none() && !self.model.is_in_doubt();
         let (step, session) = (self.model.step(), self.model.session().number);
         for (index, invariant) in self.invariants.iter_mut().enumerate() {
             let (id, title) = (invariant.id(), invariant.title());

@@ -48,6 +48,7 @@ pub struct Model {
     baseline: Baseline,
     step: usize,
     invalid: Option<(usize, Invalid)>,
+    in_doubt: bool,
     lost: bool,
     dataflows: u64,
     cache: RefCell<Cache>,
@@ -123,6 +124,7 @@ impl Model {
                     .or_default()
                     .downgrade_since(*since);
             }
+            Event::ShardInDoubt { .. } => self.in_doubt = true,
             Event::Response(response) => self.hear(response),
             Event::ConnectionLost { .. } | Event::TargetDied { .. } => self.lost = true,
             Event::TargetRestarted => {
@@ -269,6 +271,12 @@ impl Model {
     /// that the replica does is a finding.
     pub fn invalid(&self) -> Option<&(usize, Invalid)> {
         self.invalid.as_ref()
+    }
+
+    /// Whether a shard may or may not hold what was written to it: from there on
+    /// nothing can be decided.
+    pub fn is_in_doubt(&self) -> bool {
+        self.in_doubt
     }
 
     /// Whether the session ended without the script's doing.

@@ -97,6 +97,7 @@ impl Model {
             | Event::SessionStarted { .. }
             | Event::ShardRead(_)
             | Event::Response(_)
+            | Event::ShardInDoubt { .. }
             | Event::WaitTimedOut { .. }
             | Event::ConnectionLost { .. }
             | Event::TargetDied { .. }

@@ -32,6 +32,17 @@ pub enum StoreError {
     Invalid(String),
 }
 
+impl StoreError {
+    /// What the store said.
+    pub fn text(&self) -> &str {
+        match self {
+            StoreError::Determinate(text)
+            | StoreError::Indeterminate(text)
+            | StoreError::Invalid(text) => text,
+        }
+    }
+}
+
 /// Bytes in a store that are not what they should be.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{what}: {why}")]
@@ -136,12 +147,12 @@ pub enum PersistError {
     /// A blob that the state names is not there.
     #[error("{shard}: batch fetcher could not fetch batch part {key}")]
     MissingBlob { shard: ShardId, key: String },
-    /// A commit was lost, and it cannot be told any more whether it happened.
-    #[error("{shard}: the append to {upper} may or may not have happened; the upper is {current}")]
+    /// A commit was lost, and it cannot be told (any more) whether it happened.
+    #[error("{shard}: the append to {upper} may or may not have happened: {why}")]
     Indeterminate {
         shard: ShardId,
         upper: Antichain,
-        current: Antichain,
+        why: String,
     },
     /// The shard was finalized.
     #[error("{shard}: the shard is a tombstone")]

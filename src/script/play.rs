@@ -80,6 +80,9 @@ pub struct Played {
     pub commands: usize,
     /// Stanzas that did not match, or JSON commands that failed.
     pub failed: usize,
+    /// Why the others that did not match are no findings: from one of them on
+    /// nothing can be judged.
+    pub unknown: Option<String>,
 }
 
 /// Plays a text script over a connected runner. With `rewrite`, blocks are
@@ -101,12 +104,17 @@ pub fn play_text(
         } else if actual == stanza.expected {
             writeln!(out, "ok: {directive}")?;
         } else {
-            played.failed += 1;
-            writeln!(out, "MISMATCH: {directive}")?;
+            let verdict = match runner.doubt() {
+                Some(_) => "UNKNOWN",
+                None => "MISMATCH",
+            };
+            played.failed += usize::from(runner.doubt().is_none());
+            writeln!(out, "{verdict}: {directive}")?;
             writeln!(out, "  expected: {:?}", stanza.expected)?;
             writeln!(out, "  actual:   {actual:?}")?;
         }
     }
+    played.unknown = runner.doubt().map(ToString::to_string);
     Ok(played)
 }
 
@@ -150,12 +158,13 @@ pub fn play_json(
         match answer {
             Ok(output) => writeln!(out, "{}", output.json())?,
             Err(message) => {
-                played.failed += 1;
+                played.failed += usize::from(runner.doubt().is_none());
                 writeln!(out, "{}", error_line(&message))?;
             }
         }
         out.flush()?;
     }
+    played.unknown = runner.doubt().map(ToString::to_string);
     Ok(played)
 }
 

@@ -68,6 +68,8 @@ pub struct Runner<'a> {
     uuids: u64,
     session: u64,
     lost: bool,
+    /// Why a shard may or may not hold what the script says.
+    doubt: Option<String>,
 }
 
 /// A peek that `start-peek` sent.
@@ -97,6 +99,7 @@ impl<'a> Runner<'a> {
             uuids: 0,
             session: 0,
             lost: false,
+            doubt: None,
         }
     }
 
@@ -302,7 +305,8 @@ impl<'a> Runner<'a> {
                     .shards
                     .get(shard)
                     .ok_or_else(|| format!("unknown shard `{shard}`; write or import it first"))?;
-                self.driver.host_mut().downgrade_since(*id, *since)?;
+                let moved = self.driver.host_mut().downgrade_since(*id, *since);
+                moved.map_err(|error| self.not_changed(shard, error))?;
                 self.emit(Event::SinceDowngraded {
                     shard: shard.clone(),
                     since: *since,
@@ -622,6 +626,12 @@ impl<'a> Runner<'a> {
     /// Whether the session ended without the script's doing.
     pub fn is_lost(&self) -> bool {
         self.lost
+    }
+
+    /// Why nothing can be judged any more: a change of a shard of which it is
+    /// unknown whether it happened.
+    pub fn doubt(&self) -> Option<&str> {
+        self.doubt.as_deref()
     }
 
     /// The shards behind the aliases used so far.

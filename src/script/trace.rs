@@ -61,6 +61,12 @@ pub enum Event {
     },
     /// The driver read a shard, whole.
     ShardRead(ShardContents),
+    /// The driver changed a shard and lost the answer: it may or may not have
+    /// happened, so that nothing can be judged from here on.
+    ShardInDoubt {
+        shard: String,
+        why: String,
+    },
     /// The replica said something (merged over its processes).
     Response(Arc<ComputeResponse>),
     /// A wait ended without what it waited for.
@@ -100,6 +106,7 @@ impl Event {
             | Event::PeekCanceled { .. }
             | Event::ShardWritten { .. }
             | Event::SinceDowngraded { .. }
+            | Event::ShardInDoubt { .. }
             | Event::TargetRestarted => true,
             Event::ShardRead(_)
             | Event::Response(_)

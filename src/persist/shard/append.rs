@@ -8,9 +8,9 @@ use std::sync::Arc;
 use super::Shard;
 use super::commit::{CommandKind, Routine, Step};
 use crate::persist::config::Maintenance;
-use crate::persist::error::PersistError;
+use crate::persist::error::{PersistError, StoreError};
 use crate::persist::state::{SENTINEL_TOKEN, State, Writer};
-use crate::persist::trace::{HollowBatch, MergeReq};
+use crate::persist::trace::{Description, HollowBatch, MergeReq};
 use crate::repr::Antichain;
 
 /// One `compare_and_append`.
@@ -66,7 +66,9 @@ impl Shard {
         let mut refreshed = false;
         let mut indeterminate = false;
         loop {
-            let applied = self.apply(CommandKind::Append, |state| self.append(state, request))?;
+            let applied = self
+                .apply(CommandKind::Append, |state| self.append(state, request))
+                .map_err(|error| self.append_failed(error, desc, indeterminate))?;
             indeterminate |= applied.indeterminate;
             let mut routine = applied.routine;
             let attempt = applied.result;
@@ -75,7 +77,10 @@ impl Shard {
                 if !refreshed {
                     // The cached state may simply be old.
                     refreshed = true;
-                    if self.refresh()?.seqno > applied.state.seqno {
+                    let refreshed = self
+                        .refresh()
+                        .map_err(|error| self.append_failed(error, desc, indeterminate))?;
+                    if refreshed.seqno > applied.state.seqno {
                         continue;
                     }
                 }
@@ -83,11 +88,28 @@ impl Shard {
                     return Err(PersistError::Indeterminate {
                         shard: self.id,
                         upper: desc.upper.clone(),
-                        current: current.clone(),
+                        why: format!("the upper is {current}"),
                     });
                 }
             }
             return Ok((attempt.outcome, routine));
+        }
+    }
+
+    /// The error of an append: one of the stores leaves it in doubt if a
+    /// commit was lost, be it this one or an earlier one.
+    fn append_failed(&self, error: PersistError, desc: &Description, lost: bool) -> PersistError {
+        match error {
+            PersistError::Store { source, .. }
+                if lost || matches!(source, StoreError::Indeterminate(_)) =>
+            {
+                PersistError::Indeterminate {
+                    shard: self.id,
+                    upper: desc.upper.clone(),
+                    why: source.text().to_string(),
+                }
+            }
+            other => other,
         }
     }
 

@@ -117,7 +117,7 @@ impl Shard {
                     });
                 }
                 Ok(CaSResult::ExpectationMismatch) => {
-                    self.refresh()?;
+                    self.refresh().map_err(|e| in_doubt(e, indeterminate))?;
                 }
                 Err(error) => {
                     indeterminate |= match &error {
@@ -127,8 +127,8 @@ impl Shard {
                     retry
                         .get_or_insert_with(|| Retry::new(config.retry_for))
                         .pause(error)
-                        .map_err(|e| self.store_error(e))?;
-                    self.refresh()?;
+                        .map_err(|e| in_doubt(self.store_error(e), indeterminate))?;
+                    self.refresh().map_err(|e| in_doubt(e, indeterminate))?;
                 }
             }
         }
@@ -192,6 +192,25 @@ impl Shard {
 
     pub(crate) fn fetch_rollup(&self, key: &str) -> Result<Option<State>, PersistError> {
         load::fetch_rollup(self.id, &self.stores, key)
+    }
+}
+
+/// An error of the stores says whether the transition may have happened: it
+/// may if a commit was `lost`, whatever failed since.
+fn in_doubt(error: PersistError, lost: bool) -> PersistError {
+    match error {
+        PersistError::Store { shard, source } => PersistError::Store {
+            shard,
+            source: match source {
+                StoreError::Determinate(text) | StoreError::Indeterminate(text) if lost => {
+                    StoreError::Indeterminate(text)
+                }
+                // What was lost is a look, which changes nothing.
+                StoreError::Indeterminate(text) => StoreError::Determinate(text),
+                StoreError::Determinate(_) | StoreError::Invalid(_) => source,
+            },
+        },
+        other => other,
     }
 }
 

@@ -1,8 +1,10 @@
 //! The three writes of a script. Source: `spec/script.md` §2.4.
 //!
-//! Invariant: nothing is written on any error.
+//! Invariant: nothing is written on any error, unless the event that the shard
+//! is in doubt says otherwise.
 
 use super::Runner;
+use crate::driver::ChangeError;
 use crate::repr::Antichain;
 use crate::script::append::Append;
 use crate::script::command::Command;
@@ -26,13 +28,14 @@ impl Runner<'_> {
         // Only now: a write that means nothing leaves the alias unallocated.
         let id = self.shard(shard);
         let rows = updates.len() as u64;
-        self.driver.host_mut().append(
+        let appended = self.driver.host_mut().append(
             id,
             &desc,
             &updates,
             Antichain::from_elem(lower),
             Antichain::from_elem(upper),
-        )?;
+        );
+        appended.map_err(|error| self.not_changed(shard, error))?;
         self.emit(Event::ShardWritten {
             shard: shard.to_string(),
             desc,
@@ -40,5 +43,18 @@ impl Runner<'_> {
             upper,
         });
         Ok(Output::Wrote { rows })
+    }
+
+    /// Takes note of a change of a shard that failed, or may have.
+    pub(super) fn not_changed(&mut self, shard: &str, error: ChangeError) -> String {
+        let text = error.to_string();
+        if let ChangeError::Indeterminate(why) = error {
+            self.doubt.get_or_insert_with(|| why.clone());
+            self.emit(Event::ShardInDoubt {
+                shard: shard.to_string(),
+                why,
+            });
+        }
+        text
     }
 }
