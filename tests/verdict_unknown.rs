@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use clusterd_fuzz::campaign::{
-    CampaignConfig, CampaignEvent, CaseOptions, Lab, Outcome, Reporter, Seat, replay, run_campaign,
-    run_in,
+    CampaignConfig, CampaignEvent, CaseOptions, Lab, Outcome, Reporter, Seat, Shape, replay,
+    run_campaign, run_in,
 };
 use clusterd_fuzz::driver::{Driver, Link, LinkClosed, PersistHost, Received, Target, TargetError};
 use clusterd_fuzz::generate::Profile;
@@ -93,7 +93,7 @@ impl LosingLab {
 }
 
 impl Lab for LosingLab {
-    fn seat(&self, seed: u64) -> Result<Seat, String> {
+    fn seat(&self, shape: Shape, seed: u64) -> Result<Seat, String> {
         let store = Arc::new(MemConsensus::default());
         let blob = Arc::new(MemBlob::default());
         let config = |ids: u64| PersistConfig {
@@ -122,6 +122,7 @@ impl Lab for LosingLab {
         };
         let target = Sound(Rc::new(RefCell::new(replica)));
         Ok(Seat {
+            shape,
             driver: Driver::new(PersistHost::new(client, location), Box::new(target)),
             served: 0,
             process: None,
@@ -222,7 +223,7 @@ const COMMITS: i64 = 10;
 /// The script's commands over a store that is lost after so many commits.
 fn run(how: Lost, commits: i64) -> Outcome {
     let commands: Vec<Command> = Source::parse(SCRIPT).unwrap().commands();
-    run_in(&LosingLab::after(how, commits), &commands, 1).unwrap()
+    run_in(&LosingLab::after(how, commits), &commands, Shape::ONE, 1).unwrap()
 }
 
 #[test]
@@ -259,7 +260,7 @@ fn a_replay_in_doubt_neither_passes_nor_fails() {
         let verdicts: Vec<(bool, bool)> = (0..COMMITS)
             .map(|commits| {
                 let lab = LosingLab::after(how, commits);
-                let replayed = replay(&lab, Path::new("script"), SCRIPT).unwrap();
+                let replayed = replay(&lab, Shape::ONE, Path::new("script"), SCRIPT).unwrap();
                 assert_eq!(replayed.violations, vec![]);
                 (replayed.passed(), replayed.unknown.is_some())
             })
@@ -281,6 +282,8 @@ fn a_campaign_counts_what_it_could_not_decide() {
             commits: Box::new(|seed| (seed % 40) as i64),
         };
         let config = CampaignConfig {
+            shape: Some(Shape::ONE),
+            time: None,
             seed: 5,
             cases: 60,
             jobs: 1,
