@@ -52,7 +52,7 @@ pub fn with_blocks(commands: &[Command]) -> Script {
 }
 
 /// The error of a write whose lower is not the shard's upper.
-fn upper_mismatch(command: &Command, model: &Model) -> Option<String> {
+pub(super) fn upper_mismatch(command: &Command, model: &Model) -> Option<String> {
     let (shard, lower) = match command {
         Command::WriteSingleTs { shard, ts, .. } | Command::WriteRows { shard, ts, .. } => {
             (shard, *ts)

@@ -4,6 +4,7 @@
 //!
 //! Invariant: nothing is run; the model alone decides.
 
+use super::blocks::upper_mismatch;
 use crate::generate::dry::Dry;
 use crate::model::Model;
 use crate::script::Command;
@@ -18,6 +19,9 @@ pub fn viable(commands: &[Command]) -> Result<(), String> {
         model.apply(&Event::Command { step });
         let bad = |why: String| format!("command {step} ({}): {why}", command.verb());
         let events = dry.events(command).map_err(bad)?;
+        if let Some(mismatch) = upper_mismatch(command, &model) {
+            return Err(bad(mismatch));
+        }
         for event in &events {
             model.apply(event);
             if let Some((_, invalid)) = model.invalid() {

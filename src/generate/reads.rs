@@ -195,7 +195,7 @@ impl World<'_> {
             return false;
         }
         let id = readable[self.choices.index("counted index", readable.len())];
-        let until = self.flow_of(id).and_then(|flow| flow.until);
+        let until = self.known_until(id);
         let Some((first, last)) = self.readable(id).filter(|_| until.is_none()) else {
             return false;
         };
@@ -215,7 +215,7 @@ impl World<'_> {
         }
         let id = peekable[self.choices.index("peeked collection", peekable.len())];
         let since = self.since(id);
-        let last = match self.flow_of(id).and_then(|flow| flow.until) {
+        let last = match self.known_until(id) {
             Some(until) => until.saturating_sub(1),
             None => {
                 let upper = self

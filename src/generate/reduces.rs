@@ -295,7 +295,7 @@ impl Planner<'_, '_> {
             .copied()
             .filter(|c| columns[*c].scalar_type == ReprScalarType::Int64)
             .collect();
-        match self.choices.weighted("limit", &[8, 2, 1]) {
+        match self.choices.weighted("limit", &[6, 2, 1]) {
             Some(1) => None,
             Some(2) if !numbers.is_empty() => {
                 let c = numbers[self.choices.index("limit column", numbers.len())];

@@ -523,10 +523,15 @@ impl<'c, 'p> Planner<'c, 'p> {
     /// A filter on time; over what has times, if that can be.
     fn temporal(&mut self, depth: usize) -> Drawn {
         let input = match depth > 0 && self.choices.chance("over a table function", 1, 6) {
-            true => self.atop(depth - 1, Self::flat_map),
+            true => {
+                let below = self.arranged_leaf();
+                let below = below.unwrap_or_else(|| self.relation(depth - 1));
+                self.flat_map(below)
+            }
             false => self.relation(depth),
         };
-        let columns = input.columns().to_vec();
+        let (columns, monotonic) = (input.columns().to_vec(), input.monotonic);
+        let mut only_comes = false;
         let mut out = self.over(input, |input, planner| {
             let over = Over {
                 columns: &columns,
@@ -540,19 +545,31 @@ impl<'c, 'p> Planner<'c, 'p> {
                 BinaryFunc::Gt,
                 BinaryFunc::Eq,
             ];
+            // Rows that only come are what an append-only collection gives.
+            let comes = planner.choices.chance("rows only come", 1, 3);
+            let weights = if comes {
+                [4, 0, 0, 2, 0]
+            } else {
+                [4, 4, 2, 2, 1]
+            };
+            only_comes = comes;
             let predicates = (0..bounds).map(|_| {
-                let func = funcs[planner
-                    .choices
-                    .weighted("comparison of now", &[4, 4, 2, 2, 1])
-                    .unwrap_or(0)]
-                .clone();
+                let drawn = planner.choices.weighted("comparison of now", &weights);
+                let func = funcs[drawn.unwrap_or(0)].clone();
                 let bound = scalars::moment(planner.choices, over);
                 crate::plan::scalar::binary(func, scalars::now(), bound)
             });
             input.filter(predicates.collect())
         });
-        out.monotonic = false;
+        out.monotonic = only_comes && monotonic;
         out
+    }
+
+    /// What can be read as an arrangement.
+    fn arranged_leaf(&mut self) -> Option<Drawn> {
+        let arranged = self.readable.iter().filter(|r| !r.keys.is_empty());
+        let arranged: Vec<Drawn> = arranged.map(Drawn::read).collect();
+        self.choices.pick("arrangement", &arranged).cloned()
     }
 
     /// What groups, orders or merges rows that come and go with time.
@@ -575,17 +592,17 @@ impl<'c, 'p> Planner<'c, 'p> {
     /// Rows of an arrangement by the value of its key; sometimes only those of
     /// now, sometimes with a table function above.
     fn lookup(&mut self, depth: usize) -> Drawn {
-        let arranged = self.readable.iter().filter(|r| !r.keys.is_empty());
-        let arranged: Vec<Drawn> = arranged.map(Drawn::read).collect();
-        let input = match arranged.is_empty() || self.choices.chance("of a group", 1, 2) {
-            true => self.atop(depth.saturating_sub(1), Self::reduce),
-            false => arranged[self.choices.index("looked up", arranged.len())].clone(),
+        let group = self.choices.chance("of a group", 1, 3);
+        let leaf = if group { None } else { self.arranged_leaf() };
+        let input = match leaf {
+            Some(leaf) => leaf,
+            None => self.atop(depth.saturating_sub(1), Self::reduce),
         };
         let columns = input.columns().to_vec();
         let Some(key) = self.choices.pick("key looked up", &input.keys).cloned() else {
             return self.filter(input);
         };
-        let temporal = self.choices.chance("of now", 1, 4);
+        let temporal = self.choices.chance("of now", 1, 3);
         let out = self.over(input, |input, planner| {
             let mut predicates: Vec<MirScalarExpr> = key
                 .iter()

@@ -236,6 +236,13 @@ impl<'a> World<'a> {
             .unwrap_or(0)
     }
 
+    /// From when on nobody knows what a collection contains, because of an
+    /// `until` in it or below it.
+    pub fn known_until(&self, id: GlobalId) -> Option<Timestamp> {
+        let collection = self.model.collection(id)?;
+        collection.dataflow.known_until(collection.export.on())
+    }
+
     /// The times at which a peek of an index or a view is answered without
     /// another command, first and last; `None` if there is none.
     pub fn readable(&self, id: GlobalId) -> Option<(Timestamp, Timestamp)> {
@@ -252,7 +259,7 @@ impl<'a> World<'a> {
         let must = self.model.must_reach(id)?;
         let last = match must.as_option() {
             // A constant, or one that `until` ended.
-            None => match self.flow_of(id).and_then(|flow| flow.until) {
+            None => match self.known_until(id) {
                 Some(until) => until.checked_sub(1)?,
                 None => since + 2,
             },

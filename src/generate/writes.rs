@@ -55,7 +55,7 @@ impl World<'_> {
             };
         let number = self.shards.len();
         let append_only =
-            self.profile.append_only && self.choices.chance("append-only shard", 1, 4);
+            self.profile.append_only && self.choices.chance("append-only shard", 1, 3);
         self.shards.push(Shard {
             alias: format!("s{number}"),
             source: self.source_id(number),

@@ -200,6 +200,16 @@ impl Dataflow {
         Some(meaning)
     }
 
+    /// From when on the contents of the object `id` are not specified: the first
+    /// time whose updates it drops, or something that it reads does.
+    pub fn known_until(&self, id: GlobalId) -> Option<Timestamp> {
+        let below = self.inputs_of(id).filter_map(|(_, input)| match input {
+            Input::Source { .. } => None,
+            Input::Index { of, on, .. } => of.known_until(*on),
+        });
+        below.chain(self.until()).min()
+    }
+
     /// The first time whose updates it drops.
     pub fn until(&self) -> Option<Timestamp> {
         self.spec.until

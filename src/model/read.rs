@@ -131,10 +131,10 @@ impl Model {
         if !since.less_equal(ts) {
             return Err(Undefined::BeforeSince { ts, since });
         }
-        if let Some(until) = dataflow.until().filter(|until| ts >= *until) {
+        let object = collection.export.on();
+        if let Some(until) = dataflow.known_until(object).filter(|until| ts >= *until) {
             return Err(Undefined::BeyondUntil { ts, until });
         }
-        let object = collection.export.on();
         self.check_sealed(&self.sealed(dataflow, object), ts)?;
         self.object_at(dataflow, object, ts)
     }
@@ -179,7 +179,7 @@ impl Model {
             let since = since.clone();
             return Expected::Undefined(Undefined::BeforeSince { ts, since });
         }
-        if let Some(until) = dataflow.until().filter(|until| ts >= *until) {
+        if let Some(until) = dataflow.known_until(object).filter(|until| ts >= *until) {
             return Expected::Undefined(Undefined::BeyondUntil { ts, until });
         }
         let sealed = self.sealed(dataflow, object);

@@ -82,7 +82,8 @@ impl Views {
         if latest.is_some_and(|latest| ts < latest) {
             return Err(unknown());
         }
-        if let Some(until) = first.dataflow.until().filter(|until| ts >= *until) {
+        let until = first.dataflow.known_until(first.on);
+        if let Some(until) = until.filter(|until| ts >= *until) {
             return Err(Undefined::BeyondUntil { ts, until });
         }
         // Any of them will do; the last is the one whose inputs live.

@@ -184,8 +184,12 @@ impl Shrinker<'_> {
         }
     }
 
-    /// One collection does what two did.
+    /// One collection does what two did, and an index what a sink did.
     fn unify_ids(&mut self) {
+        while structure::plainer_exports(&self.best)
+            .into_iter()
+            .any(|candidate| self.consider(candidate))
+        {}
         while structure::without_builds(&self.best)
             .into_iter()
             .any(|candidate| self.consider(candidate))

@@ -218,6 +218,52 @@ pub fn without_builds(commands: &[Command]) -> Vec<Commands> {
     out
 }
 
+/// Sinks, each replaced by an index of the same collection, without what only
+/// sinks understand: one candidate a sink.
+pub fn plainer_exports(commands: &[Command]) -> Vec<Commands> {
+    let is_sink = |export: &Export| match export {
+        Export::Index { .. } => false,
+        Export::MaterializedView { .. } | Export::Subscribe { .. } => true,
+    };
+    let mut sinks: Vec<GlobalId> = Vec::new();
+    for command in commands {
+        if let Command::CreateDataflow(dataflow) = command {
+            let exports = dataflow.exports.iter().filter(|export| is_sink(export));
+            sinks.extend(exports.map(Export::id));
+        }
+    }
+    sinks.sort_unstable();
+    sinks.dedup();
+    let plain = |sink: GlobalId| -> Commands {
+        let mut out = commands.to_vec();
+        out.retain(|command| match command {
+            Command::AllowWrites { id } | Command::AwaitSubscribe { id, .. } => *id != sink,
+            _ => true,
+        });
+        for command in &mut out {
+            if let Command::CreateDataflow(dataflow) = command {
+                for export in dataflow.exports.iter_mut().filter(|e| e.id() == sink) {
+                    *export = match export {
+                        Export::Index { index, on, .. }
+                        | Export::MaterializedView {
+                            sink: index, on, ..
+                        }
+                        | Export::Subscribe {
+                            sink: index, on, ..
+                        } => Export::Index {
+                            index: *index,
+                            on: *on,
+                            key: Vec::new(),
+                        },
+                    };
+                }
+            }
+        }
+        out
+    };
+    sinks.into_iter().map(plain).collect()
+}
+
 /// The synthetic write `at`, if it has one time and few rows, with its rows
 /// written out.
 pub fn explicit_rows(commands: &[Command], at: usize) -> Option<Command> {
