@@ -54,6 +54,12 @@ pub fn generate_counted(choices: &mut dyn Choices, profile: &Profile) -> (Vec<Co
     let weights = world.swarm();
     world.negative = profile.negative && world.choices.chance("negative counts", 1, 8);
     world.handshake();
+    // Empty collections show little.
+    for _ in 0..2 {
+        if world.choices.chance("rows at the start", 3, 4) {
+            world.write();
+        }
+    }
     let (least, most) = profile.steps;
     let steps = world.choices.between("steps", least, most);
     for _ in 0..steps {

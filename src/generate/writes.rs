@@ -15,18 +15,19 @@ impl World<'_> {
     /// A shard to read, an old one or a new one.
     pub fn some_shard(&mut self) -> Option<usize> {
         let all = (0..self.shards.len()).collect();
-        self.old_or_new(all)
+        self.old_or_new(all, 10)
     }
 
     /// A shard to write, an old one or a new one.
     fn written_shard(&mut self) -> Option<usize> {
         let own = self.own_shards();
-        self.old_or_new(own)
+        self.old_or_new(own, 4)
     }
 
-    fn old_or_new(&mut self, old: Vec<usize>) -> Option<usize> {
+    /// One of the old ones, or, in one of `rarely` draws, a new one.
+    fn old_or_new(&mut self, old: Vec<usize>, rarely: u64) -> Option<usize> {
         let can_grow = self.own_shards().len() < self.profile.shards;
-        if old.is_empty() || can_grow && self.choices.chance("new shard", 1, 4) {
+        if old.is_empty() || can_grow && self.choices.chance("new shard", 1, rarely) {
             return self.new_shard();
         }
         Some(old[self.choices.index("shard", old.len())])
