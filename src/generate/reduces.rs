@@ -11,15 +11,16 @@ use crate::plan::Relation;
 use crate::plan::functions::AGGREGATES;
 use crate::plan::scalar::{binary, boolean, column, int64};
 use crate::protocol::v26_30::{
-    AggregateExpr, AggregateFunc, BinaryFunc, ColumnOrder, MirScalarExpr,
+    AggregateExpr, AggregateFunc, BinaryFunc, ColumnOrder, MirScalarExpr, VariadicFunc,
 };
-use crate::repr::{ReprColumnType, ReprScalarType};
+use crate::repr::{ColumnName, ReprColumnType, ReprScalarType, SqlScalarType};
 
 /// Which aggregates a reduce takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Class {
     Accumulable,
     Hierarchical,
+    Basic,
     Mixed,
 }
 
@@ -54,9 +55,10 @@ impl Planner<'_, '_> {
             columns: &columns,
             fallible,
         };
-        let class = match self.choices.weighted("class of aggregates", &[4, 4, 2]) {
+        let class = match self.choices.weighted("class of aggregates", &[4, 4, 2, 2]) {
             Some(1) => Class::Hierarchical,
-            Some(2) if self.planned && self.profile.mixed_reduces => Class::Mixed,
+            Some(2) => Class::Basic,
+            Some(3) if self.planned && self.profile.mixed_reduces => Class::Mixed,
             _ => Class::Accumulable,
         };
         let group_key = self.group_key(over, 2);
@@ -129,13 +131,18 @@ impl Planner<'_, '_> {
     }
 
     fn aggregate(&mut self, class: Class, over: Over<'_>) -> Option<AggregateExpr> {
-        let accumulable = match class {
-            Class::Accumulable => true,
-            Class::Hierarchical => false,
-            Class::Mixed => self.choices.chance("accumulable", 1, 2),
+        let class = match class {
+            Class::Mixed => match self.choices.weighted("class of aggregate", &[2, 2, 1]) {
+                Some(1) => Class::Hierarchical,
+                Some(2) => Class::Basic,
+                _ => Class::Accumulable,
+            },
+            class => class,
         };
-        if !accumulable {
-            return self.extreme(over);
+        match class {
+            Class::Hierarchical => return self.extreme(over),
+            Class::Basic => return Some(self.basic(over)),
+            Class::Accumulable | Class::Mixed => {}
         }
         let distinct = self.choices.chance("distinct aggregate", 1, 4);
         match self
@@ -165,6 +172,51 @@ impl Planner<'_, '_> {
                 })
             }
             _ => Some(count_all()),
+        }
+    }
+
+    /// A text or a list of all values of a group, in an order.
+    fn basic(&mut self, over: Over<'_>) -> AggregateExpr {
+        let mut keys: Vec<MirScalarExpr> = Vec::new();
+        let mut order_by = Vec::new();
+        if !over.columns.is_empty() {
+            for at in 0..self.choices.draw("keys of the order", 2) as usize {
+                keys.push(column(self.choices.index("ordering column", over.columns.len())));
+                order_by.push(ColumnOrder {
+                    column: at,
+                    desc: self.choices.chance("descending", 1, 2),
+                    nulls_last: self.choices.chance("nulls last", 1, 2),
+                });
+            }
+        }
+        let (func, item) = match self.choices.weighted("basic aggregate", &[3, 1, 1]) {
+            Some(form @ (1 | 2)) => {
+                let exprs = vec![scalars::leaf(self.choices, over, &ReprScalarType::Int64)];
+                let elem_type = SqlScalarType::Int64;
+                match form {
+                    1 => (
+                        AggregateFunc::ListConcat { order_by },
+                        scalars::variadic(VariadicFunc::ListCreate { elem_type }, exprs),
+                    ),
+                    _ => (
+                        AggregateFunc::ArrayConcat { order_by },
+                        scalars::variadic(VariadicFunc::ArrayCreate { elem_type }, exprs),
+                    ),
+                }
+            }
+            _ => {
+                let text = scalars::leaf(self.choices, over, &ReprScalarType::String);
+                let separator = scalars::value(self.choices, &ReprScalarType::String);
+                let item = record(vec![text, separator]);
+                (AggregateFunc::StringAgg { order_by }, item)
+            }
+        };
+        let mut fields = vec![item];
+        fields.extend(keys);
+        AggregateExpr {
+            func,
+            expr: record(fields),
+            distinct: self.choices.chance("distinct aggregate", 1, 4),
         }
     }
 
@@ -313,6 +365,13 @@ impl Planner<'_, '_> {
             )),
         }
     }
+}
+
+/// A record of these fields, which have no names of interest.
+fn record(fields: Vec<MirScalarExpr>) -> MirScalarExpr {
+    let names = (1..=fields.len()).map(|n| ColumnName(format!("f{n}").into()));
+    let field_names = names.collect();
+    scalars::variadic(VariadicFunc::RecordCreate { field_names }, fields)
 }
 
 fn count_all() -> AggregateExpr {

@@ -33,7 +33,8 @@ pub fn unary(func: UnaryFunc, expr: MirScalarExpr) -> MirScalarExpr {
     }
 }
 
-fn variadic(func: VariadicFunc, exprs: Vec<MirScalarExpr>) -> MirScalarExpr {
+/// A call of any number of arguments.
+pub fn variadic(func: VariadicFunc, exprs: Vec<MirScalarExpr>) -> MirScalarExpr {
     MirScalarExpr::CallVariadic { func, exprs }
 }
 
