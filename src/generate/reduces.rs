@@ -181,7 +181,9 @@ impl Planner<'_, '_> {
         let mut order_by = Vec::new();
         if !over.columns.is_empty() {
             for at in 0..self.choices.draw("keys of the order", 2) as usize {
-                keys.push(column(self.choices.index("ordering column", over.columns.len())));
+                keys.push(column(
+                    self.choices.index("ordering column", over.columns.len()),
+                ));
                 order_by.push(ColumnOrder {
                     column: at,
                     desc: self.choices.chance("descending", 1, 2),
