@@ -4,6 +4,9 @@
 //! collection has one in the times of the batch or had one before. Source:
 //! `spec/replica.md` §6.1, §10 I-19.
 //!
+//! Without a snapshot an error that stands at the as_of already is no change: it
+//! is told at most when it goes away.
+//!
 //! Does not apply after the collection was dropped or disturbed, and where the
 //! model does not evaluate the plan (unknown). Which of several errors is told
 //! is free.
@@ -12,7 +15,8 @@ use std::collections::BTreeMap;
 
 use super::batches::{self, Sums};
 use super::{Finding, Invariant, Place, Verdicts, described, show};
-use crate::model::{Model, Multiset, Undefined};
+use crate::model::eval::{Evaluated, Fault};
+use crate::model::{Model, Undefined};
 use crate::protocol::v26_30::SubscribeBatch;
 use crate::repr::{Antichain, GlobalId, Timestamp};
 use crate::script::trace::{Event, ExportSpec};
@@ -58,7 +62,12 @@ impl Invariant for SubscribeSum {
                         Err(undefined) => return undecided(&undefined, verdicts),
                     };
                     let place = Place::at(id).time(ts);
-                    if let Some(error) = evaluated.errors.keys().next() {
+                    let untold = match untold(id, model) {
+                        Ok(untold) => untold,
+                        Err(undefined) => return undecided(&undefined, verdicts),
+                    };
+                    let is_new = |error: &&Fault| !untold.errors.contains_key(*error);
+                    if let Some(error) = evaluated.errors.keys().find(is_new) {
                         return verdicts.violated(Finding {
                             kind: "missing-error",
                             place,
@@ -67,11 +76,11 @@ impl Invariant for SubscribeSum {
                         });
                     }
                     let rows = sum.at(ts);
-                    let right = match untold(id, model) {
-                        Ok(None) => evaluated.rows.clone(),
-                        Ok(Some(untold)) => evaluated.rows.minus(&untold),
-                        Err(undefined) => return undecided(&undefined, verdicts),
-                    };
+                    // Beside errors rows mean nothing.
+                    if !evaluated.errors.is_empty() || !untold.errors.is_empty() {
+                        continue;
+                    }
+                    let right = evaluated.rows.minus(&untold.rows);
                     if rows != right {
                         return verdicts.violated(Finding {
                             kind: "wrong-sum",
@@ -101,6 +110,15 @@ impl SubscribeSum {
         }
         self.poisoned.insert(id, text.to_string());
         let (first, _) = span(id, batch, model);
+        // Without a snapshot, an error of the as_of is told when it goes away.
+        let before = untold(id, model).unwrap_or_default();
+        if before
+            .errors
+            .keys()
+            .any(|fault| fault.texts().matches(text))
+        {
+            return verdicts.holds();
+        }
         for ts in batches::times(&first, &batch.upper, first.as_option().unwrap_or(0)) {
             match model.object_of(id, ts) {
                 Ok(evaluated) => {
@@ -140,18 +158,19 @@ fn span(id: GlobalId, batch: &SubscribeBatch, model: &Model) -> (Antichain, Opti
 }
 
 /// What a subscribe without a snapshot does not tell: the contents at the as_of.
-fn untold(id: GlobalId, model: &Model) -> Result<Option<Multiset>, Undefined> {
+/// Nothing, of one with a snapshot.
+fn untold(id: GlobalId, model: &Model) -> Result<Evaluated, Undefined> {
     let collection = model.collection(id).ok_or(Undefined::Unknown(id))?;
     match &collection.export {
         ExportSpec::Subscribe {
             snapshot: false, ..
         } => {
             let evaluated = model.object_of(id, collection.as_of())?;
-            Ok(Some(evaluated.rows.clone()))
+            Ok(evaluated.as_ref().clone())
         }
         ExportSpec::Subscribe { snapshot: true, .. }
         | ExportSpec::Index { .. }
-        | ExportSpec::MaterializedView { .. } => Ok(None),
+        | ExportSpec::MaterializedView { .. } => Ok(Evaluated::default()),
     }
 }
 
