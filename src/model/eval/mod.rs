@@ -13,6 +13,7 @@ mod join;
 mod recursion;
 mod reduce;
 pub mod scalar;
+mod temporal;
 mod top_k;
 
 use std::collections::{BTreeMap, BTreeSet};
