@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::decimal::Decimal;
 use super::scalar::Value;
 use crate::model::answer::Undefined;
 use crate::protocol::v26_30::AggregateFunc;
@@ -99,15 +100,6 @@ pub(super) fn extreme<'a>(
     Ok(best.cloned().unwrap_or_else(Value::null))
 }
 
-/// A function over all values of a group, each as often as it counts.
-pub(super) fn basic(
-    func: &AggregateFunc,
-    values: &BTreeMap<Value, Diff>,
-) -> Result<Value, Undefined> {
-    let _ = values;
-    Err(unsupported(func))
-}
-
 fn unsupported(func: &AggregateFunc) -> Undefined {
     Undefined::Unsupported(format!("the aggregate {func:?}"))
 }
@@ -124,8 +116,9 @@ pub(super) struct Group {
     nans: i128,
     positive_infinities: i128,
     negative_infinities: i128,
+    /// Decimals, exactly.
+    decimals: Decimal,
 }
-
 /// Floats are summed as integers of this fraction (`spec/plan.md` §5.8).
 const FLOAT_SCALE: f64 = (1_u64 << 24) as f64;
 
@@ -153,6 +146,7 @@ impl Group {
                 (_, Datum::UInt64(n)) => group.add(n.into(), diff),
                 (_, Datum::Float32(x)) => group.add_float(f64::from(x), diff),
                 (_, Datum::Float64(x)) => group.add_float(x, diff),
+                (_, Datum::Numeric(n)) => group.add_decimal(n.into(), diff),
                 (func, _) => return Err(unsupported(func)),
             }
         }
@@ -173,6 +167,15 @@ impl Group {
         }
     }
 
+    fn add_decimal(&mut self, n: Decimal, diff: i128) {
+        match n {
+            Decimal::Nan => self.nans += diff,
+            Decimal::Infinite { negative: false } => self.positive_infinities += diff,
+            Decimal::Infinite { negative: true } => self.negative_infinities += diff,
+            n => self.decimals = self.decimals.exact_sum(&n.exact_multiple(diff)),
+        }
+    }
+
     pub(super) fn is_zero(&self) -> bool {
         let Group {
             count,
@@ -182,8 +185,9 @@ impl Group {
             nans,
             positive_infinities,
             negative_infinities,
+            decimals,
         } = self;
-        [
+        let counts = [
             count,
             trues,
             falses,
@@ -191,9 +195,8 @@ impl Group {
             nans,
             positive_infinities,
             negative_infinities,
-        ]
-        .into_iter()
-        .all(|n| *n == 0)
+        ];
+        decimals.is_zero() && counts.into_iter().all(|n| *n == 0)
     }
 
     /// The result, and whether an unsigned sum came out negative. `total` is
@@ -221,6 +224,10 @@ impl Group {
             F::SumUInt64 => numeric(self.sum),
             F::SumFloat32 => fine(Datum::Float32(self.float() as f32)),
             F::SumFloat64 => fine(Datum::Float64(self.float())),
+            F::SumNumeric => match Numeric::try_from(self.decimal()) {
+                Ok(sum) => fine(Datum::Numeric(sum)),
+                Err(_) => Err(Undefined::Unsupported("a sum of such decimals".into())),
+            },
             F::Any if self.trues > 0 => fine(Datum::True),
             F::Any if self.falses == total => fine(Datum::False),
             F::All if self.falses > 0 => fine(Datum::False),
@@ -228,6 +235,24 @@ impl Group {
             F::Any | F::All => fine(Datum::Null),
             F::Dummy => fine(Datum::Dummy),
             func => Err(unsupported(func)),
+        }
+    }
+
+    fn decimal(&self) -> Decimal {
+        match (self.positive_infinities > 0, self.negative_infinities > 0) {
+            _ if self.nans > 0 => Decimal::Nan,
+            (true, true) => Decimal::Nan,
+            (true, false) => Decimal::Infinite { negative: false },
+            (false, true) => Decimal::Infinite { negative: true },
+            (false, false) => {
+                let sum = self.decimals.clone().rounded();
+                match sum.overflows() {
+                    true => Decimal::Infinite {
+                        negative: sum.is_negative(),
+                    },
+                    false => sum.reduced(),
+                }
+            }
         }
     }
 

@@ -6,22 +6,27 @@
 //! predicate rejects raises nothing of the columns above it. Where predicates
 //! mask each other's errors, the order is the replica's: the error is possible,
 //! not certain.
+//! A temporal predicate bounds the times of a row: what the block raises, it
+//! raises from the row's own time on, whether the row is valid then or not.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::scalar::{self, Stop, Value};
+use super::temporal::{self, Lifetime};
 use super::{Evaluated, Fault, pack};
 use crate::model::answer::Undefined;
 use crate::model::multiset::Multiset;
 use crate::plan::Relation;
-use crate::protocol::v26_30::{MirScalarExpr, VariadicFunc};
+use crate::protocol::v26_30::{BinaryFunc, MirScalarExpr, VariadicFunc};
 use crate::repr::{Datum, Timestamp};
 
 /// A chain of Map, Filter and Project.
 pub(super) struct Block<'a> {
     computed: Vec<Scalar<'a>>,
     predicates: Vec<Scalar<'a>>,
+    /// Predicates on `mz_now()`.
+    bounds: Vec<Bound<'a>>,
     outputs: Layout,
     /// Some part occurs twice: the replica may compute it ahead of predicates.
     shares: bool,
@@ -31,6 +36,12 @@ pub(super) struct Block<'a> {
 struct Scalar<'a> {
     expr: &'a MirScalarExpr,
     layout: Layout,
+}
+
+/// `mz_now() op expr`.
+struct Bound<'a> {
+    func: BinaryFunc,
+    scalar: Scalar<'a>,
 }
 
 type Layout = Rc<Vec<Cell>>;
@@ -57,6 +68,7 @@ impl<'a> Block<'a> {
         let mut layout: Layout = Rc::new((0..super::arity(below)).map(Cell::Input).collect());
         let mut computed: Vec<Scalar<'a>> = Vec::new();
         let mut predicates = Vec::new();
+        let mut bounds = Vec::new();
         for step in steps.into_iter().rev() {
             match step {
                 Relation::Map { scalars, .. } => {
@@ -73,7 +85,13 @@ impl<'a> Block<'a> {
                 } => {
                     for expr in all {
                         let layout = Rc::clone(&layout);
-                        predicates.push(Scalar { expr, layout });
+                        match temporal::comparison(expr) {
+                            Some((func, expr)) => {
+                                let scalar = Scalar { expr, layout };
+                                bounds.push(Bound { func, scalar });
+                            }
+                            None => predicates.push(Scalar { expr, layout }),
+                        }
                     }
                 }
                 Relation::Project { outputs, .. } => {
@@ -86,6 +104,7 @@ impl<'a> Block<'a> {
         let mut block = Block {
             computed,
             predicates,
+            bounds,
             outputs: layout,
             shares: false,
         };
@@ -104,7 +123,17 @@ impl<'a> Block<'a> {
                 memo: RefCell::new(vec![None; self.computed.len()]),
                 ts,
             };
-            match over.outcome()? {
+            let mut outcome = over.outcome()?;
+            if let Outcome::Row(values) = outcome {
+                let lifetime = over.lifetime()?;
+                out.possible.extend(lifetime.possible);
+                outcome = match lifetime.now {
+                    Ok(true) => Outcome::Row(values),
+                    Ok(false) => Outcome::Dropped,
+                    Err(fault) => Outcome::Failed(fault),
+                };
+            }
+            match outcome {
                 Outcome::Row(values) => out.rows.add(pack(&values), diff),
                 Outcome::Dropped => {}
                 Outcome::Failed(fault) => out.fail(fault, diff),
@@ -119,7 +148,8 @@ impl<'a> Block<'a> {
     fn has_shared_part(&self) -> bool {
         let mut reads = vec![0_usize; self.computed.len()];
         let mut calls: Vec<&MirScalarExpr> = Vec::new();
-        let scalars = self.computed.iter().chain(&self.predicates);
+        let bounds = self.bounds.iter().map(|bound| &bound.scalar);
+        let scalars = self.computed.iter().chain(&self.predicates).chain(bounds);
         let mut shared = false;
         for scalar in scalars {
             visit(scalar.expr, &mut |node| match node {
@@ -192,8 +222,15 @@ impl Over<'_, '_, '_> {
         self.expr(scalar.expr, &scalar.layout)
     }
 
-    /// The outcome if no predicate masks an error; a masked one is reported by
-    /// [`Over::possible`].
+    /// When the row is valid, by the predicates on `mz_now()`.
+    fn lifetime(&self) -> Result<Lifetime, Undefined> {
+        let bounds = self.block.bounds.iter();
+        let evaluated = bounds.map(|bound| (&bound.func, || self.scalar(&bound.scalar)));
+        temporal::lifetime(evaluated.collect(), self.ts)
+    }
+
+    /// The outcome if no predicate masks an error and no bound were there; a
+    /// masked error is reported by [`Over::possible`].
     fn outcome(&self) -> Result<Outcome, Undefined> {
         let mut failed = None;
         for predicate in &self.block.predicates {
@@ -239,6 +276,11 @@ impl Over<'_, '_, '_> {
                     let scalar = &self.block.computed[*index];
                     self.masked(scalar.expr, &scalar.layout, &mut stops);
                 }
+            }
+        }
+        if self.block.shares {
+            for bound in &self.block.bounds {
+                stops.extend(self.scalar(&bound.scalar).err());
             }
         }
         stops.into_iter().map(Stop::fault).collect()

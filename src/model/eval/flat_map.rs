@@ -55,7 +55,9 @@ pub(super) fn width(func: &TableFunc) -> usize {
 
 type Extensions = Vec<(Vec<Value>, Diff)>;
 
-/// The rows that a table function makes of its arguments.
+/// The rows that a table function makes of its arguments, each with its count.
+///
+/// Errors: the function's own; functions that plans cannot call are unsupported.
 fn table(func: &TableFunc, arguments: &[Value]) -> scalar::Result<Extensions> {
     let empty_on_null = match func {
         TableFunc::GuardSubquerySize { .. }
@@ -89,6 +91,22 @@ fn table(func: &TableFunc, arguments: &[Value]) -> scalar::Result<Extensions> {
                 _ => Err(Stop::wrong_type()),
             }
         }
+        (
+            TableFunc::GenerateSeriesTimestamp | TableFunc::GenerateSeriesTimestampTz,
+            [start, stop, step],
+        ) => match (start.datum(), stop.datum(), step.datum()) {
+            (Datum::Timestamp(start), Datum::Timestamp(stop), Datum::Interval(step)) => {
+                let times = scalar::time::series(start, stop, step, LONGEST)?;
+                let value = |t| vec![Value::new(Datum::Timestamp(t))];
+                Ok(once(times.into_iter().map(value).collect()))
+            }
+            (Datum::TimestampTz(start), Datum::TimestampTz(stop), Datum::Interval(step)) => {
+                let times = scalar::time::series(start, stop, step, LONGEST)?;
+                let value = |t| vec![Value::new(Datum::TimestampTz(t))];
+                Ok(once(times.into_iter().map(value).collect()))
+            }
+            _ => Err(Stop::wrong_type()),
+        },
         (TableFunc::UnnestList { .. }, [list]) => match list.datum() {
             Datum::List(list) => Ok(once(list.iter().map(|d| vec![Value::new(d)]).collect())),
             _ => Err(Stop::wrong_type()),

@@ -7,12 +7,15 @@
 //! Errors never suppress rows; a reader looks at the errors first.
 
 mod aggregate;
+mod basic;
 mod block;
+mod decimal;
 mod flat_map;
 mod join;
 mod recursion;
 mod reduce;
 pub mod scalar;
+mod temporal;
 mod top_k;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,7 +25,7 @@ use super::answer::{ErrorTexts, Undefined};
 use super::multiset::Multiset;
 use crate::plan::Relation;
 use crate::protocol::v26_30::{EvalError, Id};
-use crate::repr::{Datum, Diff, GlobalId, LocalId, Row, Timestamp};
+use crate::repr::{Diff, GlobalId, LocalId, Row, Timestamp};
 
 /// What an object contains at one time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -274,8 +277,7 @@ impl Scope<'_, '_> {
 
 /// A row of values.
 fn pack(values: &[scalar::Value]) -> Row {
-    let datums: Vec<Datum<'_>> = values.iter().map(scalar::Value::datum).collect();
-    Row::pack(datums)
+    Row::pack(values.iter().map(|value| scalar::reduced(value.datum())))
 }
 
 /// The number of columns of a plan.

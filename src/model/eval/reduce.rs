@@ -1,4 +1,4 @@
-//! Reduce: one row per group, by the class of its aggregates. Source:
+//! Reduce: one row per group, by the classes of its aggregates. Source:
 //! `spec/plan.md` §2.5, §5.8, `spec/replica.md` §9, §16.4.
 //!
 //! Invariant: a group exists while something of it is left; what is left after
@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::aggregate::{self, Class, Group};
+use super::basic;
 use super::scalar::{self, Value};
 use super::{Evaluated, Fault, pack};
 use crate::model::answer::Undefined;
@@ -26,6 +27,56 @@ pub(super) struct Promise {
 const ONE_BUCKET: u64 = 16;
 
 pub(super) fn reduce(
+    input: Evaluated,
+    group_key: &[MirScalarExpr],
+    aggregates: &[AggregateExpr],
+    promise: Promise,
+    ts: Timestamp,
+) -> Result<Evaluated, Undefined> {
+    let parts = parts(aggregates);
+    if let [_] = parts[..] {
+        return one_class(input, group_key, aggregates, promise, ts);
+    }
+    // Reduces of one class each over the same input, joined on the key: a group
+    // is there if all of them have it.
+    let mut out = Evaluated::default();
+    let mut results: Vec<BTreeMap<Row, Vec<Value>>> = Vec::new();
+    for part in &parts {
+        let aggregates: Vec<AggregateExpr> =
+            part.iter().map(|at| aggregates[*at].clone()).collect();
+        let reduced = one_class(input.clone(), group_key, &aggregates, promise, ts)?;
+        out.inherit(&reduced);
+        let groups = reduced.rows.iter().map(|(row, _)| {
+            let datums = row.unpack();
+            let (key, values) = datums.split_at(group_key.len());
+            let values = values.iter().map(|datum| Value::new(*datum)).collect();
+            (Row::pack(key.iter().copied()), values)
+        });
+        results.push(groups.collect());
+    }
+    let Some((first, others)) = results.split_first() else {
+        return Ok(out);
+    };
+    for (key, values) in first {
+        let mut found = vec![values];
+        found.extend(others.iter().filter_map(|groups| groups.get(key)));
+        if found.len() < parts.len() {
+            continue;
+        }
+        let mut row: Vec<Value> = key.iter().map(Value::new).collect();
+        for position in 0..aggregates.len() {
+            let place = parts.iter().zip(&found).find_map(|(part, values)| {
+                let at = part.iter().position(|at| *at == position)?;
+                values.get(at).cloned()
+            });
+            row.extend(place);
+        }
+        out.rows.add(pack(&row), 1);
+    }
+    Ok(out)
+}
+
+fn one_class(
     input: Evaluated,
     group_key: &[MirScalarExpr],
     aggregates: &[AggregateExpr],
@@ -52,7 +103,7 @@ pub(super) fn reduce(
             Err(stop) => out.fail(stop.fault()?, diff),
         }
     }
-    let class = class(aggregates)?;
+    let class = aggregates.first().map(|a| aggregate::class(&a.func));
     for (key, mut entries) in groups {
         entries.retain(|_, diff| *diff != 0);
         if entries.is_empty() {
@@ -89,21 +140,19 @@ pub(super) fn reduce(
                 }
             }
             Some(Class::Basic) => {
-                if negative {
-                    let begins = "Evaluation error: internal error: Non-positive accumulation in ReduceInaccumulable";
-                    out.fail(Fault::Begins(begins.to_string()), 1);
-                }
                 for (index, aggregate) in aggregates.iter().enumerate() {
-                    let mut column: BTreeMap<Value, Diff> = BTreeMap::new();
-                    for (arguments, diff) in &entries {
-                        *column.entry(arguments[index].clone()).or_default() += diff;
+                    let mut column = column(&entries, index);
+                    // Only the first one's values are looked at.
+                    if index == 0 && column.values().any(|diff| *diff < 0) {
+                        let begins = "Evaluation error: internal error: Non-positive accumulation in ReduceInaccumulable";
+                        out.fail(Fault::Begins(begins.to_string()), 1);
                     }
                     if aggregate.distinct {
                         column
                             .values_mut()
                             .for_each(|diff| *diff = (*diff).signum());
                     }
-                    values.push(aggregate::basic(&aggregate.func, &column)?);
+                    values.push(basic::basic(&aggregate.func, &column)?);
                 }
             }
         }
@@ -112,19 +161,35 @@ pub(super) fn reduce(
     Ok(out)
 }
 
-/// The one class of these aggregates; `None` of none.
-fn class(aggregates: &[AggregateExpr]) -> Result<Option<Class>, Undefined> {
-    let mut classes = aggregates.iter().map(|a| aggregate::class(&a.func));
-    let Some(first) = classes.next() else {
-        return Ok(None);
-    };
-    match classes.all(|class| class == first) {
-        true => Ok(Some(first)),
-        // This version of the replica cannot collate them either.
-        false => Err(Undefined::Unsupported(
-            "a reduce that mixes classes".to_string(),
-        )),
+/// One aggregate's arguments in a group, with their counts.
+fn column(entries: &BTreeMap<Vec<Value>, Diff>, index: usize) -> BTreeMap<Value, Diff> {
+    let mut column: BTreeMap<Value, Diff> = BTreeMap::new();
+    for (arguments, diff) in entries {
+        *column.entry(arguments[index].clone()).or_default() += diff;
     }
+    column.retain(|_, diff| *diff != 0);
+    column
+}
+
+/// The positions of the aggregates that one plan of a replica can hold
+/// together. Basic ones share a plan among themselves only (`spec/lowering.md`
+/// §2.8.4).
+fn parts(aggregates: &[AggregateExpr]) -> Vec<Vec<usize>> {
+    let classes: Vec<Class> = aggregates
+        .iter()
+        .map(|a| aggregate::class(&a.func))
+        .collect();
+    if classes.windows(2).all(|pair| pair[0] == pair[1]) {
+        return vec![(0..aggregates.len()).collect()];
+    }
+    let of = |wanted: Class| {
+        let positions = (0..classes.len()).filter(|at| classes[*at] == wanted);
+        positions.collect::<Vec<usize>>()
+    };
+    let mut parts = vec![of(Class::Accumulable), of(Class::Hierarchical)];
+    parts.extend(of(Class::Basic).into_iter().map(|at| vec![at]));
+    parts.retain(|part| !part.is_empty());
+    parts
 }
 
 fn hierarchical_complaint(promise: Promise) -> Fault {
@@ -155,11 +220,7 @@ fn accumulate(
     };
     let mut columns = Vec::new();
     for (index, aggregate) in aggregates.iter().enumerate() {
-        let mut column: BTreeMap<Value, Diff> = BTreeMap::new();
-        for (arguments, diff) in entries {
-            *column.entry(arguments[index].clone()).or_default() += diff;
-        }
-        column.retain(|_, diff| *diff != 0);
+        let mut column = column(entries, index);
         if aggregate.distinct {
             // Any nonzero count counts once, a negative one too.
             column.values_mut().for_each(|diff| *diff = 1);

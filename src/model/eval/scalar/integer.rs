@@ -6,7 +6,7 @@ use crate::protocol::v26_30::{BinaryFunc, EvalError, UnaryFunc};
 use crate::repr::Datum;
 
 /// What the arithmetic needs to know of a width.
-trait Width: Copy + Into<i128> + TryFrom<i128> + std::fmt::Display {
+pub(super) trait Width: Copy + Into<i128> + TryFrom<i128> + std::fmt::Display {
     const SIGNED: bool;
     const BITS: u32;
     fn of(datum: Datum<'_>) -> Option<Self>;
@@ -53,6 +53,24 @@ fn of<T: Width>(value: &Value) -> Result<T> {
 /// The exact result, if it fits.
 fn fit<T: Width>(exact: i128, error: impl FnOnce() -> EvalError) -> Result {
     T::try_from(exact).map(T::value).map_err(|_| error().into())
+}
+
+/// The integer that a value is, of whatever width.
+pub(super) fn exact(value: &Value) -> Option<i128> {
+    Some(match value.datum() {
+        Datum::Int16(n) => n.into(),
+        Datum::Int32(n) => n.into(),
+        Datum::Int64(n) => n.into(),
+        Datum::UInt16(n) => n.into(),
+        Datum::UInt32(n) => n.into(),
+        Datum::UInt64(n) => n.into(),
+        _ => return None,
+    })
+}
+
+/// An integer in another width.
+pub(super) fn cast<T: Width>(n: i128) -> Result {
+    fit::<T>(n, || T::out_of_range(n.to_string()))
 }
 
 #[derive(Clone, Copy)]

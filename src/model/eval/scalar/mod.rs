@@ -2,20 +2,27 @@
 //! functions has a file. Source: `spec/plan.md` §5.1, §5.2.
 //!
 //! Invariants: written from the specification alone; a function that is not
-//! here is *unsupported*, never guessed; no input panics.
+//! here is *unsupported*, never guessed; no input panics. Decimals keep their
+//! trailing zeros while an expression is evaluated, as their texts show them, and
+//! lose them where a value enters a row.
 
+mod calendar;
 mod cast;
 mod compare;
 mod float;
 mod integer;
 mod logic;
-mod nested;
+pub(in crate::model::eval) mod nested;
+mod numeric;
 mod text;
-mod time;
+pub(in crate::model::eval) mod time;
 
 use crate::model::answer::Undefined;
 use crate::model::eval::Fault;
-use crate::protocol::v26_30::{EvalError, MirScalarExpr, UnmaterializableFunc};
+use crate::model::eval::decimal::Decimal;
+use crate::protocol::v26_30::{
+    BinaryFunc, EvalError, MirScalarExpr, UnaryFunc, UnmaterializableFunc, VariadicFunc,
+};
 use crate::repr::{Datum, Row, Timestamp};
 
 /// A value on its own: a row of one datum.
@@ -51,6 +58,14 @@ impl Value {
     pub fn datum(&self) -> Datum<'_> {
         // A row that holds no datum cannot be made through this interface.
         self.0.iter().next().unwrap_or(Datum::Null)
+    }
+
+    /// The value as rows hold it.
+    pub fn reduced(self) -> Self {
+        match self.datum() {
+            datum @ Datum::Numeric(_) => Value::new(reduced(datum)),
+            _ => self,
+        }
     }
 
     pub fn is_null(&self) -> bool {
@@ -93,9 +108,21 @@ impl From<EvalError> for Stop {
 
 pub type Result<T = Value> = std::result::Result<T, Stop>;
 
-/// The value of `expr` over a row, at the time `ts` (of `mz_now()`).
+/// The datum as rows hold it: without the trailing zeros of a decimal.
+pub(super) fn reduced(datum: Datum<'_>) -> Datum<'_> {
+    match datum {
+        Datum::Numeric(n) => match Decimal::from(n).reduced().try_into() {
+            Ok(n) => Datum::Numeric(n),
+            Err(_) => datum,
+        },
+        other => other,
+    }
+}
+
+/// The value of `expr` over a row, at the time `ts` (of `mz_now()`), as a row
+/// would hold it.
 pub fn eval(expr: &MirScalarExpr, row: &[Datum<'_>], ts: Timestamp) -> Result {
-    eval_over(
+    let value = eval_over(
         expr,
         &mut |column| {
             let datum = row.get(column).copied();
@@ -103,7 +130,8 @@ pub fn eval(expr: &MirScalarExpr, row: &[Datum<'_>], ts: Timestamp) -> Result {
             Ok(Value::new(datum))
         },
         ts,
-    )
+    )?;
+    Ok(value.reduced())
 }
 
 /// The same, over columns that are themselves computed on demand.
@@ -160,8 +188,6 @@ pub fn eval_over(
     }
 }
 
-use crate::protocol::v26_30::{BinaryFunc, UnaryFunc, VariadicFunc};
-
 /// Strict functions of one argument.
 fn unary(func: &UnaryFunc, a: &Value) -> Result {
     if a.is_null() {
@@ -169,22 +195,32 @@ fn unary(func: &UnaryFunc, a: &Value) -> Result {
     }
     None.or_else(|| integer::unary(func, a))
         .or_else(|| float::unary(func, a))
+        .or_else(|| numeric::unary(func, a))
         .or_else(|| cast::unary(func, a))
         .or_else(|| text::unary(func, a))
         .or_else(|| time::unary(func, a))
         .or_else(|| nested::unary(func, a))
-        .unwrap_or_else(|| Err(Stop::Unsupported(format!("the function {func:?}"))))
+        .unwrap_or_else(|| Err(unsupported(func)))
 }
 
 /// Strict functions of two arguments, neither of them NULL.
 fn binary(func: &BinaryFunc, a: &Value, b: &Value) -> Result {
     None.or_else(|| compare::binary(func, a, b))
         .or_else(|| integer::binary(func, a, b))
-        .unwrap_or_else(|| Err(Stop::Unsupported(format!("the function {func:?}"))))
+        .or_else(|| float::binary(func, a, b))
+        .or_else(|| numeric::binary(func, a, b))
+        .or_else(|| text::binary(func, a, b))
+        .or_else(|| time::binary(func, a, b))
+        .unwrap_or_else(|| Err(unsupported(func)))
 }
 
 /// Functions of any number of arguments that evaluate them all.
 fn variadic(func: &VariadicFunc, arguments: &[Value]) -> Result {
-    let _ = arguments;
-    Err(Stop::Unsupported(format!("the function {func:?}")))
+    None.or_else(|| text::variadic(func, arguments))
+        .or_else(|| nested::variadic(func, arguments))
+        .unwrap_or_else(|| Err(unsupported(func)))
+}
+
+fn unsupported(func: &impl std::fmt::Debug) -> Stop {
+    Stop::Unsupported(format!("the function {func:?}"))
 }
