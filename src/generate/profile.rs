@@ -174,8 +174,7 @@ impl Default for Profile {
             depth: 4,
             append_only: false,
             ties: true,
-            // The model does not evaluate them.
-            mixed_reduces: false,
+            mixed_reduces: true,
             monotonic_retractions: false,
             any_all_beside_distinct: false,
         }
