@@ -105,7 +105,7 @@ impl Planner<'_, '_> {
     }
 
     fn limit(&mut self) -> Option<LetRecLimit> {
-        let form = self.choices.weighted("recursion limit", &[2, 2, 1])?;
+        let form = self.choices.weighted("recursion limit", &[2, 2, 2])?;
         let most = self.choices.between("iterations", 1, 5);
         let max_iters = NonZeroU64::new(most)?;
         (form > 0).then_some(LetRecLimit {

@@ -11,7 +11,7 @@ use crate::plan::Relation;
 use crate::plan::functions::AGGREGATES;
 use crate::plan::scalar::{binary, boolean, column, int64};
 use crate::protocol::v26_30::{
-    AggregateExpr, AggregateFunc, BinaryFunc, ColumnOrder, MirScalarExpr, VariadicFunc,
+    AggregateExpr, AggregateFunc, BinaryFunc, ColumnOrder, MirScalarExpr, UnaryFunc, VariadicFunc,
 };
 use crate::repr::{ColumnName, ReprColumnType, ReprScalarType, SqlScalarType};
 
@@ -147,8 +147,16 @@ impl Planner<'_, '_> {
         let distinct = self.choices.chance("distinct aggregate", 1, 4);
         match self
             .choices
-            .weighted("accumulable aggregate", &[2, 2, 4, 2])
+            .weighted("accumulable aggregate", &[2, 2, 4, 2, 1])
         {
+            Some(4) => {
+                let number = scalars::leaf(self.choices, over, &ReprScalarType::Int64);
+                Some(AggregateExpr {
+                    func: AggregateFunc::SumFloat64,
+                    expr: scalars::unary(UnaryFunc::CastInt64ToFloat64, number),
+                    distinct,
+                })
+            }
             Some(1) if !over.columns.is_empty() => {
                 let c = self.choices.index("counted column", over.columns.len());
                 Some(AggregateExpr {

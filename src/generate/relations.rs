@@ -6,6 +6,8 @@
 //! [`WIDEST`]; what upstream gets wrong on purpose, or leaves open, occurs only
 //! if the profile's switch says so.
 
+use std::collections::BTreeSet;
+
 use super::choices::Choices;
 use super::profile::Profile;
 use super::scalars::{self, Over};
@@ -106,7 +108,7 @@ impl<'c, 'p> Planner<'c, 'p> {
     /// Draws a whole plan.
     pub fn draw(&mut self) -> Drawn {
         let depth = self.choices.between("operators", 1, self.profile.depth);
-        let drawn = match self.choices.weighted("bindings", &[10, 2, 1]) {
+        let drawn = match self.choices.weighted("bindings", &[10, 2, 2]) {
             Some(1) => self.binding(depth as usize),
             Some(2) => self.recursion(),
             _ => self.relation(depth as usize),
@@ -694,6 +696,19 @@ impl<'c, 'p> Planner<'c, 'p> {
                 }
             }
             start += input.arity();
+        }
+        let tied = classes.iter().flatten().filter_map(as_column);
+        let mut tied: BTreeSet<usize> = tied.collect();
+        for class in &mut classes {
+            if self.choices.chance("one more member", 1, 4)
+                && let Some(typ) = class.first().and_then(as_column).map(|c| &columns[c])
+            {
+                let fitting = scalars::columns_of(&columns, &typ.scalar_type);
+                let more = fitting[self.choices.index("member of a class", fitting.len())];
+                if tied.insert(more) {
+                    class.push(column(more));
+                }
+            }
         }
         classes
     }
