@@ -1,108 +1,170 @@
-//! How long after `compare_and_append` begins another client of the same
-//! stores sees the new upper, with and without PubSub. Run with
-//! `cargo bench --bench pubsub`. Prints percentiles and the number of cores;
-//! asserts nothing about time.
+//! How long after the driver's `compare_and_append` begins the replica reports
+//! to the driver that an index on the shard has come so far, with and without
+//! PubSub: a miniclusterd process, over SQLite and over PostgreSQL. Run with
+//! `cargo bench --bench pubsub`. Prints, with the number of cores; asserts
+//! nothing about time.
+//!
+//! A replica looks at its frontiers every 10 ms unless it is told otherwise, so
+//! each is measured with that interval and with none.
 
 #[path = "../tests/support/postgres.rs"]
 mod postgres;
 
-use std::net::SocketAddr;
-use std::sync::{Arc, mpsc};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use clusterd_fuzz::persist::{PersistClient, PubSubServer, SourceDatum};
-use clusterd_fuzz::repr::{Antichain, Datum, RelationDesc, Row, ShardId, SqlScalarType};
+use clusterd_fuzz::driver::{
+    CtpTarget, Driver, Origin, PersistHost, Polled, ProcessConfig, Processes,
+};
+use clusterd_fuzz::persist::{PersistClient, PubSubServer};
+use clusterd_fuzz::protocol::v26_30::{self, PersistLocation};
+use clusterd_fuzz::repr::{Antichain, GlobalId, Timestamp};
+use clusterd_fuzz::script::play::Source;
+use clusterd_fuzz::script::runner::{Runner, RunnerConfig};
 
-const APPENDS: u64 = 400;
+const APPENDS: u64 = 200;
+const INDEX: GlobalId = GlobalId::User(2);
+
+/// A writer that pauses: without pauses polling never backs off.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// How long a report may take before the bench gives up.
 const LONG: Duration = Duration::from_secs(60);
 
-/// A writer that pauses, as one that waits for answers does: without pauses
-/// polling never backs off.
-const PAUSE: Duration = Duration::from_millis(5);
+/// Nobody listens there.
+const NOBODY: &str = "http://127.0.0.1:1";
 
-fn desc() -> RelationDesc {
-    RelationDesc::from_columns([("id", SqlScalarType::Int64, false)])
-}
+/// A replica that follows a shard up to 1.
+const PREPARE: &str = "create-instance
+----
 
-fn row(id: i64) -> SourceDatum {
-    Ok(Row::pack([Datum::Int64(id)]))
-}
+initialization-complete
+----
 
-/// The two sides of one PubSub server.
+update-configuration
+  compute_server_maintenance_interval duration INTERVAL
+----
+
+write-single-ts shard=s ts=0 count=1
+----
+
+define-index source=1 index=2 shard=s key=[0] as-of=0 upper=1
+----
+
+schedule id=2
+----
+
+await-frontier id=2 ts=1
+----
+";
+
+/// How the replica learns of an append.
 #[derive(Clone, Copy, PartialEq)]
 enum How {
     Polling,
     PubSub,
 }
 
-fn measure(name: &str, blob: &str, consensus: &str, how: How, pause: Duration) {
-    let writes = PersistClient::open(blob, consensus).unwrap();
-    let reads = PersistClient::open(blob, consensus).unwrap();
-    let shard = ShardId(uuid::Uuid::new_v4());
-    let server = PubSubServer::start(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
-    if how == How::PubSub {
-        // As in a driver with a replica: the driver hosts the server.
-        writes.attach_pubsub(&server);
-        reads.connect_pubsub(&server.url(), "bench").unwrap();
-        assert!(reads.wait_for_pubsub(true, LONG));
-    }
-    let mut writer = writes.open_writer(shard, &desc(), "bench").unwrap();
-    writer.advance_upper(&Antichain::from_elem(1)).unwrap();
-    reads.upper(shard).unwrap();
-    if how == How::PubSub {
-        assert!(server.wait_for_subscribers(shard, 2, LONG));
-    }
-    let (seen, sees) = mpsc::channel();
-    let (begin, begins) = mpsc::channel::<u64>();
-    let reader = Arc::clone(&reads);
-    let waiting = std::thread::spawn(move || {
-        while let Ok(t) = begins.recv() {
-            reader.wait_for_upper_past(shard, t, LONG).unwrap().unwrap();
-            seen.send(Instant::now()).unwrap();
+/// Waits until the replica has reported that the index is complete below `ts`.
+fn await_write_frontier(driver: &mut Driver, ts: Timestamp) {
+    let target = Antichain::from_elem(ts);
+    let deadline = Instant::now() + LONG;
+    loop {
+        let reported = driver.session().frontiers(INDEX).write;
+        if reported.is_some_and(|write| target <= write) {
+            return;
         }
-    });
+        match driver.poll(deadline.saturating_duration_since(Instant::now())) {
+            Polled::Response(_) => {}
+            Polled::Idle => panic!("{INDEX} was not reported at {ts} within {LONG:?}"),
+            Polled::Closed { reason, ended } => panic!("{reason}: {ended:?}"),
+        }
+    }
+}
+
+fn measure(name: &str, scratch: &Path, consensus: &str, how: How, interval: &str) {
+    let blob = format!("file://{}?sync=off", scratch.join("blob").display());
+    let client = PersistClient::open(&blob, consensus).unwrap();
+    let server = PubSubServer::start(([127, 0, 0, 1], 0).into()).unwrap();
+    let pubsub_url = match how {
+        How::Polling => NOBODY.to_string(),
+        How::PubSub => {
+            client.attach_pubsub(&server);
+            server.url()
+        }
+    };
+    let processes = Processes::start(ProcessConfig {
+        program: env!("CARGO_BIN_EXE_miniclusterd").into(),
+        leading_args: Vec::new(),
+        extra_args: Vec::new(),
+        processes: 1,
+        workers: 1,
+        directory: scratch.to_path_buf(),
+        pubsub_url,
+    })
+    .unwrap();
+    let version = v26_30::VERSION.parse().unwrap();
+    let target = CtpTarget::new(Origin::Spawned(processes), version, None);
+    let location = PersistLocation {
+        blob_uri: blob,
+        consensus_uri: consensus.to_string(),
+    };
+    let driver = Driver::new(PersistHost::new(client, location), Box::new(target));
+    let mut runner = Runner::new(driver, RunnerConfig::default(), |_| {});
+    runner.connect().unwrap();
+    let script = PREPARE.replace("INTERVAL", interval);
+    for (step, command) in Source::parse(&script)
+        .unwrap()
+        .commands()
+        .iter()
+        .enumerate()
+    {
+        runner.execute(step, command).unwrap();
+    }
+    let shard = runner.shards()["s"];
+    let mut driver = runner.into_driver();
+    let desc = driver.host().client().schema(shard).unwrap().unwrap();
     let mut latencies = Vec::new();
     for t in 1..=APPENDS {
-        begin.send(t).unwrap();
-        std::thread::sleep(pause);
+        std::thread::sleep(PAUSE);
         let (from, to) = (Antichain::from_elem(t), Antichain::from_elem(t + 1));
         let start = Instant::now();
-        writer
-            .compare_and_append(&[(row(t as i64), t, 1)], from, to)
-            .unwrap()
-            .unwrap();
-        latencies.push(sees.recv().unwrap() - start);
+        let appended = driver.host_mut().append(shard, &desc, &[], from, to);
+        appended.unwrap();
+        await_write_frontier(&mut driver, t + 1);
+        latencies.push(start.elapsed());
     }
-    drop(begin);
-    waiting.join().unwrap();
     latencies.sort();
     let at = |percent: usize| latencies[(latencies.len() - 1) * percent / 100].as_secs_f64() * 1e3;
+    let how = match how {
+        How::PubSub => "PubSub",
+        How::Polling => "polling",
+    };
     println!(
-        "{name:<26} {:<8} after {:>3} ms of quiet: median {:>7.3} ms  90% {:>7.3} ms  99% {:>7.3} ms",
-        if how == How::PubSub {
-            "PubSub"
-        } else {
-            "polling"
-        },
-        pause.as_millis(),
+        "{name:<15} {how:<8} reports every {interval:>4}: min {:>7.2} ms  median {:>7.2} ms  90% {:>7.2} ms  max {:>7.2} ms",
+        at(0),
         at(50),
         at(90),
-        at(99)
+        at(100)
     );
 }
 
 fn main() {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    println!("compare_and_append to another client's upper, {APPENDS} times, on {cores} cores");
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    println!(
+        "compare_and_append to the replica's write frontier, {APPENDS} times after {} ms of quiet, on {cores} cores",
+        PAUSE.as_millis()
+    );
     let server = postgres::server("postgres");
-    for pause in [PAUSE, 10 * PAUSE] {
+    for interval in ["10ms", "0ms"] {
         for how in [How::Polling, How::PubSub] {
-            let dir = tempfile::tempdir().unwrap();
-            let blob = format!("file://{}?sync=off", dir.path().join("blob").display());
-            let consensus = format!("sqlite:{}", dir.path().join("c.db").display());
-            measure("sqlite, file", &blob, &consensus, how, pause);
+            let scratch = tempfile::tempdir().unwrap();
+            let consensus = format!("sqlite:{}", scratch.path().join("c.db").display());
+            measure("sqlite, file", scratch.path(), &consensus, how, interval);
             if let Some(server) = &server {
-                measure("postgres, file", &blob, &server.url(), how, pause);
+                let scratch = tempfile::tempdir().unwrap();
+                let name = "postgres, file";
+                measure(name, scratch.path(), &server.url(), how, interval);
             }
         }
     }

@@ -86,19 +86,8 @@ fn bad_json_is_answered_in_its_place_and_the_rest_still_runs() {
 
 #[test]
 fn a_target_that_cannot_be_had_ends_with_3() {
-    let stores = [
-        "--consensus",
-        "mem:",
-        "--blob",
-        "mem:",
-        "--target",
-        "connect:127.0.0.1:1",
-    ];
     let script = scratch_script("any.spec", "reconnect\n----\nok\n");
-    let mut arguments = vec!["run"];
-    arguments.extend(stores);
-    arguments.push(&script);
-    let output = fuzzer(&arguments);
+    let output = fuzzer(&["run", "--target", "connect:127.0.0.1:1", &script]);
     assert_eq!(code(&output), 3, "{output:?}");
     assert!(
         complaint(&output).contains("cannot connect to 127.0.0.1:1: "),
@@ -113,6 +102,60 @@ fn a_target_that_cannot_be_had_ends_with_3() {
 }
 
 #[test]
+fn a_target_of_another_version_is_one_line_with_both() {
+    let script = scratch_script("version.spec", "reconnect\n----\nok\n");
+    let output = fuzzer(&["run", "--protocol", "26.31.0", &script]);
+    assert_eq!(code(&output), 3, "{output:?}");
+    let line = complaint(&output);
+    assert!(
+        line.ends_with(
+            ": version mismatch: 26.30.0-dev.0 != 26.31.0 (the target's, ours; --protocol sets ours)"
+        ),
+        "{line}"
+    );
+}
+
+#[test]
+fn a_target_that_ends_at_once_is_one_line_with_its_own_reason() {
+    let script = scratch_script("ends.spec", "reconnect\n----\nok\n");
+    let output = fuzzer(&["run", "--target-arg", "--no-such-flag", &script]);
+    assert_eq!(code(&output), 3, "{output:?}");
+    let line = complaint(&output);
+    assert!(
+        line.contains("ended before it listened (exit code 2"),
+        "{line}"
+    );
+    assert!(line.contains("--no-such-flag"), "{line}");
+}
+
+#[test]
+fn flags_of_a_real_clusterd_that_mean_nothing_here_are_accepted() {
+    let script = scratch_script("flags.spec", "create-instance\n----\nok\n");
+    let mut arguments = vec!["run"];
+    for argument in [
+        "--sentry-dsn",
+        "http://127.0.0.1:1/1",
+        "--opentelemetry-endpoint=http://127.0.0.1:1",
+        "--tokio-console-listen-addr",
+        "127.0.0.1:1",
+        "--log-prefix",
+        "p",
+        "--announce-memory-limit",
+        "1000000",
+        "--heap-limit",
+        "1000000000",
+        "--is-cc",
+        "--worker-core-affinity",
+        "--enable-storage-introspection-logs",
+    ] {
+        arguments.extend(["--target-arg", argument]);
+    }
+    arguments.push(&script);
+    let output = fuzzer(&arguments);
+    assert_eq!(code(&output), 0, "{output:?}");
+}
+
+#[test]
 fn usage_errors_end_with_2_and_say_what_was_expected() {
     let empty = Path::new(env!("CARGO_TARGET_TMPDIR")).join("empty");
     std::fs::create_dir_all(&empty).unwrap();
@@ -124,6 +167,30 @@ fn usage_errors_end_with_2_and_say_what_was_expected() {
         (
             vec!["fuzz", "--target", "somewhere"],
             "expected mini, in-process, spawn:PATH",
+        ),
+        (
+            vec!["fuzz", "--consensus", "mem:", "--blob", "mem:"],
+            "--consensus mem: is seen by one process alone",
+        ),
+        (
+            vec![
+                "fuzz",
+                "--target",
+                "in-process",
+                "--consensus",
+                "mem:",
+                "--blob",
+                "mem:",
+            ],
+            "--target in-process has stores of its own",
+        ),
+        (
+            vec!["fuzz", "--consensus", "bogus:x", "--blob", "file:///none"],
+            "consensus URL `bogus:x`: unknown scheme",
+        ),
+        (
+            vec!["fuzz", "--protocol", "26"],
+            "invalid value '26' for '--protocol",
         ),
         (
             vec!["run", "no-such-file.spec"],
@@ -155,6 +222,29 @@ fn usage_errors_end_with_2_and_say_what_was_expected() {
                 "no-shard",
             ],
             "no-shard",
+        ),
+        (
+            vec![
+                "shard",
+                "check",
+                "--consensus",
+                "mem:",
+                "--blob",
+                "mem:",
+                "s00000000-0000-4000-8000-0000000000bb",
+            ],
+            "there is no such shard",
+        ),
+        (
+            vec![
+                "shard",
+                "check",
+                "--consensus",
+                "postgres://u@127.0.0.1:1/x",
+                "--blob",
+                "mem:",
+            ],
+            "error connecting to server",
         ),
     ] {
         let output = fuzzer(&arguments);

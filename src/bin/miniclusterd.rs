@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use clusterd_fuzz::replica::args::Args;
+use clusterd_fuzz::replica::args::{Args, without_telemetry};
 use clusterd_fuzz::replica::{mutants, process};
 
 fn main() -> ExitCode {
@@ -14,5 +14,5 @@ fn main() -> ExitCode {
         print!("{}", mutants::list());
         return ExitCode::SUCCESS;
     }
-    process::main(&Args::parse())
+    process::main(&Args::parse_from(without_telemetry(std::env::args_os())))
 }

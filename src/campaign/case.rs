@@ -52,6 +52,8 @@ pub struct Outcome {
     pub lost: bool,
     /// Events as text, if they were to be kept.
     pub log: Vec<String>,
+    /// What the target's processes logged, if that was to be kept and is ours.
+    pub target_log: Option<String>,
 }
 
 impl Outcome {

@@ -44,6 +44,8 @@ pub struct Finding {
     pub at_fixpoint: bool,
     /// Every event of the last run.
     pub log: Vec<String>,
+    /// What the target logged in it.
+    pub target_log: Option<String>,
 }
 
 /// A case that broke something.
@@ -96,6 +98,7 @@ pub fn pursue(lab: &dyn Lab, broken: Broken<'_>, budget: Budget) -> Finding {
         runs: CONFIRMATIONS,
         at_fixpoint: false,
         log: Vec::new(),
+        target_log: None,
     };
     if seen == 0 {
         return finding;
@@ -124,6 +127,7 @@ pub fn pursue(lab: &dyn Lab, broken: Broken<'_>, budget: Budget) -> Finding {
             finding.at_fixpoint = at_fixpoint && candidate.len() == simplest.len();
             finding.commands = candidate.clone();
             finding.log = outcome.log;
+            finding.target_log = outcome.target_log;
             return finding;
         }
     }
@@ -168,7 +172,8 @@ impl Finding {
         )
     }
 
-    /// Writes the script, and the log of its last run beside it.
+    /// Writes the script, and beside it the events and the target's log of its
+    /// last run.
     pub fn write(&self, directory: &Path, facts: &[(&str, String)]) -> std::io::Result<PathBuf> {
         std::fs::create_dir_all(directory)?;
         let path = directory.join(self.file_name());
@@ -176,6 +181,9 @@ impl Finding {
         let mut log = self.log.join("\n");
         log.push('\n');
         std::fs::write(path.with_extension("log"), log)?;
+        if let Some(log) = &self.target_log {
+            std::fs::write(path.with_extension("target.log"), log)?;
+        }
         if self.original.len() != self.commands.len() {
             let original = with_blocks(&self.original).to_string();
             std::fs::write(path.with_extension("original.spec"), original)?;

@@ -308,9 +308,12 @@ pub fn run_with(
     options: &CaseOptions,
 ) -> Result<Outcome, String> {
     let mut seat = lab.seat(shape, seed)?;
-    let (outcome, driver) = run_case(commands, seat.driver, options)?;
+    let (mut outcome, driver) = run_case(commands, seat.driver, options)?;
     seat.driver = driver;
     seat.served += 1;
+    if options.keep_log {
+        outcome.target_log = seat.process.as_ref().and_then(CtpTarget::logs);
+    }
     let spoiled = outcome.lost || !outcome.violations.is_empty();
     lab.leave(seat, spoiled);
     Ok(outcome)

@@ -33,11 +33,25 @@ pub fn open(args: &TargetArgs, keep_log: bool) -> Result<OpenLab, CliError> {
                 "--target in-process has one process; leave --processes out".into(),
             ));
         }
+        if args.consensus.is_some() {
+            return Err(CliError::Input(
+                "--target in-process has stores of its own; leave --consensus and --blob out"
+                    .into(),
+            ));
+        }
         let mutants = args.mutant.iter().copied().collect();
         return Ok(OpenLab {
             lab: Box::new(InProcessLab::new(mutants, keep_log)),
             _scratch: None,
         });
+    }
+    for (flag, url) in [("--consensus", &args.consensus), ("--blob", &args.blob)] {
+        if url.as_deref().is_some_and(|url| url.starts_with("mem:")) {
+            return Err(CliError::Input(format!(
+                "{flag} mem: is seen by one process alone, and the target is another; \
+                 expected a store that both reach, or --target in-process"
+            )));
+        }
     }
     let scratch = tempfile::Builder::new()
         .prefix("clusterd-fuzz-")

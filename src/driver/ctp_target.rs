@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::process::Processes;
 use super::target::{Link, LinkClosed, Received, Target, TargetError};
-use crate::protocol::ctp::{self, Connection, Incoming};
+use crate::protocol::ctp::{self, Connection, HandshakeError, Incoming};
 use crate::protocol::merge::Merger;
 use crate::protocol::v26_30::{ComputeCommand, ComputeResponse};
 
@@ -54,6 +54,14 @@ impl CtpTarget {
 }
 
 impl CtpTarget {
+    /// What the processes have logged; None for those of somebody else.
+    pub fn logs(&self) -> Option<String> {
+        match &*self.origin() {
+            Origin::Spawned(processes) => Some(processes.logs()),
+            Origin::Attached(_) => None,
+        }
+    }
+
     fn origin(&self) -> MutexGuard<'_, Origin> {
         self.origin.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -69,12 +77,8 @@ impl Target for CtpTarget {
             .iter()
             .map(|address| {
                 let mut connection: Connection<ComputeCommand, ComputeResponse> =
-                    ctp::connect(address, &self.version, self.idle).map_err(|e| {
-                        TargetError::Connect {
-                            address: address.clone(),
-                            reason: e.to_string(),
-                        }
-                    })?;
+                    ctp::connect(address, &self.version, self.idle)
+                        .map_err(|error| refused(address, &error))?;
                 connection
                     .send(&ComputeCommand::Hello { nonce })
                     .map_err(|reason| TargetError::Connect {
@@ -107,6 +111,22 @@ impl Target for CtpTarget {
             Origin::Spawned(processes) => processes.ended(),
             Origin::Attached(_) => None,
         }
+    }
+}
+
+/// Why there is no connection, with what to do about it.
+fn refused(address: &str, error: &HandshakeError) -> TargetError {
+    let hint = match error {
+        HandshakeError::Version { .. } => " (the target's, ours; --protocol sets ours)",
+        HandshakeError::Fqdn { .. } => " (the target's --grpc-host, the host that we dial)",
+        HandshakeError::Io(_)
+        | HandshakeError::Magic(_)
+        | HandshakeError::Decode(_)
+        | HandshakeError::Silent(_) => "",
+    };
+    TargetError::Connect {
+        address: address.to_string(),
+        reason: format!("{error}{hint}"),
     }
 }
 

@@ -6,8 +6,9 @@
 //! on loopback only.
 
 use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -78,12 +79,17 @@ impl Processes {
     pub fn ended(&mut self) -> Option<String> {
         self.running.iter_mut().find_map(|running| {
             let status = running.child.try_wait().ok()??;
-            Some(format!(
-                "{}; its log is {}",
-                describe(status),
-                running.log.display()
-            ))
+            Some(format!("{}{}", describe(status), said_last(&running.log)))
         })
+    }
+
+    /// What every process has written to its log, the newest part of long ones.
+    pub fn logs(&self) -> String {
+        let log = |(process, running): (usize, &Running)| {
+            let text = tail(&running.log, LOG_KEPT);
+            format!("# process {process}\n{text}")
+        };
+        self.running.iter().enumerate().map(log).collect()
     }
 
     fn start_all(&mut self) -> Result<(), TargetError> {
@@ -177,7 +183,6 @@ impl Running {
         program: &str,
         deadline: Instant,
     ) -> Result<(), TargetError> {
-        let log = self.log.display().to_string();
         loop {
             if TcpStream::connect(&self.compute_address).is_ok() {
                 return Ok(());
@@ -185,8 +190,7 @@ impl Running {
             if let Ok(Some(status)) = self.child.try_wait() {
                 return Err(TargetError::EndedEarly {
                     program: program.to_string(),
-                    status: describe(status),
-                    log,
+                    status: format!("{}{}", describe(status), said_last(&self.log)),
                 });
             }
             if Instant::now() > deadline {
@@ -194,7 +198,7 @@ impl Running {
                     program: program.to_string(),
                     address: self.compute_address.clone(),
                     waited: START_PATIENCE,
-                    log,
+                    said: said_last(&self.log),
                 });
             }
             std::thread::sleep(Duration::from_millis(5));
@@ -240,6 +244,47 @@ fn describe(status: ExitStatus) -> String {
     }
 }
 
+/// What is kept of the end of a log, in bytes.
+const LOG_KEPT: u64 = 1 << 20;
+
+/// The end of a file, from a whole line on; nothing if it cannot be read.
+fn tail(path: &Path, bytes: u64) -> String {
+    let read = || -> std::io::Result<Vec<u8>> {
+        let mut file = File::open(path)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(bytes)))?;
+        let mut end = Vec::new();
+        file.take(bytes).read_to_end(&mut end)?;
+        if length > bytes {
+            let line = end.iter().position(|b| *b == b'\n').map_or(0, |at| at + 1);
+            end.drain(..line);
+        }
+        Ok(end)
+    };
+    String::from_utf8_lossy(&read().unwrap_or_default()).into_owned()
+}
+
+/// The line of a log with which a process gives its reason, as an addition to
+/// its status: the last one that names an error, else the last one.
+fn said_last(log: &Path) -> String {
+    let text = tail(log, 64 * 1024);
+    let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let telling = |line: &&str| {
+        let starts = [
+            "error:",
+            "halting process:",
+            "miniclusterd:",
+            "clusterd:",
+            "panic",
+        ];
+        starts.iter().any(|start| line.starts_with(start))
+    };
+    match lines().rfind(telling).or_else(|| lines().next_back()) {
+        Some(line) => format!(": {line}"),
+        None => String::new(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -277,7 +322,20 @@ mod tests {
             err.contains("ended before it listened (exit code 1)"),
             "{err}"
         );
-        assert!(err.contains("clusterd-0-start-1.log"), "{err}");
+    }
+
+    #[test]
+    fn the_reason_of_an_end_is_the_line_that_tells_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let log = directory.path().join("log");
+        assert_eq!(said_last(&log), "");
+        std::fs::write(&log, "one\nhalting process: too late\n\n").unwrap();
+        assert_eq!(said_last(&log), ": halting process: too late");
+        std::fs::write(&log, "one\nerror: no such flag\n\nUsage: x\n").unwrap();
+        assert_eq!(said_last(&log), ": error: no such flag");
+        std::fs::write(&log, "one\ntwo\n").unwrap();
+        assert_eq!(said_last(&log), ": two");
+        assert_eq!(tail(&log, 5), "two\n");
     }
 
     #[test]

@@ -15,18 +15,15 @@ use crate::protocol::v26_30::{ComputeCommand, ComputeResponse};
 pub enum TargetError {
     #[error("cannot start {program}: {reason}")]
     Start { program: String, reason: String },
-    #[error("{program} ended before it listened ({status}); its log is {log}")]
-    EndedEarly {
-        program: String,
-        status: String,
-        log: String,
-    },
-    #[error("{program} did not listen on {address} within {} s; its log is {log}", waited.as_secs())]
+    #[error("{program} ended before it listened ({status})")]
+    EndedEarly { program: String, status: String },
+    #[error("{program} did not listen on {address} within {} s{said}", waited.as_secs())]
     NotListening {
         program: String,
         address: String,
         waited: Duration,
-        log: String,
+        /// The last line of its log, behind a colon.
+        said: String,
     },
     #[error("cannot connect to {address}: {reason}")]
     Connect { address: String, reason: String },

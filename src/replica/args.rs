@@ -5,6 +5,8 @@
 //! Invariant: a flag wins over its environment variable `CLUSTERD_<NAME>`, and
 //! a repeated flag over the earlier one. Source: `spec/replica.md` §1.1.
 
+use std::ffi::OsString;
+
 use clap::Parser;
 
 use super::mutants::Mutant;
@@ -30,7 +32,7 @@ pub struct Args {
     )]
     pub compute_controller_listen_addr: String,
 
-    /// Where clusterd serves HTTP; accepted, not served.
+    /// Where to serve HTTP: `GET /api/livez` says that the process lives.
     #[arg(
         long,
         env = "CLUSTERD_INTERNAL_HTTP_LISTEN_ADDR",
@@ -135,6 +137,26 @@ pub struct Args {
     pub mutants: Vec<Mutant>,
 }
 
+/// Beginnings of clusterd's flags about tracing, error reports and consoles.
+const TELEMETRY: [&str; 3] = ["--opentelemetry-", "--sentry-", "--tokio-console-"];
+
+/// A command line without the flags about telemetry and their values: they are
+/// accepted and ignored, whatever they are called in a build of clusterd.
+pub fn without_telemetry(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut kept = Vec::new();
+    let mut value_follows = false;
+    for arg in args {
+        let text = arg.to_string_lossy();
+        if TELEMETRY.iter().any(|flag| text.starts_with(flag)) {
+            value_follows = !text.contains('=');
+        } else if text.starts_with('-') || !std::mem::take(&mut value_follows) {
+            value_follows = false;
+            kept.push(arg);
+        }
+    }
+    kept
+}
+
 impl Args {
     /// The name for the transport Hello; an empty one counts as none.
     pub fn server_fqdn(&self) -> Option<String> {
@@ -202,6 +224,13 @@ mod tests {
         assert_eq!(args.server_fqdn(), None);
         assert_eq!(args.compute_timely_config.workers, 2);
         assert_eq!(args.check(), Ok(()));
+    }
+
+    #[test]
+    fn flags_about_telemetry_are_ignored_with_their_values() {
+        let line = "m --sentry-dsn http://x --process 0 --opentelemetry-enabled --is-cc --tokio-console-retention=1h a";
+        let kept = without_telemetry(line.split(' ').map(OsString::from));
+        assert_eq!(kept, ["m", "--process", "0", "--is-cc", "a"]);
     }
 
     #[test]

@@ -10,7 +10,6 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, split};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::AbortHandle;
@@ -42,10 +41,13 @@ pub enum Incoming<In> {
     Closed(String),
 }
 
-impl<Out: Serialize, In: DeserializeOwned + Send + 'static> Connection<Out, In> {
-    /// Starts the two tasks over a stream that has shaken hands. Must be called
-    /// within a runtime.
-    pub(super) fn start<S>(stream: S, idle: Option<Duration>) -> Self
+/// What a payload means.
+pub type Decode<In> = fn(&[u8]) -> Result<In, wire::DecodeError>;
+
+impl<Out: Serialize, In: Send + 'static> Connection<Out, In> {
+    /// Starts the two tasks over a stream that has shaken hands; what cannot be
+    /// decoded ends the connection. Must be called within a runtime.
+    pub(super) fn start<S>(stream: S, idle: Option<Duration>, decode: Decode<In>) -> Self
     where
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
@@ -75,7 +77,7 @@ impl<Out: Serialize, In: DeserializeOwned + Send + 'static> Connection<Out, In> 
             loop {
                 let message = match read_frame(&mut reader, idle).await {
                     Ok(None) => continue,
-                    Ok(Some(payload)) => wire::decode(&payload).map_err(|e| e.to_string()),
+                    Ok(Some(payload)) => decode(&payload).map_err(|e| e.to_string()),
                     Err(e) => Err(e.to_string()),
                 };
                 let over = message.is_err();

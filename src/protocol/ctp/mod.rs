@@ -15,7 +15,7 @@ use std::io;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-pub use connection::{Connection, Incoming, KEEPALIVE, Sending};
+pub use connection::{Connection, Decode, Incoming, KEEPALIVE, Sending};
 pub use handshake::{HandshakeError, Hello, handshake, host_of};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -23,6 +23,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::runtime::Runtime;
 use tokio::task::AbortHandle;
+
+use crate::protocol::wire;
 
 /// No idle timeout is shorter.
 const MIN_IDLE: Duration = Duration::from_secs(2);
@@ -71,7 +73,7 @@ where
         greeted
             .await
             .unwrap_or(Err(HandshakeError::Silent(GREETING_PATIENCE)))?;
-        Ok(Connection::start(stream, idle))
+        Ok(Connection::start(stream, idle, wire::decode))
     })
 }
 
@@ -146,15 +148,17 @@ impl Listener {
 }
 
 /// Serves for as long as the handle lives: every connection that greets well
-/// goes to `serve`, and every accepted one ends the one before it.
+/// goes to `serve`, and every accepted one ends the one before it. `decode`
+/// says what the payloads mean: the bytes do not, the port does.
 pub fn serve<Out, In>(
     listener: Listener,
     mine: Hello,
+    decode: Decode<In>,
     mut serve: impl FnMut(Connection<Out, In>) + Send + 'static,
 ) -> Server
 where
     Out: Serialize + 'static,
-    In: DeserializeOwned + Send + 'static,
+    In: Send + 'static,
 {
     let task = runtime().spawn(async move {
         let (greeted, mut ready) = tokio::sync::mpsc::unbounded_channel();
@@ -201,7 +205,7 @@ where
                 }
                 Some((number, stream)) = ready.recv() => {
                     if number == generation {
-                        let connection = Connection::start(stream, None);
+                        let connection = Connection::start(stream, None, decode);
                         served = Some(connection.abort_handles());
                         serve(connection);
                     }

@@ -27,7 +27,7 @@ fn server() -> (Server, String, Receiver<End>) {
     let listener = Listener::bind("127.0.0.1:0").unwrap();
     let address = format!("127.0.0.1:{}", listener.port().unwrap());
     let (accepted, connections) = channel();
-    let server = serve(listener, hello(), move |connection| {
+    let server = serve(listener, hello(), wire::decode, move |connection| {
         let _ = accepted.send(connection);
     });
     (server, address, connections)
@@ -151,7 +151,7 @@ fn an_announced_length_allocates_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_second_of_silence_is_a_keepalive() {
     let (ours, mut peer) = tokio::io::duplex(1024);
-    let connection: End = Connection::start(ours, None);
+    let connection: End = Connection::start(ours, None, wire::decode);
     let start = tokio::time::Instant::now();
     for seconds in 1..=3 {
         assert_eq!(frame::read_frame(&mut peer, None).await.unwrap(), None);

@@ -6,6 +6,7 @@
 //! one and one clear line on stderr; nothing is printed on stdout.
 
 mod channel;
+mod http;
 mod router;
 mod serve;
 mod threads;
@@ -65,6 +66,11 @@ fn run(args: &Args) -> Result<(), String> {
         serve::storage(args).map_err(|e| listening(e, &args.storage_controller_listen_addr))?;
     let compute = serve::compute(args, &router)
         .map_err(|e| listening(e, &args.compute_controller_listen_addr))?;
+    if let Err(error) = http::serve(&args.internal_http_listen_addr) {
+        // Nothing of the protocol needs it, unlike in the real one.
+        let address = &args.internal_http_listen_addr;
+        tracing::warn!("going without HTTP: {}", listening(error, address));
+    }
     heartbeats(clients);
     workers.join();
     drop((storage, compute));

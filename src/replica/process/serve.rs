@@ -7,12 +7,12 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::de::IgnoredAny;
 use uuid::Uuid;
 
 use super::router::Router;
 use crate::protocol::ctp::{Connection, Hello, Incoming, Listener, Server, serve};
 use crate::protocol::v26_30::{ComputeCommand, ComputeResponse, VERSION};
+use crate::protocol::wire;
 use crate::replica::args::Args;
 use crate::replica::compute::name;
 use crate::replica::halt::End;
@@ -28,23 +28,30 @@ fn greeting(args: &Args) -> Hello {
 pub fn compute(args: &Args, router: &Arc<Router>) -> io::Result<Server> {
     let listener = Listener::bind(&args.compute_controller_listen_addr)?;
     let router = Arc::clone(router);
-    Ok(serve(listener, greeting(args), move |connection| {
-        let router = Arc::clone(&router);
-        let body = move || session(connection, &router);
-        std::thread::Builder::new()
-            .name("connection".into())
-            .spawn(body)
-            .expect("the operating system gives a thread");
-    }))
+    Ok(serve(
+        listener,
+        greeting(args),
+        wire::decode,
+        move |connection| {
+            let router = Arc::clone(&router);
+            let body = move || session(connection, &router);
+            std::thread::Builder::new()
+                .name("connection".into())
+                .spawn(body)
+                .expect("the operating system gives a thread");
+        },
+    ))
 }
 
-/// The storage port: it greets, and has nothing to say.
+/// The storage port: it greets, hears everything, and has nothing to say.
 pub fn storage(args: &Args) -> io::Result<Server> {
     let listener = Listener::bind(&args.storage_controller_listen_addr)?;
     Ok(serve(
         listener,
         greeting(args),
-        |mut connection: Connection<(), IgnoredAny>| {
+        // Commands of another protocol, whose shapes nobody here knows.
+        |_| Ok(()),
+        |mut connection: Connection<(), ()>| {
             let body = move || {
                 loop {
                     match connection.recv(Duration::from_secs(60)) {
