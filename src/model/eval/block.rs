@@ -21,6 +21,35 @@ use crate::plan::Relation;
 use crate::protocol::v26_30::{BinaryFunc, MirScalarExpr, VariadicFunc};
 use crate::repr::{Datum, Timestamp};
 
+/// The plan with bindings above the chains that stand on them: names come first
+/// before anything is rendered, and what they stood between is one block then.
+pub(super) fn bindings_first(mut plan: Relation) -> Relation {
+    for child in plan.children_mut() {
+        let nothing = Relation::Union { inputs: Vec::new() };
+        *child = bindings_first(std::mem::replace(child, nothing));
+    }
+    let input = match &mut plan {
+        Relation::Project { input, .. }
+        | Relation::Map { input, .. }
+        | Relation::Filter { input, .. } => input,
+        _ => return plan,
+    };
+    let body = match &mut **input {
+        Relation::Let { body, .. } | Relation::LetRec { body, .. } => body,
+        _ => return plan,
+    };
+    let nothing = || Box::new(Relation::Union { inputs: Vec::new() });
+    let body = std::mem::replace(body, nothing());
+    let mut bindings = std::mem::replace(input, body);
+    // What is below may have been a binding as well.
+    let inner = bindings_first(plan);
+    match &mut *bindings {
+        Relation::Let { body, .. } | Relation::LetRec { body, .. } => **body = inner,
+        _ => {}
+    }
+    *bindings
+}
+
 /// A chain of Map, Filter and Project.
 pub(super) struct Block<'a> {
     computed: Vec<Scalar<'a>>,

@@ -123,7 +123,14 @@ pub fn evaluate(
         globals,
         locals: BTreeMap::new(),
     };
-    scope.relation(plan)
+    let mut binds = false;
+    plan.visit(&mut |operator| {
+        binds |= matches!(operator, Relation::Let { .. } | Relation::LetRec { .. });
+    });
+    match binds {
+        true => scope.relation(&block::bindings_first(plan.clone())),
+        false => scope.relation(plan),
+    }
 }
 
 /// The global collections that a plan reads.
