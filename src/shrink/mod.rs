@@ -296,6 +296,15 @@ impl Shrinker<'_> {
                 .find(|simpler| self.consider(plans::with_plan(&self.best, &text, simpler)));
             pending.extend(simpler);
         }
+        let mut narrowed = true;
+        while narrowed {
+            let texts = plans::texts(&self.best);
+            let candidates = texts.iter().map(|text| plans::narrower(&self.best, text));
+            let candidates: Vec<Commands> = candidates.flatten().collect();
+            narrowed = candidates
+                .into_iter()
+                .any(|candidate| self.consider(candidate));
+        }
     }
 
     fn remove_columns(&mut self) {

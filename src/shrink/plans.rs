@@ -2,7 +2,7 @@
 //! an option less. Source: the operators of `spec/plan.md` §2.
 //!
 //! Invariants: a candidate has as many columns as the plan that it replaces, so
-//! that whatever reads it stays as it is; whether it is well typed is for the
+//! that whatever reads it stays as it is, unless the edit says otherwise; whether it is well typed is for the
 //! caller to ask. Equal plans stay equal: a dataflow that is created again must
 //! stay the one that it was. What recurs without a limit stays as it is: whether
 //! anything else reaches a fixed point nobody can tell.
@@ -13,7 +13,8 @@ use super::edits::Commands;
 use crate::generate::dry::Dry;
 use crate::plan::{Relation, parse, print, scalar};
 use crate::protocol::v26_30::MirScalarExpr;
-use crate::script::Command;
+use crate::repr::GlobalId;
+use crate::script::{Command, Export};
 
 /// Every plan that some dataflow builds, each once.
 pub fn texts(commands: &[Command]) -> Vec<String> {
@@ -62,6 +63,59 @@ pub fn with_plan(commands: &[Command], from: &str, to: &str) -> Commands {
                     build.expr = to.to_string();
                 }
             }
+        }
+    }
+    out
+}
+
+/// The script with fewer columns in what the plan with this text computes, if
+/// its outermost operator only chooses them: without that operator, or with its
+/// first column alone. Indexes and peeks of it follow.
+pub fn narrower(commands: &[Command], text: &str) -> Vec<Commands> {
+    let Some(Relation::Project { input, outputs }) = resolved(commands, text) else {
+        return Vec::new();
+    };
+    let alone = (outputs.len() > 1).then(|| input.as_ref().clone().project(vec![outputs[0]]));
+    [Some(*input), alone]
+        .into_iter()
+        .flatten()
+        .filter(|plan| plan.arity() > 0)
+        .map(|plan| {
+            let to = print(&plan).trim_end().to_string();
+            with_columns(&with_plan(commands, text, &to), &to, plan.arity())
+        })
+        .collect()
+}
+
+/// Fits keys of indexes, and schemas of peeks, to the columns of a plan.
+fn with_columns(commands: &[Command], text: &str, arity: usize) -> Commands {
+    // The sample schema has two columns.
+    let fitting = commands.iter().find_map(|command| match command {
+        Command::DefineSchema { name, columns } if columns.len() == arity => Some(name.clone()),
+        _ => None,
+    });
+    let mut indexes: Vec<GlobalId> = Vec::new();
+    let mut out = commands.to_vec();
+    for command in &mut out {
+        match command {
+            Command::CreateDataflow(dataflow) => {
+                let builds = dataflow.builds.iter().filter(|build| build.expr == text);
+                let built: Vec<GlobalId> = builds.map(|build| build.id).collect();
+                for export in &mut dataflow.exports {
+                    if let Export::Index { index, on, key } = export
+                        && built.contains(on)
+                    {
+                        key.retain(|column| *column < arity);
+                        indexes.push(*index);
+                    }
+                }
+            }
+            Command::Peek { id, schema, .. } | Command::StartPeek { id, schema, .. }
+                if indexes.contains(id) =>
+            {
+                schema.clone_from(&fitting);
+            }
+            _ => {}
         }
     }
     out

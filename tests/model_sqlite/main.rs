@@ -309,7 +309,7 @@ const LEAST: [(&str, usize); 19] = [
     ("Negate", 200),
     ("Project", 300),
     ("Reduce", 450),
-    ("Reduce: distinct aggregate", 40),
+    ("Reduce: distinct aggregate", 15),
     ("Reduce: of everything", 200),
     ("Threshold", 150),
     ("TopK", 200),
