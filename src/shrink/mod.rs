@@ -207,6 +207,10 @@ impl Shrinker<'_> {
     /// The sample schema, or simpler types; explicit rows; plain indexes.
     fn simplify_schemas(&mut self) {
         self.consider(structure::with_sample_schema(&self.best));
+        while structure::unified_schemas(&self.best)
+            .into_iter()
+            .any(|candidate| self.consider(candidate))
+        {}
         for at in 0..self.best.len() {
             let plainer = structure::explicit_rows(&self.best, at)
                 .or_else(|| structure::plain_index(&self.best[at]));

@@ -218,6 +218,38 @@ pub fn without_builds(commands: &[Command]) -> Vec<Commands> {
     out
 }
 
+/// One schema does what two of as many columns did: one candidate a pair.
+pub fn unified_schemas(commands: &[Command]) -> Vec<Commands> {
+    let schemas: Vec<(&String, usize)> = commands
+        .iter()
+        .filter_map(|command| match command {
+            Command::DefineSchema { name, columns } => Some((name, columns.len())),
+            _ => None,
+        })
+        .collect();
+    let pairs = schemas
+        .iter()
+        .flat_map(|from| schemas.iter().map(move |to| (from, to)))
+        .filter(|((from, columns), (to, others))| from != to && columns == others);
+    pairs
+        .map(|((from, _), (to, _))| {
+            let mut out = commands.to_vec();
+            out.retain(|command| match command {
+                Command::DefineSchema { name, .. } => name != *from,
+                _ => true,
+            });
+            for command in &mut out {
+                command.visit_schema_uses(&mut |schema| {
+                    if schema.as_ref() == Some(*from) {
+                        *schema = Some((*to).clone());
+                    }
+                });
+            }
+            out
+        })
+        .collect()
+}
+
 /// Sinks, each replaced by an index of the same collection, without what only
 /// sinks understand: one candidate a sink.
 pub fn plainer_exports(commands: &[Command]) -> Vec<Commands> {

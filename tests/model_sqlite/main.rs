@@ -313,7 +313,7 @@ const LEAST: [(&str, usize); 19] = [
     ("Reduce: of everything", 200),
     ("Threshold", 150),
     ("TopK", 200),
-    ("TopK: limit", 180),
+    ("TopK: limit", 120),
     ("TopK: offset", 50),
     ("Union", 280),
     ("With", 100),
