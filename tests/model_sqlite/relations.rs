@@ -94,16 +94,14 @@ impl Printer {
             }
             Relation::Map { input, scalars } => {
                 // Each may read the ones before it.
-                let mut arity = input.arity();
                 let mut out = self.relation(input)?;
-                for expr in scalars {
+                for (arity, expr) in (input.arity()..).zip(scalars) {
                     let value = self.scalar(expr, &column)?;
                     let all = match arity {
                         0 => String::new(),
                         _ => format!("{}, ", columns(arity)),
                     };
                     out.sql = format!("SELECT {all}{value} AS c{arity} FROM ({})", out.sql);
-                    arity += 1;
                 }
                 Ok(out)
             }

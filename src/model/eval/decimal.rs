@@ -7,6 +7,9 @@
 
 use std::cmp::Ordering;
 
+use super::digits::{
+    Digits, add, compare, cut_off, divide, multiply, shifted, shown, subtract, trimmed, with_point,
+};
 use crate::protocol::v26_30::EvalError;
 use crate::repr::Numeric;
 
@@ -17,10 +20,6 @@ const LARGEST: i32 = 38;
 const NEGATIVE: u8 = 0x80;
 const INFINITY: u8 = 0x40;
 const NAN: u8 = 0x20;
-
-/// Digits, least significant first; without leading zeros, so that zero has
-/// none.
-type Digits = Vec<u8>;
 
 /// A decimal of any length.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -366,7 +365,7 @@ impl Decimal {
     }
 
     /// The nearest integer, half away from zero; an integer as it is.
-    pub fn to_integer(self) -> Decimal {
+    pub fn nearest_integer(self) -> Decimal {
         match &self {
             Finite { exponent, .. } if *exponent < 0 => {
                 let count = -exponent;
@@ -532,117 +531,6 @@ impl TryFrom<Decimal> for Numeric {
     }
 }
 
-fn trimmed(mut digits: Digits) -> Digits {
-    while digits.last() == Some(&0) {
-        digits.pop();
-    }
-    digits
-}
-
-/// Most significant first, `0` for zero.
-fn shown(digits: &[u8]) -> String {
-    match digits {
-        [] => "0".to_string(),
-        _ => digits
-            .iter()
-            .rev()
-            .map(|digit| char::from(b'0' + digit))
-            .collect(),
-    }
-}
-
-fn with_point(text: &str, scale: usize) -> String {
-    if scale == 0 {
-        return text.to_string();
-    }
-    let padded = format!("{text:0>width$}", width = scale + 1);
-    let (whole, fraction) = padded.split_at(padded.len() - scale);
-    format!("{whole}.{fraction}")
-}
-
-/// Times ten to the power of `by`.
-fn shifted(digits: &[u8], by: i32) -> Digits {
-    if digits.is_empty() {
-        return Vec::new();
-    }
-    let mut all = vec![0; by.max(0) as usize];
-    all.extend(digits);
-    all
-}
-
-/// Without the last `count` digits, rounded half up.
-fn cut_off(digits: &[u8], count: usize) -> Digits {
-    let up = count > 0 && digits.get(count - 1).is_some_and(|digit| *digit >= 5);
-    let kept = digits.get(count..).unwrap_or_default();
-    match up {
-        true => add(kept, &[1]),
-        false => kept.to_vec(),
-    }
-}
-
-fn compare(a: &[u8], b: &[u8]) -> Ordering {
-    let by_length = a.len().cmp(&b.len());
-    by_length.then_with(|| a.iter().rev().cmp(b.iter().rev()))
-}
-
-fn add(a: &[u8], b: &[u8]) -> Digits {
-    let mut sum = Vec::with_capacity(a.len().max(b.len()) + 1);
-    let mut carry = 0;
-    for at in 0..a.len().max(b.len()) {
-        let n = a.get(at).unwrap_or(&0) + b.get(at).unwrap_or(&0) + carry;
-        sum.push(n % 10);
-        carry = n / 10;
-    }
-    sum.push(carry);
-    trimmed(sum)
-}
-
-/// a − b, where a is not less.
-fn subtract(a: &[u8], b: &[u8]) -> Digits {
-    let mut difference = Vec::with_capacity(a.len());
-    let mut borrow = 0;
-    for at in 0..a.len() {
-        let n = 10 + a[at] - b.get(at).unwrap_or(&0) - borrow;
-        difference.push(n % 10);
-        borrow = u8::from(n < 10);
-    }
-    trimmed(difference)
-}
-
-fn multiply(a: &[u8], b: &[u8]) -> Digits {
-    let mut columns = vec![0_u32; a.len() + b.len() + 1];
-    for (i, x) in a.iter().enumerate() {
-        for (j, y) in b.iter().enumerate() {
-            columns[i + j] += u32::from(*x) * u32::from(*y);
-        }
-    }
-    let mut carry = 0;
-    let digits = columns.into_iter().map(|column| {
-        let n = column + carry;
-        carry = n / 10;
-        (n % 10) as u8
-    });
-    trimmed(digits.collect())
-}
-
-/// Quotient and remainder of long division; `b` is not zero.
-fn divide(a: &[u8], b: &[u8]) -> (Digits, Digits) {
-    let mut quotient = Vec::with_capacity(a.len());
-    let mut rest: Digits = Vec::new();
-    for digit in a.iter().rev() {
-        rest.insert(0, *digit);
-        rest = trimmed(rest);
-        let mut times = 0;
-        while compare(&rest, b) != Ordering::Less {
-            rest = subtract(&rest, b);
-            times += 1;
-        }
-        quotient.push(times);
-    }
-    quotient.reverse();
-    (trimmed(quotient), rest)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -665,8 +553,8 @@ mod tests {
     fn what_has_no_end_is_rounded_half_up() {
         let third = n("2").divided_by(&n("3")).unwrap().plain();
         assert_eq!(third, format!("0.{}7", "6".repeat(38)));
-        assert_eq!(n("-2.5").to_integer().plain(), "-3");
-        assert_eq!(n("2.4").to_integer().as_i128(), Some(2));
+        assert_eq!(n("-2.5").nearest_integer().plain(), "-3");
+        assert_eq!(n("2.4").nearest_integer().as_i128(), Some(2));
     }
 
     #[test]

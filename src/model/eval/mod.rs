@@ -10,6 +10,7 @@ mod aggregate;
 mod basic;
 mod block;
 mod decimal;
+mod digits;
 mod flat_map;
 mod join;
 mod recursion;

@@ -48,7 +48,7 @@ pub(super) fn unary(func: &UnaryFunc, a: &Value) -> Option<Result> {
         },
         F::CastNumericToInt16 => of(a).and_then(|n| {
             // The text is that of a 32-bit integer, if it is one.
-            let n = n.to_integer();
+            let n = n.nearest_integer();
             match n.as_i128().map(i32::try_from) {
                 Some(Ok(wide)) => match i16::try_from(wide) {
                     Ok(n) => Ok(Value::new(Datum::Int16(n))),
@@ -92,7 +92,7 @@ fn to_integer<T: TryFrom<i128>>(
     datum: fn(T) -> Datum<'static>,
     error: impl Fn(&Decimal) -> Stop,
 ) -> Result {
-    let n = of(a)?.to_integer();
+    let n = of(a)?.nearest_integer();
     match n.as_i128().map(T::try_from) {
         Some(Ok(n)) => Ok(Value::new(datum(n))),
         Some(Err(_)) | None => Err(error(&n)),
