@@ -14,6 +14,9 @@ use std::time::{Duration, Instant};
 
 use super::target::TargetError;
 
+/// How often a start is tried whose processes end before they listen.
+const STARTS: usize = 3;
+
 /// How long a started process may take until it listens.
 const START_PATIENCE: Duration = Duration::from_secs(60);
 
@@ -92,7 +95,20 @@ impl Processes {
         self.running.iter().enumerate().map(log).collect()
     }
 
+    /// Starts every process, on ports that are free. Somebody may take one of
+    /// them before the process does, which then ends: that is tried again.
     fn start_all(&mut self) -> Result<(), TargetError> {
+        let mut tries = 1;
+        loop {
+            match self.start_once() {
+                Err(TargetError::EndedEarly { .. }) if tries < STARTS => tries += 1,
+                started => return started,
+            }
+            self.kill_all();
+        }
+    }
+
+    fn start_once(&mut self) -> Result<(), TargetError> {
         let program = self.config.program.display().to_string();
         let start_error = |reason: String| TargetError::Start {
             program: program.clone(),

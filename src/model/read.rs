@@ -57,9 +57,13 @@ impl Model {
         if peek.disturbed || collection.disturbed {
             return Expected::Undefined(Undefined::Dropped(peek.spec.id));
         }
+        let finish = &peek.spec.finish;
+        if !collection.is_index() && finish.needed() == Some(0) {
+            // Nothing is read of a shard, no error either (`spec/replica.md` §5.5).
+            return Expected::Rows(Multiset::new());
+        }
         let contents = self.contents_since(collection, peek.spec.ts, &peek.since);
         let answer = physical(collection, contents, Some(peek.spec.arity));
-        let finish = &peek.spec.finish;
         let partial = finish.literals.is_some() || finish.limit.is_some();
         match &answer {
             // A row with a negative count is seen only if it is looked at: not

@@ -161,9 +161,17 @@ impl<'a> Runner<'a> {
                 Ok(Output::Ok)
             }
             Command::Restart => {
-                self.driver.restart().map_err(|e| e.to_string())?;
-                self.emit(Event::TargetRestarted);
-                self.connect()?;
+                let restarted = self.driver.restart().map_err(|e| e.to_string());
+                let connected = restarted.and_then(|()| {
+                    self.emit(Event::TargetRestarted);
+                    self.connect()
+                });
+                // What cannot be started is our failure, and no finding.
+                connected.map_err(|why| {
+                    self.lost = true;
+                    self.doubt.get_or_insert_with(|| why.clone());
+                    why
+                })?;
                 Ok(Output::Ok)
             }
             Command::DefineSchema { name, columns } => {
