@@ -28,7 +28,9 @@ impl World<'_> {
             false => None,
         };
         let form = match form {
-            Some(1) => self.drawn_view(collection)?,
+            // With negative counts, `any` of what is never NULL can be NULL, and
+            // no shard takes that.
+            Some(1) if !self.negative => self.drawn_view(collection)?,
             Some(2) => self.drawn_subscribe(collection)?,
             _ => Form::Index {
                 key: plans::key(self.choices, collection.typ.arity()),

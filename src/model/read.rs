@@ -184,7 +184,7 @@ impl Model {
         match &collection.export {
             ExportSpec::MaterializedView { shard, .. } => {
                 return match self.view_at(shard, ts) {
-                    Ok(evaluated) => expected(&evaluated),
+                    Ok(evaluated) => expected(&shown_by_shard(evaluated)),
                     Err(undefined) => Expected::Undefined(undefined),
                 };
             }
@@ -218,6 +218,15 @@ fn compacted_away(collection: &Collection, ts: Timestamp) -> Option<ErrorTexts> 
             "Arrangement compaction frontier ({compacted}) is beyond the time of the attempted read ({ts})"
         ))
     })
+}
+
+/// Contents as a read of a shard tells them: an error is told whatever its count
+/// (`spec/replica.md` §5.5).
+fn shown_by_shard(mut evaluated: Evaluated) -> Evaluated {
+    for count in evaluated.errors.values_mut() {
+        *count = count.saturating_abs();
+    }
+    evaluated
 }
 
 /// What a read of these contents must give (`spec/replica.md` §5.2, §5.3).

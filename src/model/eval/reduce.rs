@@ -148,9 +148,8 @@ fn one_class(
                         out.fail(Fault::Begins(begins.to_string()), 1);
                     }
                     if aggregate.distinct {
-                        column
-                            .values_mut()
-                            .for_each(|diff| *diff = (*diff).signum());
+                        // Any count but none (`spec/replica.md` §16.4).
+                        column.values_mut().for_each(|diff| *diff = 1);
                     }
                     values.push(basic::basic(&aggregate.func, &column)?);
                 }
