@@ -33,7 +33,7 @@ use self::dataflow::Dataflow;
 use self::read::Cache;
 use self::reconcile::Baseline;
 use self::view::Views;
-use crate::protocol::v26_30::ComputeResponse;
+use crate::protocol::v26_30::{ComputeResponse, PeekResponse};
 use crate::repr::{Antichain, GlobalId};
 use crate::script::trace::{DataflowSpec, Event, ExportSpec};
 
@@ -206,7 +206,14 @@ impl Model {
 
     fn hear(&mut self, response: &ComputeResponse) {
         match response {
-            ComputeResponse::PeekResponse(uuid, ..) => self.peek_answered(*uuid),
+            ComputeResponse::PeekResponse(uuid, answer, _) => {
+                match answer {
+                    // Answered is sealed: the frontier is beyond, reported or not.
+                    PeekResponse::Rows(_) => self.index_answered(*uuid),
+                    PeekResponse::Stashed(_) | PeekResponse::Error(_) | PeekResponse::Canceled => {}
+                }
+                self.peek_answered(*uuid);
+            }
             ComputeResponse::Frontiers(id, report) => {
                 if let Some(write) = &report.write_frontier {
                     self.frontier_reached(*id, write);
@@ -222,6 +229,17 @@ impl Model {
     pub fn frontier_reached(&mut self, id: GlobalId, frontier: &Antichain) {
         if let Some(collection) = self.session.collections.get_mut(&id) {
             collection.hydrated |= !frontier.less_equal(collection.as_of());
+        }
+    }
+
+    fn index_answered(&mut self, uuid: uuid::Uuid) {
+        let Some(peek) = self.session.peeks.get(&uuid) else {
+            return;
+        };
+        let (id, ts) = (peek.spec.id, peek.spec.ts);
+        let is_index = self.collection(id).is_some_and(Collection::is_index);
+        if let Some(beyond) = ts.checked_add(1).filter(|_| is_index) {
+            self.frontier_reached(id, &Antichain::from_elem(beyond));
         }
     }
 
