@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::Model;
 use super::answer::{ErrorTexts, Expected, NEGATIVE_ROW, Undefined};
 use super::dataflow::{Dataflow, Input};
-use super::eval::{self, Evaluated};
+use super::eval::{self, Evaluated, Fault};
 use super::multiset::Multiset;
 use super::session::{Collection, Life, Peek};
 use crate::repr::{Antichain, Datum, GlobalId, Row, Timestamp};
@@ -246,7 +246,11 @@ fn expected(evaluated: &Evaluated) -> Expected {
     let mut all = errors;
     for error in &evaluated.possible {
         all.extend(error.texts());
-        all.extend(ErrorTexts::prefix(NEGATIVE_ERROR));
+        match error {
+            // Whatever the count of the row that raises it.
+            Fault::Eval(_) => all.extend(ErrorTexts::prefix(NEGATIVE_ERROR)),
+            Fault::Begins(_) => {}
+        }
     }
     match (certain, all.is_empty()) {
         (true, _) => Expected::Errors(all),

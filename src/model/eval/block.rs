@@ -10,6 +10,7 @@
 //! raises from the row's own time on, whether the row is valid then or not.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::scalar::{self, Stop, Value};
@@ -148,7 +149,7 @@ impl<'a> Block<'a> {
         for (row, diff) in rows.iter() {
             let over = Over {
                 block: self,
-                datums: row.unpack(),
+                datums: row.iter().map(Some).collect(),
                 memo: RefCell::new(vec![None; self.computed.len()]),
                 ts,
             };
@@ -170,6 +171,45 @@ impl<'a> Block<'a> {
             out.possible.extend(over.possible()?);
         }
         Ok(out)
+    }
+
+    /// Errors that the block may raise of partial rows when it stands on a join:
+    /// a replica computes a column as soon as it has what the column needs,
+    /// whether the row finds a partner or not (`spec/replica.md` §16.1).
+    pub(super) fn early(
+        &self,
+        inputs: &[Evaluated],
+        arities: &[usize],
+        ts: Timestamp,
+    ) -> BTreeSet<Fault> {
+        let mut faults = BTreeSet::new();
+        let bounds = self.bounds.iter().map(|bound| &bound.scalar);
+        let scalars: Vec<_> = self
+            .computed
+            .iter()
+            .chain(&self.predicates)
+            .chain(bounds)
+            .collect();
+        let plain = |scalar: &&Scalar<'_>| matches!(scalar.expr, MirScalarExpr::Column(..));
+        if scalars.iter().all(plain) {
+            return faults;
+        }
+        for present in 1..1_usize << inputs.len().min(usize::BITS as usize - 1) {
+            for datums in partial_rows(inputs, arities, present) {
+                let over = Over {
+                    block: self,
+                    datums,
+                    memo: RefCell::new(vec![None; self.computed.len()]),
+                    ts,
+                };
+                let stops = scalars
+                    .iter()
+                    .filter_map(|scalar| over.scalar(scalar).err());
+                // What lacks a column is not computed yet.
+                faults.extend(stops.filter_map(|stop| stop.fault().ok()));
+            }
+        }
+        faults
     }
 
     /// Whether a call occurs more than once, columns that are read more than
@@ -206,6 +246,37 @@ impl<'a> Block<'a> {
     }
 }
 
+/// Rows of the inputs whose bits are set, combined in every way, the columns of
+/// the others missing. None at all if these are too many.
+fn partial_rows<'r>(
+    inputs: &'r [Evaluated],
+    arities: &[usize],
+    present: usize,
+) -> Vec<Vec<Option<Datum<'r>>>> {
+    const MOST: usize = 2_000;
+    let mut partial: Vec<Vec<Option<Datum<'r>>>> = vec![Vec::new()];
+    for (at, (input, arity)) in inputs.iter().zip(arities).enumerate() {
+        if present & (1 << at) == 0 {
+            partial
+                .iter_mut()
+                .for_each(|row| row.extend(std::iter::repeat_n(None, *arity)));
+            continue;
+        }
+        if partial.len().saturating_mul(input.rows.len()) > MOST {
+            return Vec::new();
+        }
+        let extended = partial.iter().flat_map(|row| {
+            input.rows.iter().map(|(more, _)| {
+                let mut row = row.clone();
+                row.extend(more.iter().map(Some));
+                row
+            })
+        });
+        partial = extended.collect();
+    }
+    partial
+}
+
 /// What becomes of a row.
 enum Outcome {
     Row(Vec<Value>),
@@ -216,7 +287,8 @@ enum Outcome {
 /// A block over one row; columns are computed when somebody reads them.
 struct Over<'b, 'a, 'r> {
     block: &'b Block<'a>,
-    datums: Vec<Datum<'r>>,
+    /// What is known of the input; a column may not be there yet.
+    datums: Vec<Option<Datum<'r>>>,
     memo: RefCell<Vec<Option<scalar::Result>>>,
     ts: Timestamp,
 }
@@ -224,8 +296,8 @@ struct Over<'b, 'a, 'r> {
 impl Over<'_, '_, '_> {
     fn cell(&self, cell: Cell) -> scalar::Result {
         match cell {
-            Cell::Input(column) => match self.datums.get(column) {
-                Some(datum) => Ok(Value::new(*datum)),
+            Cell::Input(column) => match self.datums.get(column).copied().flatten() {
+                Some(datum) => Ok(Value::new(datum)),
                 None => Err(Stop::Unsupported(format!("column #{column}"))),
             },
             Cell::Computed(index) => {

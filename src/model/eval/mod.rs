@@ -94,6 +94,13 @@ impl Evaluated {
         }
     }
 
+    /// Takes note of rows that mean nothing, because counts are negative where an
+    /// operator does not expect it: whatever is computed of them may fail.
+    fn meaningless(&mut self) {
+        let any = Fault::Begins("Evaluation error: ".to_string());
+        self.possible.insert(any);
+    }
+
     /// Takes over the errors of an input.
     fn inherit(&mut self, input: &Evaluated) {
         for (fault, count) in &input.errors {
@@ -192,7 +199,21 @@ impl Scope<'_, '_> {
             Relation::LetRec { bindings, body } => self.recursion(bindings, body),
             Relation::Project { .. } | Relation::Map { .. } | Relation::Filter { .. } => {
                 let (block, below) = block::Block::above(plan);
-                let input = self.relation(below)?;
+                let input = match below {
+                    Relation::Join {
+                        inputs,
+                        equivalences,
+                        implementation: _,
+                    } => {
+                        let evaluated = self.relations(inputs)?;
+                        let arities: Vec<usize> = inputs.iter().map(arity).collect();
+                        let early = block.early(&evaluated, &arities, self.ts);
+                        let mut joined = join::join(evaluated, &arities, equivalences, self.ts)?;
+                        joined.possible.extend(early);
+                        joined
+                    }
+                    below => self.relation(below)?,
+                };
                 block.apply(input, self.ts)
             }
             Relation::FlatMap { input, func, exprs } => {

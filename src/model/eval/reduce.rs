@@ -110,6 +110,12 @@ fn one_class(
             continue;
         }
         let negative = entries.values().any(|diff| *diff < 0);
+        match class {
+            // Exact arithmetic, whatever the sign.
+            Some(Class::Accumulable) => {}
+            None | Some(Class::Hierarchical | Class::Basic) if negative => out.meaningless(),
+            None | Some(Class::Hierarchical | Class::Basic) => {}
+        }
         let mut values: Vec<Value> = key.iter().map(Value::new).collect();
         match class {
             None => {

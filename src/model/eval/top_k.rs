@@ -48,6 +48,7 @@ pub(super) fn top_k(
     for group in groups.into_values() {
         let mut group = group;
         if group.iter().any(|(_, diff)| *diff < 0) {
+            out.meaningless();
             if order.monotonic && order.offset == 0 {
                 out.fail(
                     Fault::Begins(
