@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
@@ -129,6 +129,7 @@ impl Link for InProcessLink {
         let Some(replica) = slot.as_mut() else {
             return Received::Closed(LinkClosed("the replica was killed".to_string()));
         };
+        let start = Instant::now();
         loop {
             if let Some(response) = replica.recv() {
                 return Received::Response(response);
@@ -138,7 +139,8 @@ impl Link for InProcessLink {
             }
             // Who only looks lets the replica do a little, so that commands
             // meet it in the middle of things.
-            if !replica.step() || patience.is_zero() {
+            // Nor is anybody waited for who steps for ever.
+            if !replica.step() || start.elapsed() >= patience {
                 return match replica.recv() {
                     Some(response) => Received::Response(response),
                     None => Received::Idle,

@@ -43,6 +43,13 @@ impl Planner<'_, '_> {
 
     /// A recursion that grows a set: the base, and what a step makes of it.
     pub(super) fn recursion(&mut self) -> Drawn {
+        self.careful = true;
+        let drawn = self.careful_recursion();
+        self.careful = false;
+        drawn
+    }
+
+    fn careful_recursion(&mut self) -> Drawn {
         let base = self.relation(1);
         let base = self.project(base);
         let integers = super::scalars::columns_of(&base.typ.column_types, &ReprScalarType::Int64);

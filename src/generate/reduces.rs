@@ -54,6 +54,7 @@ impl Planner<'_, '_> {
         let over = Over {
             columns: &columns,
             fallible,
+            careful: self.careful,
         };
         let class = match self.choices.weighted("class of aggregates", &[4, 4, 2, 2]) {
             Some(1) => Class::Hierarchical,
@@ -92,6 +93,7 @@ impl Planner<'_, '_> {
         let over = Over {
             columns: &columns,
             fallible,
+            careful: self.careful,
         };
         let group_key = match self.choices.chance("distinct rows", 1, 2) {
             true => (0..columns.len()).map(column).collect(),
@@ -361,7 +363,8 @@ impl Planner<'_, '_> {
             Some(1) => None,
             Some(2) if !numbers.is_empty() => {
                 let c = numbers[self.choices.index("limit column", numbers.len())];
-                Some(match self.choices.chance("negative limit", 1, 3) {
+                let negative = !self.careful && self.choices.chance("negative limit", 1, 3);
+                Some(match negative {
                     true => column(c),
                     // A square of a remainder is a limit in any case.
                     false => {

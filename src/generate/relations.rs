@@ -86,6 +86,9 @@ pub struct Planner<'c, 'p> {
     pub readable: Vec<Readable>,
     /// Counts may become negative.
     pub negative: bool,
+    /// Nothing may fail: an error with a negative count, inside a recursion,
+    /// comes and goes for ever.
+    pub(super) careful: bool,
     /// Joins, bindings anywhere and mixed reduces are planned before lowering.
     pub planned: bool,
     pub(super) locals: Vec<(LocalId, Drawn)>,
@@ -98,6 +101,7 @@ impl<'c, 'p> Planner<'c, 'p> {
             choices,
             profile,
             negative: false,
+            careful: false,
             readable: Vec::new(),
             planned,
             locals: Vec::new(),
@@ -108,7 +112,8 @@ impl<'c, 'p> Planner<'c, 'p> {
     /// Draws a whole plan.
     pub fn draw(&mut self) -> Drawn {
         let depth = self.choices.between("operators", 1, self.profile.depth);
-        let drawn = match self.choices.weighted("bindings", &[10, 2, 2]) {
+        let recursions = if self.negative { 0 } else { 2 };
+        let drawn = match self.choices.weighted("bindings", &[10, 2, recursions]) {
             Some(1) => self.binding(depth as usize),
             Some(2) => self.recursion(),
             _ => self.relation(depth as usize),
@@ -267,7 +272,7 @@ impl<'c, 'p> Planner<'c, 'p> {
             column_types: columns.iter().map(column).collect(),
             keys: Vec::new(),
         };
-        let rows = match self.choices.chance("constant error", 1, 40) {
+        let rows = match !self.careful && self.choices.chance("constant error", 1, 40) {
             true => Err(EvalError::DivisionByZero),
             false => Ok(rows),
         };
@@ -285,7 +290,7 @@ impl<'c, 'p> Planner<'c, 'p> {
 
     /// How bold the scalars of the next operator are.
     pub(super) fn is_fallible(&mut self) -> bool {
-        self.choices.chance("fallible scalars", 1, 6)
+        !self.careful && self.choices.chance("fallible scalars", 1, 6)
     }
 
     fn filter(&mut self, input: Drawn) -> Drawn {
@@ -295,6 +300,7 @@ impl<'c, 'p> Planner<'c, 'p> {
             let over = Over {
                 columns: &columns,
                 fallible,
+                careful: planner.careful,
             };
             let count = planner.choices.weighted("predicates", &[5, 2]).unwrap_or(0) + 1;
             let predicates = (0..count).map(|_| scalars::predicate(planner.choices, over, 2));
@@ -310,6 +316,7 @@ impl<'c, 'p> Planner<'c, 'p> {
             let over = Over {
                 columns: &columns,
                 fallible,
+                careful: planner.careful,
             };
             let count = planner.choices.weighted("mapped", &[5, 2]).unwrap_or(0) + 1;
             let exprs = (0..count).map(|_| {
@@ -457,6 +464,7 @@ impl<'c, 'p> Planner<'c, 'p> {
         let over = Over {
             columns: &columns,
             fallible,
+            careful: self.careful,
         };
         let bounded =
             |expr: MirScalarExpr| crate::plan::scalar::binary(BinaryFunc::ModInt64, expr, int64(4));
@@ -538,6 +546,7 @@ impl<'c, 'p> Planner<'c, 'p> {
             let over = Over {
                 columns: &columns,
                 fallible: false,
+                careful: planner.careful,
             };
             let bounds = planner.choices.between("bounds of now", 1, 2);
             let funcs = [
@@ -617,6 +626,7 @@ impl<'c, 'p> Planner<'c, 'p> {
                 let over = Over {
                     columns: &columns,
                     fallible: false,
+                    careful: planner.careful,
                 };
                 let bound = scalars::moment(planner.choices, over);
                 let now = scalars::now();

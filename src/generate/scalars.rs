@@ -23,6 +23,8 @@ pub struct Over<'a> {
     pub columns: &'a [ReprColumnType],
     /// Functions that fail on some values may occur.
     pub fallible: bool,
+    /// Nothing may fail, be it by overflow: columns and literals only.
+    pub careful: bool,
 }
 
 /// A call of one argument.
@@ -89,7 +91,7 @@ pub fn draw(
     typ: &ReprScalarType,
     depth: usize,
 ) -> MirScalarExpr {
-    if depth == 0 {
+    if depth == 0 || over.careful {
         return leaf(choices, over, typ);
     }
     let below = depth - 1;
@@ -311,7 +313,7 @@ pub fn now() -> MirScalarExpr {
 /// A bound for `mz_now()`: a column, something cast to a time, or a literal.
 pub fn moment(choices: &mut dyn Choices, over: Over<'_>) -> MirScalarExpr {
     let typ = ReprScalarType::MzTimestamp;
-    if columns_of(over.columns, &typ).is_empty() {
+    if columns_of(over.columns, &typ).is_empty() && !over.careful {
         let over = Over {
             fallible: true,
             ..over
