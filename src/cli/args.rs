@@ -141,7 +141,7 @@ impl std::str::FromStr for TargetKind {
 pub struct Fuzz {
     #[command(flatten)]
     pub target: TargetArgs,
-    /// Cases to run (default: 200; with --mutant as many as it takes, for 100
+    /// Cases to run (default: 200; with --mutant as many as it takes, for 110
     /// seconds).
     #[arg(long)]
     pub cases: Option<u64>,

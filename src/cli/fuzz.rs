@@ -15,7 +15,7 @@ use crate::shrink::Budget;
 const CASES: u64 = 200;
 
 /// How long a mutant is hunted, unless it is said.
-const HUNT_SECONDS: u64 = 100;
+const HUNT_SECONDS: u64 = 110;
 
 /// Runs a campaign.
 pub fn fuzz(args: Fuzz) -> Done {

@@ -111,13 +111,13 @@ impl World<'_> {
         })
     }
 
-    /// Rarely a time from which on updates are dropped; half of these dataflows
+    /// Rarely a time from which on updates are dropped; most of these dataflows
     /// are for one time only, which lowering knows how to use. Sinks of ours
     /// have none: what a view's shard holds from then on is not specified.
     pub fn drawn_until(&mut self, as_of: Timestamp, exports: &[FlowExport]) -> Option<Timestamp> {
         let indexes = exports.iter().all(|export| export.key().is_some());
-        let wanted = self.profile.until && indexes && self.choices.chance("until", 1, 8);
-        wanted.then(|| match self.choices.chance("for one time", 1, 2) {
+        let wanted = self.profile.until && indexes && self.choices.chance("until", 1, 6);
+        wanted.then(|| match self.choices.chance("for one time", 2, 3) {
             true => as_of + 1,
             false => as_of + self.choices.between("until after as_of", 1, 3),
         })

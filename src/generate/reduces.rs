@@ -149,7 +149,7 @@ impl Planner<'_, '_> {
         let distinct = self.choices.chance("distinct aggregate", 1, 4);
         match self
             .choices
-            .weighted("accumulable aggregate", &[2, 2, 4, 2, 1])
+            .weighted("accumulable aggregate", &[2, 2, 4, 2, 2])
         {
             Some(4) => {
                 let number = scalars::leaf(self.choices, over, &ReprScalarType::Int64);
