@@ -167,11 +167,11 @@ impl<'a> Runner<'a> {
                     self.connect()
                 });
                 // What cannot be started is our failure, and no finding.
-                connected.map_err(|why| {
+                if let Err(why) = &connected {
                     self.lost = true;
                     self.doubt.get_or_insert_with(|| why.clone());
-                    why
-                })?;
+                }
+                connected?;
                 Ok(Output::Ok)
             }
             Command::DefineSchema { name, columns } => {
