@@ -4,8 +4,7 @@
 use std::time::{Duration, Instant};
 
 use clusterd_fuzz::campaign::{
-    CampaignConfig, CampaignEvent, Lab, LabConfig, ProcessLab, Processed, Reporter, Shape,
-    StoreUrls, run_campaign,
+    CampaignConfig, CampaignEvent, Lab, LabConfig, ProcessLab, Reporter, Shape, run_campaign,
 };
 use clusterd_fuzz::cli::InProcessLab;
 use clusterd_fuzz::generate::Profile;
@@ -22,7 +21,7 @@ impl Reporter for Silent {
 fn measure(name: &str, lab: &dyn Lab, cases: u64, jobs: usize) {
     let config = CampaignConfig {
         seed: 1,
-        cases,
+        cases: Some(cases),
         jobs,
         first_case: 0,
         profile: Profile::default(),
@@ -53,20 +52,12 @@ fn main() {
     measure("in process", &in_process, 2_000, 1);
     measure("in process", &in_process, 2_000, cores);
     let scratch = tempfile::tempdir().expect("a scratch folder");
-    let lab = ProcessLab::open(LabConfig {
-        target: Processed::Spawn {
-            program: env!("CARGO_BIN_EXE_miniclusterd").into(),
-            leading_args: Vec::new(),
-            extra_args: Vec::new(),
-            cases_per_start: 1,
-        },
-        store: StoreUrls::embedded(scratch.path()),
-        directory: scratch.path().join("targets"),
-        version: v26_30::VERSION.parse().expect("our own version"),
-        pubsub: ([127, 0, 0, 1], 0).into(),
-        patience: Duration::from_secs(10),
-        keep_log: false,
-    })
+    let lab = ProcessLab::open(LabConfig::embedded(
+        env!("CARGO_BIN_EXE_miniclusterd").into(),
+        v26_30::VERSION.parse().expect("our own version"),
+        scratch.path(),
+        Duration::from_secs(10),
+    ))
     .expect("a lab");
     measure("process", &lab, 200, 1);
     measure("process", &lab, 200, cores);

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use clusterd_fuzz::campaign::{Lab, LabConfig, ProcessLab, Processed, Shape, StoreUrls};
+use clusterd_fuzz::campaign::{Lab, LabConfig, ProcessLab, Shape};
 use clusterd_fuzz::cli::InProcessLab;
 use clusterd_fuzz::protocol::v26_30;
 use clusterd_fuzz::replica::mutants::Mutants;
@@ -130,20 +130,12 @@ fn main() {
     report("miniclusterd in process, mem", &in_process);
     for workers in [1, cores] {
         let scratch = tempfile::tempdir().expect("a scratch folder");
-        let lab = ProcessLab::open(LabConfig {
-            target: Processed::Spawn {
-                program: env!("CARGO_BIN_EXE_miniclusterd").into(),
-                leading_args: Vec::new(),
-                extra_args: Vec::new(),
-                cases_per_start: 1,
-            },
-            store: StoreUrls::embedded(scratch.path()),
-            directory: scratch.path().join("targets"),
-            version: v26_30::VERSION.parse().expect("our own version"),
-            pubsub: ([127, 0, 0, 1], 0).into(),
-            patience: Duration::from_secs(600),
-            keep_log: false,
-        })
+        let lab = ProcessLab::open(LabConfig::embedded(
+            env!("CARGO_BIN_EXE_miniclusterd").into(),
+            v26_30::VERSION.parse().expect("our own version"),
+            scratch.path(),
+            Duration::from_secs(600),
+        ))
         .expect("a lab");
         let took: Vec<_> = (0..REPEATS)
             .map(|_| hydrate(&lab, Shape::workers(workers)).0)

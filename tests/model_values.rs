@@ -7,12 +7,11 @@
 //! What plans cannot call, or the model does not evaluate, is counted by reason,
 //! and the counts may only shrink.
 
-#[path = "support/golden.rs"]
-mod golden_file;
+#[path = "support/values.rs"]
+mod values;
 
 use std::collections::BTreeMap;
 
-use bincode::Options;
 use clusterd_fuzz::model::eval::{self, Evaluated, Fault};
 use clusterd_fuzz::model::{Multiset, Undefined};
 use clusterd_fuzz::plan::functions::{AGGREGATES, BINARY, UNARY, is_comparison};
@@ -21,42 +20,9 @@ use clusterd_fuzz::protocol::v26_30::{
     AggregateExpr, AggregateFunc, EvalError, MapFilterProject, MirScalarExpr, TableFunc, UnaryFunc,
     UnmaterializableFunc, VariadicFunc,
 };
-use clusterd_fuzz::repr::{Datum, Diff, ReprColumnType, ReprScalarType, Row, Timestamp};
-use serde::de::DeserializeOwned;
+use clusterd_fuzz::repr::{Diff, ReprColumnType, ReprScalarType, Row, Timestamp};
 use serde_json::Value;
-
-/// The JSON objects of a golden file of values.
-fn golden(name: &str) -> Vec<Value> {
-    golden_file::lines(&format!("values/{name}"))
-}
-
-fn bytes(value: &Value) -> Vec<u8> {
-    hex::decode(value.as_str().unwrap()).unwrap()
-}
-
-fn row(value: &Value) -> Row {
-    Row::from_bytes(bytes(value)).unwrap()
-}
-
-fn decoded<T: DeserializeOwned>(value: &Value) -> T {
-    bincode::DefaultOptions::new()
-        .deserialize(&bytes(value))
-        .unwrap()
-}
-
-/// Rows are equal by bytes; any NaN passes for any other.
-fn same(a: &Row, b: &Row) -> bool {
-    let nan = |datum: &Datum<'_>| match datum {
-        Datum::Float32(v) => v.is_nan(),
-        Datum::Float64(v) => v.is_nan(),
-        _ => false,
-    };
-    let (a, b) = (a.unpack(), b.unpack());
-    a.len() == b.len()
-        && a.iter()
-            .zip(&b)
-            .all(|(a, b)| nan(a) && nan(b) || Row::pack([*a]) == Row::pack([*b]))
-}
+use values::{decoded, golden, row, same};
 
 /// A constant of these updates. Only the number of columns of its type counts.
 fn constant(updates: Vec<(Row, Timestamp, Diff)>, arity: usize) -> Relation {

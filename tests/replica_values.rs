@@ -3,52 +3,18 @@
 //! is self-consistent but not the field's. Data: `tests/golden/values`,
 //! described in `spec/plan.md` §5.
 
-#[path = "support/golden.rs"]
-mod golden_file;
+#[path = "support/values.rs"]
+mod values;
 
 use std::collections::BTreeMap;
 
-use bincode::Options;
 use clusterd_fuzz::protocol::v26_30::{
     AggregateFunc, EvalError, MapFilterProject, MirScalarExpr, SafeMfpPlan, TableFunc,
 };
 use clusterd_fuzz::replica::eval::{self, Accum, Arena, MfpPlan};
 use clusterd_fuzz::repr::{Datum, Row};
-use serde::de::DeserializeOwned;
 use serde_json::Value;
-
-/// The JSON objects of a golden file of values.
-fn golden(name: &str) -> Vec<Value> {
-    golden_file::lines(&format!("values/{name}"))
-}
-
-fn bytes(value: &Value) -> Vec<u8> {
-    hex::decode(value.as_str().unwrap()).unwrap()
-}
-
-fn row(value: &Value) -> Row {
-    Row::from_bytes(bytes(value)).unwrap()
-}
-
-fn decoded<T: DeserializeOwned>(value: &Value) -> T {
-    bincode::DefaultOptions::new()
-        .deserialize(&bytes(value))
-        .unwrap()
-}
-
-/// Rows are equal by bytes; any NaN passes for any other.
-fn same(a: &Row, b: &Row) -> bool {
-    let nan = |datum: &Datum<'_>| match datum {
-        Datum::Float32(v) => v.is_nan(),
-        Datum::Float64(v) => v.is_nan(),
-        _ => false,
-    };
-    a == b
-        || a.iter().count() == b.iter().count()
-            && a.iter()
-                .zip(b.iter())
-                .all(|(a, b)| nan(&a) && nan(&b) || Row::pack([a]) == Row::pack([b]))
-}
+use values::{decoded, golden, row, same};
 
 /// Whether an outcome is the recorded one; texts of date and time parsers may
 /// differ in their details.

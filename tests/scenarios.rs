@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clusterd_fuzz::campaign::{Lab, LabConfig, ProcessLab, Processed, Shape, StoreUrls};
+use clusterd_fuzz::campaign::{Lab, LabConfig, ProcessLab, Shape};
 use clusterd_fuzz::cli::InProcessLab;
 use clusterd_fuzz::protocol::v26_30;
 use clusterd_fuzz::replica::mutants::Mutants;
@@ -61,20 +61,12 @@ fn play_all(lab: &dyn Lab, shape: Shape) {
 
 fn processes(processes: usize, workers: usize) {
     let scratch = tempfile::tempdir().unwrap();
-    let lab = ProcessLab::open(LabConfig {
-        target: Processed::Spawn {
-            program: env!("CARGO_BIN_EXE_miniclusterd").into(),
-            leading_args: Vec::new(),
-            extra_args: Vec::new(),
-            cases_per_start: 1,
-        },
-        store: StoreUrls::embedded(scratch.path()),
-        directory: scratch.path().join("targets"),
-        version: v26_30::VERSION.parse().unwrap(),
-        pubsub: ([127, 0, 0, 1], 0).into(),
-        patience: Duration::from_secs(30),
-        keep_log: false,
-    });
+    let lab = ProcessLab::open(LabConfig::embedded(
+        env!("CARGO_BIN_EXE_miniclusterd").into(),
+        v26_30::VERSION.parse().unwrap(),
+        scratch.path(),
+        Duration::from_secs(30),
+    ));
     play_all(&lab.unwrap(), Shape { processes, workers });
 }
 

@@ -285,7 +285,7 @@ fn a_campaign_counts_what_it_could_not_decide() {
             shape: Some(Shape::ONE),
             time: None,
             seed: 5,
-            cases: 24,
+            cases: Some(24),
             jobs: 1,
             first_case: 0,
             // A replica of this lab loses its own commits as well, and ends.

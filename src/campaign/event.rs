@@ -14,7 +14,7 @@ use crate::plan::cells;
 pub enum CampaignEvent {
     Started {
         seed: u64,
-        cases: u64,
+        cases: Option<u64>,
         jobs: usize,
     },
     CaseDone(CaseReport),

@@ -6,7 +6,7 @@
 //! (one that is attached to is the only one there is, and always is); scratch
 //! files are gone when the lab is dropped.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -121,6 +121,32 @@ pub struct LabConfig {
     pub pubsub: SocketAddr,
     pub patience: Duration,
     pub keep_log: bool,
+}
+
+impl LabConfig {
+    /// A program started anew for each case, over embedded stores; everything
+    /// below `scratch`.
+    pub fn embedded(
+        program: PathBuf,
+        version: semver::Version,
+        scratch: &Path,
+        patience: Duration,
+    ) -> LabConfig {
+        LabConfig {
+            target: Processed::Spawn {
+                program,
+                leading_args: Vec::new(),
+                extra_args: Vec::new(),
+                cases_per_start: 1,
+            },
+            store: StoreUrls::embedded(scratch),
+            directory: scratch.join("targets"),
+            version,
+            pubsub: (Ipv4Addr::LOCALHOST, 0).into(),
+            patience,
+            keep_log: false,
+        }
+    }
 }
 
 /// A lab of processes; see the module.

@@ -42,7 +42,8 @@ use crate::shrink::Budget;
 #[derive(Debug, Clone)]
 pub struct CampaignConfig {
     pub seed: u64,
-    pub cases: u64,
+    /// As many as there is time for, if it does not say.
+    pub cases: Option<u64>,
     /// Cases that run at the same time.
     pub jobs: usize,
     /// The first case; others follow. 0 unless one case is looked at again.
@@ -130,7 +131,8 @@ pub fn run_campaign(
         }
     });
     summary.elapsed = start.elapsed();
-    summary.stopped_early = summary.cases + summary.target_failures < config.cases;
+    let tried = summary.cases + summary.target_failures;
+    summary.stopped_early = config.cases.is_none_or(|cases| tried < cases);
     reporter.on_event(&CampaignEvent::Finished(summary.clone()));
     summary
 }
@@ -156,7 +158,7 @@ fn worker(config: &CampaignConfig, lab: &dyn Lab, shared: &Shared, events: &Send
             return;
         }
         let number = shared.next.fetch_add(1, Ordering::Relaxed);
-        if number >= config.cases {
+        if config.cases.is_some_and(|cases| number >= cases) {
             return;
         }
         let case = config.first_case + number;

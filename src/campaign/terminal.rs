@@ -42,14 +42,17 @@ impl<W: Write> Reporter for Terminal<W> {
             CampaignEvent::Started { seed, cases, jobs } => {
                 if std::io::stderr().is_terminal() {
                     let target = ProgressDrawTarget::stderr();
-                    self.bar = ProgressBar::with_draw_target(Some(*cases), target);
+                    self.bar = ProgressBar::with_draw_target(*cases, target);
                     let style = "{bar:32} {pos}/{len} cases  {per_sec}  eta {eta}  {msg}";
                     if let Ok(style) = ProgressStyle::with_template(style) {
                         self.bar.set_style(style);
                     }
                     self.bar.enable_steady_tick(Duration::from_millis(200));
                 }
-                self.say(&format!("seed {seed}: {cases} cases, {jobs} at a time"));
+                let cases = cases.map_or("as many cases as it takes".to_string(), |cases| {
+                    format!("{cases} cases")
+                });
+                self.say(&format!("seed {seed}: {cases}, {jobs} at a time"));
             }
             CampaignEvent::CaseDone(report) => {
                 self.broken += u64::from(!report.violations.is_empty());

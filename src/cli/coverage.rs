@@ -25,7 +25,7 @@ impl Reporter for Quiet {
 pub fn coverage(args: &Coverage) -> Done {
     let config = CampaignConfig {
         seed: args.seed,
-        cases: args.cases,
+        cases: Some(args.cases),
         jobs: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
         first_case: 0,
         profile: Profile::default().with_operators(args.operators),

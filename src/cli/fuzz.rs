@@ -29,11 +29,10 @@ pub fn fuzz(args: Fuzz) -> Done {
         .unwrap_or(usize::from(!args.target.mutant.is_empty()));
     // A known bug is looked for until it is found.
     let hunts = !args.target.mutant.is_empty() && args.cases.is_none();
-    let cases = match (args.case, args.cases) {
-        (Some(_), _) => 1,
-        (None, Some(cases)) => cases,
-        (None, None) if hunts => u64::MAX,
-        (None, None) => CASES,
+    let cases = match args.case {
+        Some(_) => Some(1),
+        None if hunts => None,
+        None => Some(args.cases.unwrap_or(CASES)),
     };
     let seconds = args.seconds.or(hunts.then_some(HUNT_SECONDS));
     let config = CampaignConfig {

@@ -11,7 +11,7 @@ use crate::plan::lower::{
     DataflowPlan, IndexImport, JoinKind, LowerOptions, SourceImport, lower_dataflow,
 };
 use crate::plan::{Globals, Relation, RelationType, print, scalar, type_of};
-use crate::protocol::v26_30::{Id, MirScalarExpr};
+use crate::protocol::v26_30::MirScalarExpr;
 use crate::repr::{Antichain, GlobalId, ReprColumnType, Timestamp};
 use crate::script::{
     Build, Command, CreateDataflow, DEFAULT_DATAFLOW_NAME, Export, Import, JoinChoice,
@@ -67,19 +67,8 @@ impl Plan {
         };
         match self {
             Plan::Simple { on, .. } => renamed(on),
-            Plan::Drawn(relation) => rename_gets(relation, &renamed),
+            Plan::Drawn(relation) => relation.visit_globals_mut(&mut |id| renamed(id)),
         }
-    }
-}
-
-fn rename_gets(relation: &mut Relation, renamed: &impl Fn(&mut GlobalId)) {
-    if let Relation::Get { id, .. } = relation
-        && let Id::Global(global) = id
-    {
-        renamed(global);
-    }
-    for child in relation.children_mut() {
-        rename_gets(child, renamed);
     }
 }
 

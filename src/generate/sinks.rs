@@ -5,7 +5,7 @@
 //! Invariants: a sink exports what its dataflow builds, in a schema of exactly
 //! its columns; one shard is written by one view.
 
-use super::flows::{FlowExport, Form};
+use super::flows::{FlowExport, FlowSource, Form};
 use super::plans;
 use super::relations::Readable;
 use super::values::Column;
@@ -146,8 +146,8 @@ impl World<'_> {
             .filter(|at| {
                 let flow = &self.flows[*at];
                 let imports_live = flow.imports.iter().all(|source| match source {
-                    super::flows::FlowSource::Shard(_) => true,
-                    super::flows::FlowSource::Index { index, .. } => self.is_live(*index),
+                    FlowSource::Shard(_) => true,
+                    FlowSource::Index { index, .. } => self.is_live(*index),
                 });
                 imports_live && flow.until.is_none() && !flow.builds.is_empty()
             })

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use super::{Finding, Invariant, Place, Verdicts, batches, described};
 use crate::model::Model;
 use crate::repr::{Antichain, GlobalId};
-use crate::script::trace::{Event, ExportSpec};
+use crate::script::trace::Event;
 
 #[derive(Default)]
 pub struct BatchesJoin {
@@ -53,10 +53,7 @@ impl Invariant for BatchesJoin {
             let expected = format!("a first upper not before the as_of {as_of}");
             return verdicts.violated(broken("before-as-of", expected));
         }
-        let up_to = match &collection.export {
-            ExportSpec::Subscribe { up_to, .. } => *up_to,
-            ExportSpec::Index { .. } | ExportSpec::MaterializedView { .. } => None,
-        };
+        let up_to = collection.up_to();
         let may = model.may_reach(id).unwrap_or_else(Antichain::empty);
         let ends = upper.is_empty() && up_to.is_some_and(|up_to| !lower.less_than(up_to));
         let started = model.session().started(&collection.dataflow);

@@ -8,7 +8,7 @@
 use super::{Finding, Invariant, Place, Verdicts, batches, described, show};
 use crate::model::Model;
 use crate::repr::{Diff, Row, Timestamp};
-use crate::script::trace::{Event, ExportSpec};
+use crate::script::trace::Event;
 
 pub struct BatchUpdates;
 
@@ -32,14 +32,7 @@ impl Invariant for BatchUpdates {
             expected,
             observed,
         };
-        let (up_to, snapshot) = match &collection.export {
-            ExportSpec::Subscribe {
-                up_to, snapshot, ..
-            } => (*up_to, *snapshot),
-            ExportSpec::Index { .. } | ExportSpec::MaterializedView { .. } => (None, true),
-        };
-        // Without a snapshot the as_of itself is not told.
-        let as_of = collection.as_of() + u64::from(!snapshot);
+        let (as_of, up_to) = (collection.tells_from(), collection.up_to());
         let (lower, upper) = (&batch.lower, &batch.upper);
         for part in collections {
             let updates = match part.updates() {

@@ -19,7 +19,7 @@ use crate::model::eval::{Evaluated, Fault};
 use crate::model::{Model, Undefined};
 use crate::protocol::v26_30::SubscribeBatch;
 use crate::repr::{Antichain, GlobalId, Timestamp};
-use crate::script::trace::{Event, ExportSpec};
+use crate::script::trace::Event;
 
 #[derive(Default)]
 pub struct SubscribeSum {
@@ -147,30 +147,17 @@ fn span(id: GlobalId, batch: &SubscribeBatch, model: &Model) -> (Antichain, Opti
     let Some(collection) = model.collection(id) else {
         return (batch.lower.clone(), None);
     };
-    let (until, snapshot) = match &collection.export {
-        ExportSpec::Subscribe {
-            up_to, snapshot, ..
-        } => (*up_to, *snapshot),
-        ExportSpec::Index { .. } | ExportSpec::MaterializedView { .. } => (None, true),
-    };
-    let told = collection.as_of() + u64::from(!snapshot);
-    (batch.lower.join(&Antichain::from_elem(told)), until)
+    let first = Antichain::from_elem(collection.tells_from());
+    (batch.lower.join(&first), collection.up_to())
 }
 
 /// What a subscribe without a snapshot does not tell: the contents at the as_of.
 /// Nothing, of one with a snapshot.
 fn untold(id: GlobalId, model: &Model) -> Result<Evaluated, Undefined> {
     let collection = model.collection(id).ok_or(Undefined::Unknown(id))?;
-    match &collection.export {
-        ExportSpec::Subscribe {
-            snapshot: false, ..
-        } => {
-            let evaluated = model.object_of(id, collection.as_of())?;
-            Ok(evaluated.as_ref().clone())
-        }
-        ExportSpec::Subscribe { snapshot: true, .. }
-        | ExportSpec::Index { .. }
-        | ExportSpec::MaterializedView { .. } => Ok(Evaluated::default()),
+    match collection.tells_snapshot() {
+        true => Ok(Evaluated::default()),
+        false => Ok(model.object_of(id, collection.as_of())?.as_ref().clone()),
     }
 }
 

@@ -21,7 +21,7 @@ enum Last {
 }
 
 pub struct SubscribeEnd {
-    pub patience_ms: u64,
+    patience_ms: u64,
     last: BTreeMap<GlobalId, Last>,
 }
 

@@ -68,18 +68,10 @@ impl Invariant for SameMeaning {
                 return;
             };
             let first = batch.lower.join(&Antichain::from_elem(collection.as_of()));
-            let up_to = match &collection.export {
-                ExportSpec::Subscribe {
-                    up_to,
-                    snapshot: true,
-                    ..
-                } => up_to.unwrap_or(Timestamp::MAX),
-                ExportSpec::Subscribe {
-                    snapshot: false, ..
-                }
-                | ExportSpec::Index { .. }
-                | ExportSpec::MaterializedView { .. } => return,
-            };
+            if !collection.tells_snapshot() {
+                return;
+            }
+            let up_to = collection.up_to().unwrap_or(Timestamp::MAX);
             let by = format!("subscribe {id} of session {session}");
             let sums: Vec<(Timestamp, Multiset)> = batches::times(&first, &batch.upper, sum.last())
                 .take_while(|ts| *ts < up_to)

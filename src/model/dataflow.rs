@@ -192,7 +192,14 @@ impl Dataflow {
         };
         let mut plan = plan.clone();
         let mut read: Vec<GlobalId> = Vec::new();
-        number_gets(&mut plan, &mut read);
+        plan.visit_globals_mut(&mut |id| {
+            let number = read.iter().position(|known| known == id);
+            let number = number.unwrap_or_else(|| {
+                read.push(*id);
+                read.len() - 1
+            });
+            *id = GlobalId::Transient(number as u64);
+        });
         let mut meaning = print(&plan);
         for (number, id) in read.into_iter().enumerate() {
             meaning.push_str(&format!("where t{number} is\n{}", self.meaning(id)?));
@@ -283,23 +290,6 @@ fn same_export(a: &ExportSpec, b: &ExportSpec) -> bool {
         (ExportSpec::Index { .. }, _)
         | (ExportSpec::MaterializedView { .. }, _)
         | (ExportSpec::Subscribe { .. }, _) => false,
-    }
-}
-
-/// Names what a plan reads by the order in which it is read.
-fn number_gets(plan: &mut Relation, read: &mut Vec<GlobalId>) {
-    if let Relation::Get { id, .. } = plan
-        && let Id::Global(global) = id
-    {
-        let known = read.iter().position(|known| known == global);
-        let number = known.unwrap_or_else(|| {
-            read.push(*global);
-            read.len() - 1
-        });
-        *global = GlobalId::Transient(number as u64);
-    }
-    for child in plan.children_mut() {
-        number_gets(child, read);
     }
 }
 

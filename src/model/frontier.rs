@@ -109,16 +109,12 @@ impl Model {
     /// The upper that a subscribe must reach while nothing more is written:
     /// like [`Model::must_reach`], and the end once it is at its `up_to`.
     pub fn subscribe_must_reach(&self, id: GlobalId) -> Option<Antichain> {
-        let collection = self.session.live(id)?;
-        let up_to = match &collection.export {
-            ExportSpec::Subscribe { up_to, .. } => *up_to,
-            ExportSpec::Index { .. } | ExportSpec::MaterializedView { .. } => return None,
-        };
+        let collection = self.session.live(id).filter(|c| c.is_subscribe())?;
         let reached = self.must_reach(id)?;
         Some(match reached == Antichain::minimum() {
             // Nothing is owed, not even the end of what ends at once.
             true => reached,
-            false => cut(reached, up_to),
+            false => cut(reached, collection.up_to()),
         })
     }
 

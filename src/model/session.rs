@@ -213,6 +213,28 @@ impl Collection {
         }
     }
 
+    /// Where a subscribe ends; `None` where nothing does.
+    pub fn up_to(&self) -> Option<Timestamp> {
+        match self.export {
+            ExportSpec::Subscribe { up_to, .. } => up_to,
+            ExportSpec::Index { .. } | ExportSpec::MaterializedView { .. } => None,
+        }
+    }
+
+    /// The first time whose updates a subscribe tells: without a snapshot, the
+    /// one after the as_of.
+    pub fn tells_from(&self) -> Timestamp {
+        self.as_of() + u64::from(!self.tells_snapshot())
+    }
+
+    /// Whether the contents at the as_of are told, and not only what changes.
+    pub fn tells_snapshot(&self) -> bool {
+        match self.export {
+            ExportSpec::Subscribe { snapshot, .. } => snapshot,
+            ExportSpec::Index { .. } | ExportSpec::MaterializedView { .. } => true,
+        }
+    }
+
     pub fn is_live(&self) -> bool {
         self.life == Life::Live
     }

@@ -272,6 +272,19 @@ impl Relation {
         }
     }
 
+    /// Calls `f` on the id of every global collection that is read, in order.
+    pub fn visit_globals_mut(&mut self, f: &mut impl FnMut(&mut GlobalId)) {
+        if let Relation::Get {
+            id: Id::Global(id), ..
+        } = self
+        {
+            f(id);
+        }
+        for child in self.children_mut() {
+            child.visit_globals_mut(f);
+        }
+    }
+
     /// The operator's name in the text form.
     pub fn name(&self) -> &'static str {
         match self {
