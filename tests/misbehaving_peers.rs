@@ -26,6 +26,18 @@ struct Fixture {
     directory: tempfile::TempDir,
 }
 
+fn config(directory: &Path, extra_args: Vec<String>) -> ProcessConfig {
+    ProcessConfig {
+        program: env!("CARGO_BIN_EXE_miniclusterd").into(),
+        leading_args: Vec::new(),
+        extra_args,
+        processes: 1,
+        workers: 1,
+        directory: directory.to_path_buf(),
+        pubsub_url: "http://127.0.0.1:1".to_string(),
+    }
+}
+
 impl Fixture {
     fn start(extra_args: impl FnOnce(&Path) -> Vec<String>) -> Fixture {
         let directory = tempfile::tempdir().unwrap();
@@ -34,16 +46,7 @@ impl Fixture {
             blob_uri: format!("file://{}?sync=off", path.join("blob").display()),
             consensus_uri: format!("sqlite:{}?sync=off", path.join("c.db").display()),
         };
-        let processes = Processes::start(ProcessConfig {
-            program: env!("CARGO_BIN_EXE_miniclusterd").into(),
-            leading_args: Vec::new(),
-            extra_args: extra_args(path),
-            processes: 1,
-            workers: 1,
-            directory: path.to_path_buf(),
-            pubsub_url: "http://127.0.0.1:1".to_string(),
-        })
-        .unwrap();
+        let processes = Processes::start(config(path, extra_args(path))).unwrap();
         Fixture {
             processes,
             location,
@@ -202,6 +205,25 @@ fn a_command_before_hello_ends_it_as_it_ends_the_real_one() {
         ended.contains("began with InitializationComplete: expected Hello"),
         "{ended}"
     );
+}
+
+#[test]
+fn a_port_that_is_taken_ends_it_with_one_line() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for flag in [
+        "--storage-controller-listen-addr",
+        "--compute-controller-listen-addr",
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let started = Processes::start(config(
+            directory.path(),
+            vec![flag.to_string(), address.clone()],
+        ));
+        let problem = started.unwrap_err().to_string();
+        let expected = format!("(exit code 3: miniclusterd: fatal: cannot listen on {address}: ");
+        assert!(problem.contains(&expected), "{problem}");
+    }
 }
 
 #[test]

@@ -154,7 +154,7 @@ pub struct Fuzz {
     /// Run only this case of the campaign.
     #[arg(long, value_name = "N")]
     pub case: Option<u64>,
-    /// Cases that run at the same time (default: one a core).
+    /// Cases that run at the same time (default: one a core; three for mini).
     #[arg(long)]
     pub jobs: Option<usize>,
     /// Stop after so many different findings (default: 1 with --mutant, else

@@ -17,13 +17,20 @@ const CASES: u64 = 200;
 /// How long a mutant is hunted, unless it is said.
 const HUNT_SECONDS: u64 = 110;
 
+/// Cases a core, unless it is said, of a miniclusterd that is a process: they
+/// wait for each other's bytes most of their time.
+const MINIS_PER_CORE: usize = 3;
+
 /// Runs a campaign.
 pub fn fuzz(args: Fuzz) -> Done {
     let open = labs::open(&args.target, false)?;
     let seed = args.seed.unwrap_or_else(fresh_seed);
-    let jobs = args
-        .jobs
-        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get));
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let jobs = args.jobs.unwrap_or(match &args.target.target {
+        TargetKind::Mini => cores * MINIS_PER_CORE,
+        // A real one takes the cores that it finds; in process nobody waits.
+        TargetKind::InProcess | TargetKind::Spawn(_) | TargetKind::Connect(_) => cores,
+    });
     let stop_after = args
         .stop_after
         .unwrap_or(usize::from(!args.target.mutant.is_empty()));

@@ -3,14 +3,16 @@
 //!
 //! Invariants: only processes that were started here are ever killed, by their
 //! own ids; every process is gone when its target is dropped; ports are taken
-//! on loopback only.
+//! on loopback only, and stay reserved for as long as their process lives.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
+
+use socket2::{Domain, Socket, Type};
 
 use super::target::TargetError;
 
@@ -42,6 +44,8 @@ pub struct ProcessConfig {
 pub struct Processes {
     config: ProcessConfig,
     running: Vec<Running>,
+    /// Those of the processes that run.
+    ports: Vec<ReservedPort>,
     starts: u32,
 }
 
@@ -58,6 +62,7 @@ impl Processes {
         let mut processes = Processes {
             config,
             running: Vec::new(),
+            ports: Vec::new(),
             starts: 0,
         };
         processes.start_all()?;
@@ -95,8 +100,9 @@ impl Processes {
         self.running.iter().enumerate().map(log).collect()
     }
 
-    /// Starts every process, on ports that are free. Somebody may take one of
-    /// them before the process does, which then ends: that is tried again.
+    /// Starts every process. Somebody who takes ports without asking for a free
+    /// one may take one of ours before the process does, which then ends: that
+    /// is tried again.
     fn start_all(&mut self) -> Result<(), TargetError> {
         let mut tries = 1;
         loop {
@@ -117,9 +123,13 @@ impl Processes {
         self.starts += 1;
         let n = self.config.processes;
         // Per process: storage, compute and HTTP listeners, and both meshes.
-        let ports = free_ports(5 * n).map_err(|e| start_error(format!("no free port: {e}")))?;
+        self.ports = (0..5 * n)
+            .map(|_| ReservedPort::take())
+            .collect::<std::io::Result<_>>()
+            .map_err(|e| start_error(format!("no free port: {e}")))?;
+        let numbers: Vec<u16> = self.ports.iter().map(|p| p.number).collect();
         let address =
-            |kind: usize, process: usize| format!("127.0.0.1:{}", ports[kind * n + process]);
+            |kind: usize, process: usize| format!("127.0.0.1:{}", numbers[kind * n + process]);
         let mesh = |kind: usize| (0..n).map(|p| address(kind, p)).collect::<Vec<_>>();
         for process in 0..n {
             let scratch = self.config.directory.join(format!("scratch-{process}"));
@@ -182,6 +192,7 @@ impl Processes {
             let _ = running.child.kill();
             let _ = running.child.wait();
         }
+        self.ports.clear();
     }
 }
 
@@ -236,16 +247,29 @@ fn timely_config(workers: usize, proportionality: u32, addresses: &[String]) -> 
     .to_string()
 }
 
-/// Ports that were free a moment ago, all different.
-fn free_ports(n: usize) -> std::io::Result<Vec<u16>> {
-    // All listeners live until the last port is known, so that none repeats.
-    let listeners = (0..n)
-        .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
-        .collect::<std::io::Result<Vec<_>>>()?;
-    listeners
-        .iter()
-        .map(|l| Ok(l.local_addr()?.port()))
-        .collect()
+/// A port on loopback that the system gives to nobody else who asks for a free
+/// one, neither to listen on nor to connect from: it is bound here, but nobody
+/// listens, so that a process which is told the number still can. (It has to
+/// allow the reuse of addresses, as the listeners of the standard library and
+/// of tokio do.)
+#[derive(Debug)]
+struct ReservedPort {
+    number: u16,
+    /// Holds the port while it lives.
+    _bound: Socket,
+}
+
+impl ReservedPort {
+    fn take() -> std::io::Result<Self> {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.set_reuse_address(true)?;
+        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
+        let address = socket.local_addr()?.as_socket();
+        Ok(ReservedPort {
+            number: address.expect("an IPv4 address was bound").port(),
+            _bound: socket,
+        })
+    }
 }
 
 fn describe(status: ExitStatus) -> String {
@@ -303,6 +327,8 @@ fn said_last(log: &Path) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use super::*;
 
     fn config(program: &str) -> (tempfile::TempDir, ProcessConfig) {
@@ -355,10 +381,15 @@ mod tests {
     }
 
     #[test]
-    fn free_ports_never_repeat() {
-        let mut ports = free_ports(50).unwrap();
-        ports.sort_unstable();
-        ports.dedup();
-        assert_eq!(ports.len(), 50);
+    fn a_reserved_port_is_nobody_elses_and_can_be_listened_on() {
+        let reserved: Vec<_> = (0..200).map(|_| ReservedPort::take().unwrap()).collect();
+        let ours: std::collections::BTreeSet<u16> = reserved.iter().map(|p| p.number).collect();
+        assert_eq!(ours.len(), reserved.len());
+        for _ in 0..1000 {
+            let other = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+            assert!(!ours.contains(&other.local_addr().unwrap().port()));
+        }
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, reserved[0].number)).unwrap();
+        assert!(TcpStream::connect(listener.local_addr().unwrap()).is_ok());
     }
 }

@@ -4,6 +4,7 @@
 //! Invariant: a worker waits for at most its maintenance interval, so frontiers
 //! are reported no later than that.
 
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
@@ -19,14 +20,17 @@ use crate::replica::compute::{Clients, Environment, Host, Worker};
 use crate::replica::halt::Fate;
 use crate::replica::mutants::Mutants;
 
-/// The running workers of this process, and their mesh.
-pub struct Workers(WorkerGuards<()>);
+/// The running workers of this process, and their mesh. Dropping it leaves them
+/// alone: the guards would wait for them, and they never end, so that a process
+/// that cannot go on would not end either.
+pub struct Workers(ManuallyDrop<WorkerGuards<()>>);
 
 impl Workers {
     /// Waits for the workers, which end only with the process.
     pub fn join(self) {
         // A panic of a worker has ended the process already.
-        self.0.join().into_iter().for_each(drop);
+        let guards = ManuallyDrop::into_inner(self.0);
+        guards.join().into_iter().for_each(drop);
     }
 }
 
@@ -67,6 +71,7 @@ pub fn start(
         let clients = Arc::clone(&clients);
         work(timely, mutants, clients, &meeting, &ready);
     })?;
+    let workers = Workers(ManuallyDrop::new(guards));
     for _ in 0..count {
         let inlet: Option<Inlet> = all_ready
             .recv()
@@ -75,7 +80,7 @@ pub fn start(
             router.set_inlet(inlet);
         }
     }
-    Ok(Workers(guards))
+    Ok(workers)
 }
 
 fn work(
