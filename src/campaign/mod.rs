@@ -78,11 +78,14 @@ pub fn case_script(seed: u64, case: u64, profile: &Profile) -> (Vec<Command>, Ta
 /// no more.
 pub fn case_shape(seed: u64, case: u64) -> Shape {
     let choices: &mut dyn Choices = &mut SeededChoices::new(!case_seed(seed, case));
-    Shape::workers(match choices.weighted("workers", &[5, 3, 1]) {
-        Some(1) => 2,
-        Some(2) => 4,
-        _ => 1,
-    })
+    let (processes, workers) = match choices.weighted("shape", &[10, 6, 2, 1, 1]) {
+        Some(1) => (1, 2),
+        Some(2) => (1, 4),
+        Some(3) => (2, 1),
+        Some(4) => (2, 2),
+        _ => (1, 1),
+    };
+    Shape { processes, workers }
 }
 
 /// Runs a campaign; `reporter` hears of everything as it happens.

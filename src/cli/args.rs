@@ -60,8 +60,8 @@ pub struct TargetArgs {
     /// A bug for miniclusterd to have (may repeat); see list-mutants.
     #[arg(long, value_name = "NAME")]
     pub mutant: Vec<replica::mutants::Mutant>,
-    /// Worker threads of each process (default: 1; `fuzz` draws 1, 2 or 4 for
-    /// each case).
+    /// Worker threads of each process (default: 1; `fuzz` draws how many, and
+    /// how many processes, for each case).
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub workers: Option<u16>,
     /// Processes of the replica (default: 1).

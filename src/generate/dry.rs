@@ -10,21 +10,22 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::plan::{self, Relation, RelationType};
-use crate::protocol::v26_30::{AggregateExpr, AggregateFunc, Id};
-use crate::repr::{Antichain, GlobalId, Timestamp};
+use crate::driver::IndexInfo;
+use crate::plan::Globals;
+use crate::protocol::v26_30::{CollectionMetadata, PersistLocation};
+use crate::repr::{Antichain, GlobalId, RelationDesc, ShardId, Timestamp};
 use crate::script::append::Append;
 use crate::script::data::Schemas;
+use crate::script::dataflow::{self, Assembled, Locate, Named};
 use crate::script::selection::Finish;
-use crate::script::trace::{DataflowSpec, Event, ExportSpec, ImportSpec, PeekSpec};
-use crate::script::{Command, CreateDataflow, EPHEMERAL_BASE, Export, Import};
+use crate::script::trace::{Event, PeekSpec};
+use crate::script::{Command, CreateDataflow, EPHEMERAL_BASE};
 
 /// What a script has named so far.
 #[derive(Debug, Clone)]
 pub struct Dry {
     schemas: Schemas,
-    /// By index: the collection that it arranges, and that collection's type.
-    indexes: BTreeMap<GlobalId, (GlobalId, RelationType)>,
+    indexes: BTreeMap<GlobalId, IndexInfo>,
     peeks: BTreeMap<String, Uuid>,
     next_ephemeral: u64,
     uuids: u64,
@@ -88,42 +89,10 @@ impl Dry {
                     upper,
                 }]
             }
-            Command::DefineIndex {
-                source,
-                index,
-                shard,
-                schema,
-                key,
-                as_of,
-                upper: _,
-            } => {
-                let desc = self.schemas.get(schema.as_deref())?;
-                if let Some(column) = key.iter().find(|column| **column >= desc.arity()) {
-                    return Err(format!(
-                        "key column {column} out of range for a {}-column schema",
-                        desc.arity()
-                    ));
-                }
-                self.indexes.insert(*index, (*source, desc.typ.to_repr()));
-                let spec = DataflowSpec {
-                    name: "headless-index".to_string(),
-                    as_of: *as_of,
-                    until: None,
-                    imports: vec![ImportSpec::Source {
-                        id: *source,
-                        shard: shard.clone(),
-                        desc,
-                    }],
-                    builds: Vec::new(),
-                    exports: vec![ExportSpec::Index {
-                        id: *index,
-                        on: *source,
-                        key: key.clone(),
-                    }],
-                };
-                vec![Event::DataflowCreated(Arc::new(spec))]
+            Command::DefineIndex { .. } | Command::CreateDataflow(_) => {
+                let made = dataflow::assemble(command, self.named(&mut nowhere))?;
+                vec![self.created(made)]
             }
-            Command::CreateDataflow(dataflow) => vec![self.dataflow(dataflow)?],
             Command::Schedule { id } => vec![Event::Scheduled { id: *id }],
             Command::AllowCompaction { id, frontier } => vec![Event::AllowedCompaction {
                 id: *id,
@@ -214,156 +183,52 @@ impl Dry {
     /// imports, and what it builds itself.
     ///
     /// Errors: the dataflow's own.
-    pub fn readable(
-        &self,
-        dataflow: &CreateDataflow,
-    ) -> Result<BTreeMap<GlobalId, RelationType>, String> {
-        let (mut types, _) = self.imported(dataflow)?;
-        for build in &dataflow.builds {
-            let (_, typ) = plan::parse(&build.expr, &types).map_err(|e| e.to_string())?;
-            types.insert(build.id, typ);
-        }
-        Ok(types)
+    pub fn readable(&self, dataflow: &CreateDataflow) -> Result<Globals, String> {
+        dataflow::readable(dataflow, &self.schemas, &self.indexes)
     }
 
-    /// What a dataflow imports: the types, and where it comes from.
-    fn imported(
-        &self,
-        dataflow: &CreateDataflow,
-    ) -> Result<(BTreeMap<GlobalId, RelationType>, Vec<ImportSpec>), String> {
-        let mut types: BTreeMap<GlobalId, RelationType> = BTreeMap::new();
-        let mut imports = Vec::new();
-        for import in &dataflow.imports {
-            match import {
-                Import::Source {
-                    id, shard, schema, ..
-                } => {
-                    let desc = self.schemas.get(schema.as_deref())?;
-                    types.insert(*id, desc.typ.to_repr());
-                    imports.push(ImportSpec::Source {
-                        id: *id,
-                        shard: shard.clone(),
-                        desc,
-                    });
-                }
-                Import::Index { index } => {
-                    let (on, typ) = self.indexes.get(index).cloned().ok_or_else(|| {
-                        format!("unknown index {index}; define it before importing it")
-                    })?;
-                    types.insert(on, typ);
-                    imports.push(ImportSpec::Index { index: *index, on });
-                }
-            }
+    fn named<'a>(&'a self, locate: &'a mut Locate<'a>) -> Named<'a> {
+        Named {
+            schemas: &self.schemas,
+            indexes: &self.indexes,
+            locate,
         }
-        Ok((types, imports))
     }
 
-    fn dataflow(&mut self, dataflow: &CreateDataflow) -> Result<Event, String> {
-        let (mut types, imports) = self.imported(dataflow)?;
-        let mut builds = Vec::new();
-        for build in &dataflow.builds {
-            let (plan, typ) = plan::parse(&build.expr, &types)
-                .map_err(|e| format!("parsing MIR for object {}: {e}", build.id))?;
-            types.insert(build.id, typ);
-            builds.push((build.id, plan));
-        }
-        let mut exports = Vec::new();
-        for export in &dataflow.exports {
-            exports.push(match export {
-                Export::Index { index, on, key } => {
-                    let typ = types.get(on).cloned();
-                    let typ = typ.ok_or_else(|| {
-                        format!("get of unknown id {on}; import or build it first")
-                    })?;
-                    self.indexes.insert(*index, (*on, typ));
-                    ExportSpec::Index {
-                        id: *index,
-                        on: *on,
-                        key: key.clone(),
-                    }
-                }
-                Export::MaterializedView {
-                    sink,
-                    on,
-                    shard,
-                    schema,
-                } => ExportSpec::MaterializedView {
-                    id: *sink,
-                    on: *on,
-                    shard: shard.clone(),
-                    desc: self.schemas.get(schema.as_deref())?,
-                },
-                Export::Subscribe {
-                    sink,
-                    on,
-                    up_to,
-                    snapshot,
-                    schema: _,
-                } => ExportSpec::Subscribe {
-                    id: *sink,
-                    on: *on,
-                    up_to: *up_to,
-                    snapshot: *snapshot,
-                },
-            });
-        }
-        Ok(Event::DataflowCreated(Arc::new(DataflowSpec {
-            name: dataflow.name.clone(),
-            as_of: dataflow.as_of,
-            until: dataflow.until,
-            imports,
-            builds,
-            exports,
-        })))
+    fn created(&mut self, made: Assembled) -> Event {
+        self.indexes.extend(made.indexes);
+        Event::DataflowCreated(Arc::new(made.spec))
     }
 
     /// The dataflow that `count` makes, scheduled, and its peek.
     fn count(&mut self, id: GlobalId, ts: Timestamp) -> Result<Vec<Event>, String> {
-        let (on, typ) = self
-            .indexes
-            .get(&id)
-            .cloned()
-            .ok_or_else(|| format!("unknown index {id}; define it with define_index first"))?;
-        let built = GlobalId::User(self.next_ephemeral);
-        let index = GlobalId::User(self.next_ephemeral + 1);
+        let ephemeral = self.next_ephemeral;
+        let count = dataflow::assemble_count(id, ts, ephemeral, self.named(&mut nowhere))?;
         self.next_ephemeral += 2;
-        let plan = Relation::Reduce {
-            input: Box::new(Relation::Get {
-                id: Id::Global(on),
-                typ,
-            }),
-            group_key: Vec::new(),
-            aggregates: vec![AggregateExpr {
-                func: AggregateFunc::Count,
-                expr: plan::scalar::boolean(true),
-                distinct: false,
-            }],
-            monotonic: false,
-            expected_group_size: None,
-        };
-        let spec = DataflowSpec {
-            name: "headless-count".to_string(),
-            as_of: ts,
-            until: None,
-            imports: vec![ImportSpec::Index { index: id, on }],
-            builds: vec![(built, plan)],
-            exports: vec![ExportSpec::Index {
-                id: index,
-                on: built,
-                key: vec![0],
-            }],
-        };
         let peek = PeekSpec {
             uuid: self.fresh_uuid(),
-            id: index,
+            id: count.output,
             ts,
             arity: 1,
             finish: Finish::default(),
         };
         Ok(vec![
-            Event::DataflowCreated(Arc::new(spec)),
-            Event::Scheduled { id: index },
+            self.created(count.dataflow),
+            Event::Scheduled { id: count.output },
             Event::PeekSent(peek),
         ])
     }
+}
+
+/// A shard for a dataflow that nobody sends.
+fn nowhere(_alias: &str, desc: &RelationDesc) -> Result<CollectionMetadata, String> {
+    Ok(CollectionMetadata {
+        persist_location: PersistLocation {
+            blob_uri: String::new(),
+            consensus_uri: String::new(),
+        },
+        data_shard: ShardId(Uuid::nil()),
+        relation_desc: desc.clone(),
+        txns_shard: None,
+    })
 }

@@ -7,12 +7,8 @@
 use super::plans::Simple;
 use super::values::Column;
 use super::world::World;
-use crate::plan::lower::{
-    DataflowPlan, IndexImport, JoinKind, LowerOptions, SourceImport, lower_dataflow,
-};
-use crate::plan::{Globals, Relation, RelationType, print, scalar, type_of};
-use crate::protocol::v26_30::MirScalarExpr;
-use crate::repr::{Antichain, GlobalId, ReprColumnType, Timestamp};
+use crate::plan::{Relation, RelationType, print};
+use crate::repr::{GlobalId, ReprColumnType, Timestamp};
 use crate::script::{
     Build, Command, CreateDataflow, DEFAULT_DATAFLOW_NAME, Export, Import, JoinChoice,
 };
@@ -140,12 +136,6 @@ impl FlowExport {
         self.key().is_some() && self.on == other.on && self.form == other.form
     }
 }
-
-/// The key of an index as expressions.
-fn key_columns(key: &[usize]) -> Vec<MirScalarExpr> {
-    key.iter().map(|c| scalar::column(*c)).collect()
-}
-
 impl World<'_> {
     /// What is exported under this id.
     pub fn export_of(&self, id: GlobalId) -> Option<&FlowExport> {
@@ -257,70 +247,6 @@ impl World<'_> {
             self.flows.push(flow);
         }
         written
-    }
-
-    /// Whether a dataflow of drawn plans can be lowered.
-    pub fn lowers(&self, flow: &Flow) -> bool {
-        let mut dataflow = DataflowPlan {
-            as_of: Antichain::from_elem(flow.as_of),
-            until: Antichain::from_option(flow.until),
-            ..DataflowPlan::default()
-        };
-        let mut globals = Globals::new();
-        for source in &flow.imports {
-            match source {
-                FlowSource::Shard(shard) => {
-                    let (id, typ) = (self.shards[*shard].source, self.shard_type(*shard));
-                    globals.insert(id, typ.clone());
-                    dataflow.sources.push(SourceImport {
-                        id,
-                        typ,
-                        monotonic: false,
-                        operators: None,
-                    });
-                }
-                FlowSource::Index { index, on } => {
-                    let Some(export) = self.export_of(*index) else {
-                        return false;
-                    };
-                    globals.insert(*on, export.typ.clone());
-                    dataflow.indexes.push(IndexImport {
-                        index: *index,
-                        on: *on,
-                        key: key_columns(export.key().unwrap_or_default()),
-                        typ: export.typ.clone(),
-                        monotonic: false,
-                    });
-                }
-            }
-        }
-        for (id, plan) in &flow.builds {
-            if let Plan::Drawn(relation) = plan {
-                let Ok(typ) = type_of(relation, &globals) else {
-                    return false;
-                };
-                globals.insert(*id, typ);
-                dataflow.objects.push((*id, relation.clone()));
-            }
-        }
-        for export in &flow.exports {
-            match export.key().map(key_columns) {
-                Some(key) => {
-                    dataflow.export_index(export.id, export.on, key, export.typ.clone());
-                }
-                None => dataflow.sink_from.push(export.on),
-            }
-        }
-        let options = LowerOptions {
-            optimize: flow.planning == Planning::Optimize,
-            join: match flow.planning {
-                Planning::AsWritten | Planning::Optimize => None,
-                Planning::Join(JoinChoice::Linear) => Some(JoinKind::Linear),
-                Planning::Join(JoinChoice::Delta) => Some(JoinKind::Delta),
-            },
-            ..LowerOptions::default()
-        };
-        lower_dataflow(&dataflow, &options).is_ok()
     }
 
     /// A schema that reads these columns back, as far as scripts can say.

@@ -60,7 +60,7 @@ impl World<'_> {
             as_of,
             until,
         };
-        self.lowers(&flow) && self.create_and_maybe_schedule(flow)
+        self.create_and_maybe_schedule(flow)
     }
 
     /// One to three things to read.

@@ -100,7 +100,7 @@ impl World<'_> {
         };
         let written = self.emit(command, meaningful);
         if written {
-            self.answered(id, ts);
+            self.last_answered();
         }
         written
     }
@@ -179,13 +179,11 @@ impl World<'_> {
         self.schema_of(&columns)
     }
 
-    /// The last peek was answered, so its index has come past its time.
-    fn answered(&mut self, id: GlobalId, ts: Timestamp) {
+    /// The last peek that has no name was answered.
+    fn last_answered(&mut self) {
         if let Some(uuid) = self.last_peek() {
-            self.model.peek_answered(uuid);
+            self.model.answered(uuid);
         }
-        let reached = crate::repr::Antichain::from_elem(ts + 1);
-        self.model.frontier_reached(id, &reached);
     }
 
     /// A count on the replica.
@@ -202,7 +200,7 @@ impl World<'_> {
         let ts = self.time_between(first, last);
         let written = self.emit(Command::Count { id, ts }, true);
         if written {
-            self.answered(id, ts);
+            self.last_answered();
         }
         written
     }
@@ -248,7 +246,7 @@ impl World<'_> {
             return false;
         }
         if let Some(uuid) = self.started(&name) {
-            self.open_peeks.push(OpenPeek { name, uuid, id, ts });
+            self.open_peeks.push(OpenPeek { name, uuid, id });
         }
         true
     }
@@ -273,19 +271,9 @@ impl World<'_> {
             peek: open.name,
             timeout_secs: DEFAULT_TIMEOUT_SECS,
         };
-        let canceled = self
-            .model
-            .session()
-            .peeks
-            .get(&open.uuid)
-            .is_none_or(|peek| peek.canceled);
         let written = self.emit(command, true);
         if written {
-            self.model.peek_answered(open.uuid);
-            if !canceled {
-                let reached = crate::repr::Antichain::from_elem(open.ts + 1);
-                self.model.frontier_reached(open.id, &reached);
-            }
+            self.model.answered(open.uuid);
         }
         written
     }

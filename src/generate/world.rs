@@ -100,7 +100,6 @@ pub struct OpenPeek {
     pub name: String,
     pub uuid: Uuid,
     pub id: GlobalId,
-    pub ts: Timestamp,
 }
 
 impl<'a> World<'a> {

@@ -206,14 +206,12 @@ impl Model {
 
     fn hear(&mut self, response: &ComputeResponse) {
         match response {
-            ComputeResponse::PeekResponse(uuid, answer, _) => {
-                match answer {
-                    // Answered is sealed: the frontier is beyond, reported or not.
-                    PeekResponse::Rows(_) => self.index_answered(*uuid),
-                    PeekResponse::Stashed(_) | PeekResponse::Error(_) | PeekResponse::Canceled => {}
+            ComputeResponse::PeekResponse(uuid, answer, _) => match answer {
+                PeekResponse::Rows(_) => self.rows_answered(*uuid),
+                PeekResponse::Stashed(_) | PeekResponse::Error(_) | PeekResponse::Canceled => {
+                    self.peek_answered(*uuid);
                 }
-                self.peek_answered(*uuid);
-            }
+            },
             ComputeResponse::Frontiers(id, report) => {
                 if let Some(write) = &report.write_frontier {
                     self.frontier_reached(*id, write);
@@ -232,7 +230,22 @@ impl Model {
         }
     }
 
-    fn index_answered(&mut self, uuid: uuid::Uuid) {
+    /// Takes note that a peek was answered as it must be.
+    pub fn answered(&mut self, uuid: uuid::Uuid) {
+        let rows = self.session.peeks.get(&uuid).is_some_and(|peek| {
+            let contents = self.contents(peek.spec.id, peek.spec.ts);
+            !peek.canceled && matches!(contents, Expected::Rows(_))
+        });
+        match rows {
+            true => self.rows_answered(uuid),
+            false => self.peek_answered(uuid),
+        }
+    }
+
+    /// Rows of an index are sealed: its frontier is beyond their time, reported
+    /// or not. (Those of a view may be older than its dataflow.)
+    fn rows_answered(&mut self, uuid: uuid::Uuid) {
+        self.peek_answered(uuid);
         let Some(peek) = self.session.peeks.get(&uuid) else {
             return;
         };
@@ -244,7 +257,7 @@ impl Model {
     }
 
     /// Takes note that a peek was answered.
-    pub fn peek_answered(&mut self, uuid: uuid::Uuid) {
+    fn peek_answered(&mut self, uuid: uuid::Uuid) {
         if let Some(peek) = self.session.peeks.get_mut(&uuid) {
             peek.answered = true;
         }

@@ -3,12 +3,12 @@
 //! Invariant: what is written reads back as the same command, except that cells
 //! become JSON values of their column's type.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::command::*;
 use super::data::Schemas;
 use super::{Script, Stanza};
-use crate::repr::{GlobalId, SqlScalarType};
+use crate::repr::SqlScalarType;
 
 /// The lines of a text script in the JSON form: expected errors become
 /// `expect_error`, rows of a peek become a count, and a handshake that the
@@ -73,296 +73,35 @@ fn has_implicit_handshake(commands: &[Command]) -> bool {
         })
 }
 
-/// An object that leaves out what is absent.
-fn object(cmd: &str, fields: Value) -> Value {
-    let mut object = Map::new();
-    object.insert("cmd".to_string(), json!(cmd));
-    if let Value::Object(fields) = fields {
-        object.extend(fields.into_iter().filter(|(_, value)| !value.is_null()));
-    }
-    Value::Object(object)
-}
-
-/// Ids of users are bare numbers, others their text.
-fn id(id: &GlobalId) -> Value {
-    match id {
-        GlobalId::User(n) => json!(n),
-        other => json!(other.to_string()),
-    }
-}
-
 /// One command; `schemas` gives the types of cells.
 pub fn print(command: &Command, schemas: &Schemas) -> Value {
-    let name = command.verb().replace('-', "_");
-    match command {
-        Command::CreateInstance {
-            expiration_offset,
-            arrangement_dictionary_compression,
-        } => object(
-            &name,
-            json!({
-                "expiration_offset": expiration_offset,
-                "arrangement_dictionary_compression":
-                    arrangement_dictionary_compression.then_some(true),
-            }),
-        ),
-        Command::UpdateConfiguration { settings } => {
-            let updates: Vec<Value> = settings
-                .iter()
-                .map(|s| json!({"name": s.name, "type": s.ty, "value": s.value}))
-                .collect();
-            object(&name, json!({"updates": updates}))
-        }
-        Command::InitializationComplete | Command::Reconnect | Command::Restart => {
-            object(&name, json!({}))
-        }
-        Command::DefineSchema {
-            name: schema,
-            columns,
-        } => {
-            let columns: Vec<Value> = columns
-                .iter()
-                .map(|c| match c.nullable {
-                    true => json!({"name": c.name, "type": c.ty, "nullable": true}),
-                    false => json!({"name": c.name, "type": c.ty}),
-                })
-                .collect();
-            object(&name, json!({"name": schema, "columns": columns}))
-        }
-        Command::WriteSingleTs {
-            shard,
-            schema,
-            ts,
-            count,
-            start,
-            row_bytes,
-        } => object(
-            &name,
-            json!({
-                "shard": shard, "schema": schema, "ts": ts, "count": count, "start": start,
-                "row_bytes": row_bytes,
-            }),
-        ),
-        Command::WriteSpread {
-            shard,
-            schema,
-            count,
-            n_ts,
-            start,
-            row_bytes,
-        } => object(
-            &name,
-            json!({
-                "shard": shard, "schema": schema, "count": count, "n_ts": n_ts, "start": start,
-                "row_bytes": row_bytes,
-            }),
-        ),
-        Command::WriteRows {
-            shard,
-            schema,
-            ts,
-            rows,
-        } => {
-            let types = types(schemas, schema.as_deref());
-            let cells = |row: &RowLine| -> Vec<Value> {
-                let typed = row.cells.iter().enumerate();
-                typed.map(|(at, c)| cell(c, types.get(at))).collect()
-            };
-            let values: Vec<Vec<Value>> = rows.iter().map(cells).collect();
-            let diffs: Vec<i64> = rows.iter().map(|row| row.diff).collect();
-            let diffs = diffs.iter().any(|diff| *diff != 1).then_some(diffs);
-            object(
-                &name,
-                json!({"shard": shard, "schema": schema, "ts": ts, "rows": values, "diffs": diffs}),
-            )
-        }
-        Command::DefineIndex {
-            source,
-            index,
-            shard,
-            schema,
-            key,
-            as_of,
-            upper,
-        } => object(
-            &name,
-            json!({
-                "source_id": id(source), "index_id": id(index), "shard": shard, "schema": schema,
-                "key": key, "as_of": as_of, "upper": upper,
-            }),
-        ),
-        Command::CreateDataflow(dataflow) => object(&name, create_dataflow(dataflow)),
-        Command::Schedule { id: i } | Command::AllowWrites { id: i } => {
-            object(&name, json!({"id": id(i)}))
-        }
-        Command::AllowCompaction { id: i, frontier } => {
-            // Null means the empty frontier here, and must be written.
-            json!({"cmd": name, "id": id(i), "frontier": frontier})
-        }
-        Command::AwaitFrontier {
-            id: i,
-            ts,
-            timeout_secs,
-            allow_timeout,
-        } => object(
-            &name,
-            json!({
-                "id": id(i), "ts": ts,
-                "timeout_secs": (*timeout_secs != DEFAULT_TIMEOUT_SECS).then_some(timeout_secs),
-                "allow_timeout": allow_timeout.then_some(true),
-            }),
-        ),
-        Command::Count { id: i, ts } => object(&name, json!({"id": id(i), "ts": ts})),
-        Command::Peek {
-            id: i,
-            schema,
-            ts,
-            selection,
-        } => {
-            let Selection {
-                literals,
-                order_by,
-                limit,
-                offset,
-            } = selection;
-            let order: Vec<Value> = order_by
-                .iter()
-                .map(|o| json!({"column": o.column, "desc": o.desc, "nulls_last": o.nulls_last}))
-                .collect();
-            let types = types(schemas, schema.as_deref());
-            let cells = |cells: &Vec<Cell>| -> Vec<Value> {
-                let typed = cells.iter().enumerate();
-                typed.map(|(at, c)| cell(c, types.get(at))).collect()
-            };
-            let literals: Vec<Vec<Value>> = literals.iter().map(cells).collect();
-            object(
-                &name,
-                json!({
-                    "id": id(i), "schema": schema, "ts": ts,
-                    "literals": (!literals.is_empty()).then_some(literals),
-                    "order_by": (!order.is_empty()).then_some(order),
-                    "limit": limit, "offset": (*offset != 0).then_some(offset),
-                }),
-            )
-        }
-        Command::PeekCount { id: i, schema, ts } => {
-            object(&name, json!({"id": id(i), "schema": schema, "ts": ts}))
-        }
-        Command::ExpectCount {
-            id: i,
-            schema,
-            ts,
-            count,
-        } => object(
-            &name,
-            json!({"id": id(i), "schema": schema, "ts": ts, "count": count}),
-        ),
-        Command::ExpectError { command } => {
-            object(&name, json!({"command": print(command, schemas)}))
-        }
-        Command::AwaitSubscribe {
-            id: i,
-            up_to,
-            timeout_secs,
-        } => object(
-            &name,
-            json!({
-                "id": id(i), "up_to": up_to,
-                "timeout_secs": (*timeout_secs != DEFAULT_TIMEOUT_SECS).then_some(timeout_secs),
-            }),
-        ),
-        Command::StartPeek {
-            peek,
-            id: i,
-            schema,
-            ts,
-        } => object(
-            &name,
-            json!({"peek": peek, "id": id(i), "schema": schema, "ts": ts}),
-        ),
-        Command::AwaitPeek { peek, timeout_secs } => object(
-            &name,
-            json!({
-                "peek": peek,
-                "timeout_secs": (*timeout_secs != DEFAULT_TIMEOUT_SECS).then_some(timeout_secs),
-            }),
-        ),
-        Command::CancelPeek { peek } => object(&name, json!({"peek": peek})),
-        Command::DowngradeSince { shard, since } => {
-            object(&name, json!({"shard": shard, "since": since}))
-        }
-    }
+    let mut command = command.clone();
+    type_cells(&mut command, schemas);
+    serde_json::to_value(&command).expect("strings, numbers and lists are JSON")
 }
 
-fn create_dataflow(dataflow: &CreateDataflow) -> Value {
-    let CreateDataflow {
-        name,
-        as_of,
-        until,
-        optimize,
-        join,
-        imports,
-        builds,
-        exports,
-    } = dataflow;
-    let without_nulls = |value: Value| match value {
-        Value::Object(fields) => {
-            Value::Object(fields.into_iter().filter(|(_, v)| !v.is_null()).collect())
+/// Makes JSON values of the cells.
+fn type_cells(command: &mut Command, schemas: &Schemas) {
+    let typed = |cells: &mut Vec<Cell>, schema: &Option<String>| {
+        let types = types(schemas, schema.as_deref());
+        for (at, written) in cells.iter_mut().enumerate() {
+            *written = Cell::Json(cell(written, types.get(at)));
         }
-        other => other,
     };
-    let imports: Vec<Value> = imports
-        .iter()
-        .map(|import| match import {
-            Import::Source {
-                id: i,
-                shard,
-                schema,
-                upper,
-            } => json!({"source": without_nulls(json!({
-                "id": id(i), "shard": shard, "schema": schema, "upper": upper,
-            }))}),
-            Import::Index { index } => json!({"index": {"index_id": id(index)}}),
-        })
-        .collect();
-    let builds: Vec<Value> = builds
-        .iter()
-        .map(|build| json!({"id": id(&build.id), "expr": build.expr}))
-        .collect();
-    let exports: Vec<Value> = exports
-        .iter()
-        .map(|export| match export {
-            Export::Index { index, on, key } => json!({"index": {
-                "index_id": id(index), "on_id": id(on), "key": key,
-            }}),
-            Export::MaterializedView {
-                sink,
-                on,
-                shard,
-                schema,
-            } => json!({"materialized-view": without_nulls(json!({
-                "sink_id": id(sink), "on_id": id(on), "shard": shard, "schema": schema,
-            }))}),
-            Export::Subscribe {
-                sink,
-                on,
-                schema,
-                up_to,
-                snapshot,
-            } => json!({"subscribe": without_nulls(json!({
-                "sink_id": id(sink), "on_id": id(on), "schema": schema, "up_to": up_to,
-                "snapshot": (!snapshot).then_some(false),
-            }))}),
-        })
-        .collect();
-    let join = join.map(|join| match join {
-        JoinChoice::Linear => "linear",
-        JoinChoice::Delta => "delta",
-    });
-    json!({
-        "name": name, "as_of": as_of, "until": until, "optimize": optimize.then_some(true),
-        "join": join, "imports": imports, "builds": builds, "exports": exports,
-    })
+    match command {
+        Command::WriteRows { rows, schema, .. } => {
+            rows.iter_mut()
+                .for_each(|row| typed(&mut row.cells, schema));
+        }
+        Command::Peek {
+            selection, schema, ..
+        } => {
+            let literals = selection.literals.iter_mut();
+            literals.for_each(|cells| typed(cells, schema));
+        }
+        Command::ExpectError { command } => type_cells(command, schemas),
+        _ => {}
+    }
 }
 
 fn types(schemas: &Schemas, schema: Option<&str>) -> Vec<SqlScalarType> {

@@ -8,6 +8,7 @@ pub mod append;
 mod command;
 mod config;
 pub mod data;
+pub mod dataflow;
 pub mod json;
 pub mod json_print;
 mod lex;
