@@ -116,8 +116,8 @@ impl World<'_> {
     /// have none: what a view's shard holds from then on is not specified.
     pub fn drawn_until(&mut self, as_of: Timestamp, exports: &[FlowExport]) -> Option<Timestamp> {
         let indexes = exports.iter().all(|export| export.key().is_some());
-        let wanted = self.profile.until && indexes && self.choices.chance("until", 1, 6);
-        wanted.then(|| match self.choices.chance("for one time", 2, 3) {
+        let wanted = self.profile.until && indexes && self.choices.chance("until", 1, 5);
+        wanted.then(|| match self.choices.chance("for one time", 3, 4) {
             true => as_of + 1,
             false => as_of + self.choices.between("until after as_of", 1, 3),
         })

@@ -9,11 +9,11 @@ use super::relations::{Drawn, Planner, WIDEST};
 use super::scalars::{self, Over, columns_of};
 use crate::plan::Relation;
 use crate::plan::functions::AGGREGATES;
-use crate::plan::scalar::{binary, boolean, column, int64};
+use crate::plan::scalar::{binary, boolean, column, int64, literal};
 use crate::protocol::v26_30::{
     AggregateExpr, AggregateFunc, BinaryFunc, ColumnOrder, MirScalarExpr, UnaryFunc, VariadicFunc,
 };
-use crate::repr::{ColumnName, ReprColumnType, ReprScalarType, SqlScalarType};
+use crate::repr::{ColumnName, Datum, ReprColumnType, ReprScalarType, SqlScalarType};
 
 /// Which aggregates a reduce takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,14 +151,11 @@ impl Planner<'_, '_> {
             .choices
             .weighted("accumulable aggregate", &[2, 2, 4, 2, 2])
         {
-            Some(4) => {
-                let number = scalars::leaf(self.choices, over, &ReprScalarType::Int64);
-                Some(AggregateExpr {
-                    func: AggregateFunc::SumFloat64,
-                    expr: scalars::unary(UnaryFunc::CastInt64ToFloat64, number),
-                    distinct,
-                })
-            }
+            Some(4) => Some(AggregateExpr {
+                func: AggregateFunc::SumFloat64,
+                expr: self.number(over),
+                distinct,
+            }),
             Some(1) if !over.columns.is_empty() => {
                 let c = self.choices.index("counted column", over.columns.len());
                 Some(AggregateExpr {
@@ -169,10 +166,20 @@ impl Planner<'_, '_> {
             }
             Some(2) => self.one_of(&SUMS, over, distinct),
             Some(3) => {
-                let expr = scalars::predicate(self.choices, over, 1);
-                let func = match self.choices.chance("all", 1, 2) {
+                let test = scalars::predicate(self.choices, over, 1);
+                let all = self.choices.chance("all", 1, 2);
+                let func = match all {
                     true => AggregateFunc::All,
                     false => AggregateFunc::Any,
+                };
+                // What is unknown counts only where nothing else decides.
+                let expr = match self.choices.chance("unknown to some", 1, 4) {
+                    true => MirScalarExpr::If {
+                        cond: Box::new(test),
+                        then: Box::new(literal(Datum::Null, ReprScalarType::Bool)),
+                        els: Box::new(boolean(all)),
+                    },
+                    false => test,
                 };
                 let distinct = distinct && self.profile.any_all_beside_distinct;
                 Some(AggregateExpr {
@@ -183,6 +190,20 @@ impl Planner<'_, '_> {
             }
             _ => Some(count_all()),
         }
+    }
+
+    /// A float: as small as the other values, quite large, or none at all.
+    fn number(&mut self, over: Over<'_>) -> MirScalarExpr {
+        let number = scalars::leaf(self.choices, over, &ReprScalarType::Int64);
+        let number = scalars::unary(UnaryFunc::CastInt64ToFloat64, number);
+        let scale = match self.choices.weighted("scale of floats", &[4, 2, 1, 1]) {
+            Some(1) => 1e6,
+            Some(2) => f64::INFINITY,
+            Some(3) => f64::NAN,
+            _ => return number,
+        };
+        let scale = literal(Datum::Float64(scale), ReprScalarType::Float64);
+        binary(BinaryFunc::MulFloat64, number, scale)
     }
 
     /// A text or a list of all values of a group, in an order.

@@ -202,7 +202,7 @@ impl<'c, 'p> Planner<'c, 'p> {
             Some(14) => self.join(below, true),
             Some(15) => self.join(below, false),
             Some(16) => self.lookup(below),
-            Some(17) => self.above_time(below),
+            Some(17) => self.above_changes(below),
             _ => self.atop(below, Self::filter),
         }
     }
@@ -583,10 +583,15 @@ impl<'c, 'p> Planner<'c, 'p> {
         self.choices.pick("arrangement", &arranged).cloned()
     }
 
-    /// What groups, orders or merges rows that come and go with time.
-    fn above_time(&mut self, depth: usize) -> Drawn {
-        let input = self.temporal(depth.saturating_sub(1));
-        match self.choices.weighted("above time", &[3, 3, 1, 1, 1]) {
+    /// What groups, orders or merges rows that come and go with time, or that
+    /// come twice and are taken back once.
+    fn above_changes(&mut self, depth: usize) -> Drawn {
+        let below = depth.saturating_sub(1);
+        let input = match self.choices.chance("taken back at once", 1, 3) {
+            true => self.without_some(below),
+            false => self.temporal(below),
+        };
+        match self.choices.weighted("above changes", &[3, 3, 1, 1, 1]) {
             Some(1) => self.top_k(input),
             Some(2) => self.distinct(input),
             Some(3) => {

@@ -7,6 +7,7 @@
 
 mod channel;
 mod http;
+mod mesh;
 mod router;
 mod serve;
 mod threads;
@@ -50,9 +51,6 @@ pub fn main(args: &Args) -> ExitCode {
 ///
 /// Errors: why it could not begin; the flags are checked already.
 fn run(args: &Args) -> Result<(), String> {
-    // Libraries print progress of the mesh on stdout, which is not theirs.
-    // SAFETY: both descriptors are open, and nobody else changes them yet.
-    unsafe { libc::dup2(2, 1) };
     abort_on_panic();
     let mutants: Mutants = args.mutants.iter().copied().collect();
     let clients = Arc::new(Clients::new(args.persist_pubsub_url.clone()));

@@ -4,6 +4,7 @@
 //! Invariant: a worker waits for at most its maintenance interval, so frontiers
 //! are reported no later than that.
 
+use std::any::Any;
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
@@ -13,8 +14,8 @@ use timely::communication::{Config as Communication, WorkerGuards};
 use timely::execute::execute_from;
 use timely::worker::{Config as TimelyConfig, Worker as TimelyWorker};
 
-use super::channel;
 use super::router::{Inlet, Router};
+use super::{channel, mesh};
 use crate::replica::args::Args;
 use crate::replica::compute::{Clients, Environment, Host, Worker};
 use crate::replica::halt::Fate;
@@ -45,25 +46,19 @@ pub fn start(
     router: &Arc<Router>,
 ) -> Result<Workers, String> {
     let shape = &args.compute_timely_config;
-    let communication = if shape.addresses.len() > 1 {
-        Communication::Cluster {
-            threads: shape.workers,
-            process: args.process,
-            addresses: shape.addresses.clone(),
-            report: false,
-            zerocopy: shape.enable_zero_copy,
-        }
+    let (builders, mesh): (_, Box<dyn Any + Send>) = if shape.addresses.len() > 1 {
+        let (builders, guard) = mesh::connect(shape, args.process)?;
+        (builders, Box::new(guard))
     } else if shape.enable_zero_copy {
-        Communication::ProcessBinary(shape.workers)
+        Communication::ProcessBinary(shape.workers).try_build()?
     } else {
-        Communication::Process(shape.workers)
+        Communication::Process(shape.workers).try_build()?
     };
     let mut config = TimelyConfig::default();
     if shape.arrangement_exert_proportionality > 0 {
         let eager = differential_dataflow::Config::default().idle_merge_effort(Some(1000));
         differential_dataflow::configure(&mut config, &eager);
     }
-    let (builders, mesh) = communication.try_build()?;
     let (ready, all_ready) = channel();
     let count = builders.len();
     let (clients, meeting) = (Arc::clone(clients), Arc::clone(router));
