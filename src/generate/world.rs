@@ -262,7 +262,10 @@ impl<'a> World<'a> {
                 Some(until) => until.checked_sub(1)?,
                 None => since + 2,
             },
-            Some(must) => must.checked_sub(1)?,
+            Some(must) => {
+                let until = self.known_until(id).unwrap_or(must);
+                must.min(until).checked_sub(1)?
+            }
         };
         (since <= last).then_some((since, last))
     }

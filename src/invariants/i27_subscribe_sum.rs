@@ -4,8 +4,8 @@
 //! collection has one in the times of the batch or had one before. Source:
 //! `spec/replica.md` §6.1, §10 I-19.
 //!
-//! Without a snapshot an error that stands at the as_of already is no change: it
-//! is told at most when it goes away.
+//! Without a snapshot an error that stands at the as_of already, or may stand
+//! there, is no change: it is told at most when it goes away.
 //!
 //! Does not apply after the collection was dropped or disturbed, and where the
 //! model does not evaluate the plan (unknown). Which of several errors is told
@@ -66,7 +66,9 @@ impl Invariant for SubscribeSum {
                         Ok(untold) => untold,
                         Err(undefined) => return undecided(&undefined, verdicts),
                     };
-                    let is_new = |error: &&Fault| !untold.errors.contains_key(*error);
+                    let is_new = |error: &&Fault| {
+                        !untold.errors.contains_key(*error) && !untold.possible.contains(*error)
+                    };
                     if let Some(error) = evaluated.errors.keys().find(is_new) {
                         return verdicts.violated(Finding {
                             kind: "missing-error",
@@ -77,7 +79,8 @@ impl Invariant for SubscribeSum {
                     }
                     let rows = sum.at(ts);
                     // Beside errors rows mean nothing.
-                    if !evaluated.errors.is_empty() || !untold.errors.is_empty() {
+                    let failing = !evaluated.errors.is_empty() || !untold.errors.is_empty();
+                    if failing || !untold.possible.is_empty() {
                         continue;
                     }
                     let right = evaluated.rows.minus(&untold.rows);
@@ -112,21 +115,13 @@ impl SubscribeSum {
         let (first, _) = span(id, batch, model);
         // Without a snapshot, an error of the as_of is told when it goes away.
         let before = untold(id, model).unwrap_or_default();
-        if before
-            .errors
-            .keys()
-            .any(|fault| fault.texts().matches(text))
-        {
+        if told(&before, text) {
             return verdicts.holds();
         }
         for ts in batches::times(&first, &batch.upper, first.as_option().unwrap_or(0)) {
             match model.object_of(id, ts) {
-                Ok(evaluated) => {
-                    let mut faults = evaluated.errors.keys().chain(&evaluated.possible);
-                    if faults.any(|fault| fault.texts().matches(text)) {
-                        return verdicts.holds();
-                    }
-                }
+                Ok(evaluated) if told(&evaluated, text) => return verdicts.holds(),
+                Ok(_) => {}
                 Err(undefined) => return undecided(&undefined, verdicts),
             }
         }
@@ -140,6 +135,12 @@ impl SubscribeSum {
             observed: format!("the error `{text}`"),
         });
     }
+}
+
+/// Whether the contents have, or may have, the error of this text.
+fn told(evaluated: &Evaluated, text: &str) -> bool {
+    let mut faults = evaluated.errors.keys().chain(&evaluated.possible);
+    faults.any(|fault| fault.texts().matches(text))
 }
 
 /// The first time that a batch covers, and the first that it never does.

@@ -155,19 +155,23 @@ impl Dataflow {
         self.spec.exports.iter().map(ExportSpec::id).collect()
     }
 
-    /// Whether the two mean the same maintained thing, whatever their as_of:
-    /// what reconciliation compares (`spec/replica.md` §2.5.1).
+    /// Whether the two are rendered the same way, whatever their as_of: what
+    /// reconciliation compares (`spec/replica.md` §2.5.1).
     pub fn is_compatible_with(&self, other: &Dataflow) -> bool {
+        self.says_the_same(other) && self.spec.rendering == other.spec.rendering
+    }
+
+    fn says_the_same(&self, other: &Dataflow) -> bool {
         let (a, b) = (&self.spec, &other.spec);
         same_list(&a.imports, &b.imports, same_import)
             && a.builds == b.builds
             && same_list(&a.exports, &b.exports, same_export)
     }
 
-    /// Whether the two maintain the same contents: compatible themselves, over
-    /// arrangements of which the same is true.
+    /// Whether the two maintain the same contents: they say the same
+    /// themselves, over arrangements of which that is true.
     pub fn means_the_same(&self, other: &Dataflow) -> bool {
-        self.is_compatible_with(other)
+        self.says_the_same(other)
             && self.inputs.iter().all(|(id, input)| match input {
                 Input::Source { .. } => true,
                 Input::Index { of, .. } => match other.inputs.get(id) {

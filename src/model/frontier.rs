@@ -56,12 +56,11 @@ impl Model {
             return Some(nothing);
         }
         let dataflow = &collection.dataflow;
-        let inputs = dataflow.inputs.values().map(|input| {
-            let reached = match input {
-                Input::Source { shard } => self.shard_must_seal(shard),
-                Input::Index { index, .. } => self.must_reach(*index).unwrap_or(nothing.clone()),
-            };
-            cut(reached, dataflow.until())
+        let inputs = dataflow.inputs.values().map(|input| match input {
+            Input::Source { shard } => cut(self.shard_must_seal(shard), dataflow.until()),
+            // An index may be nothing but another name of the imported one,
+            // which goes on whatever this dataflow's `until`.
+            Input::Index { index, .. } => self.must_reach(*index).unwrap_or(nothing.clone()),
         });
         let reached = meet(inputs);
         // Nothing is owed before the snapshot at as_of can be taken.

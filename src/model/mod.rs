@@ -16,6 +16,7 @@ mod read;
 mod reconcile;
 pub mod session;
 pub mod shard;
+mod unread;
 pub mod valid;
 mod view;
 
@@ -32,6 +33,7 @@ pub use valid::{Invalid, Unwise};
 use self::dataflow::Dataflow;
 use self::read::Cache;
 use self::reconcile::Baseline;
+use self::unread::Unread;
 use self::view::Views;
 use crate::protocol::v26_30::{ComputeResponse, PeekResponse};
 use crate::repr::{Antichain, GlobalId};
@@ -46,6 +48,7 @@ pub struct Model {
     views: BTreeMap<String, Views>,
     /// What the replica kept when the current session began.
     baseline: Baseline,
+    unread: Unread,
     step: usize,
     invalid: Option<(usize, Invalid)>,
     in_doubt: bool,
@@ -132,6 +135,7 @@ impl Model {
                 // can become the baseline of the session that follows.
                 self.session = Session::default();
                 self.baseline = Baseline::default();
+                self.unread = Unread::default();
                 self.lost = false;
             }
             Event::ShardRead(_) | Event::WaitTimedOut { .. } | Event::Finished => {}
@@ -151,7 +155,9 @@ impl Model {
             return;
         }
         self.session.initialized = true;
-        self.baseline.reconcile(&mut self.session);
+        for kept in self.baseline.reconcile(&mut self.session) {
+            self.unread.forget(&kept);
+        }
         let unreadable = self.session.dataflows.iter().find_map(|dataflow| {
             let kept = (dataflow.spec.exports.iter()).all(|e| {
                 self.session
@@ -189,6 +195,7 @@ impl Model {
                 ExportSpec::Index { .. } | ExportSpec::Subscribe { .. } => {}
             }
         }
+        self.unread.add(&dataflow);
         self.session.create(dataflow);
     }
 
@@ -225,8 +232,9 @@ impl Model {
 
     /// Takes note of a write frontier that was reported.
     pub fn frontier_reached(&mut self, id: GlobalId, frontier: &Antichain) {
-        if let Some(collection) = self.session.collections.get_mut(&id) {
-            collection.hydrated |= !frontier.less_equal(collection.as_of());
+        let as_of = self.session.collections.get(&id).map(Collection::as_of);
+        if as_of.is_some_and(|as_of| !frontier.less_equal(as_of)) {
+            self.unread.read(id);
         }
     }
 

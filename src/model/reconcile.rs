@@ -28,7 +28,6 @@ struct Old {
     leftovers: Vec<Antichain>,
     scheduled: BTreeSet<GlobalId>,
     writes_allowed: BTreeSet<GlobalId>,
-    hydrated: BTreeSet<GlobalId>,
 }
 
 impl Baseline {
@@ -67,7 +66,6 @@ impl Baseline {
                     leftovers,
                     scheduled: ids(|c| c.scheduled),
                     writes_allowed: ids(|c| c.writes_allowed),
-                    hydrated: ids(|c| c.hydrated),
                 },
             );
         }
@@ -76,7 +74,9 @@ impl Baseline {
 
     /// Marks what the new session keeps, and hands on what kept things keep:
     /// their schedule and their write permission (`spec/replica.md` §2.5.3).
-    pub fn reconcile(&self, session: &mut Session) {
+    /// Gives the dataflows that are not made anew.
+    pub fn reconcile(&self, session: &mut Session) -> Vec<Arc<Dataflow>> {
+        let mut kept = Vec::new();
         let mut retained: BTreeSet<GlobalId> = BTreeSet::new();
         for new in session.dataflows.clone() {
             let ids = new.export_ids();
@@ -91,11 +91,14 @@ impl Baseline {
                     collection.retained = true;
                     collection.scheduled |= old.scheduled.contains(id);
                     collection.writes_allowed |= old.writes_allowed.contains(id);
-                    collection.hydrated |= old.hydrated.contains(id);
+                    // What is kept goes on with its own `until`.
+                    collection.disturbed |= old.dataflow.until() != new.until();
                 }
             }
             retained.extend(ids);
+            kept.push(new);
         }
+        kept
     }
 }
 

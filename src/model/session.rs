@@ -44,9 +44,6 @@ pub struct Collection {
     pub life: Life,
     pub scheduled: bool,
     pub writes_allowed: bool,
-    /// Its snapshot is known to be read: a frontier beyond the as_of was
-    /// reported.
-    pub hydrated: bool,
     /// Reconciliation kept it from an earlier session.
     pub retained: bool,
     /// Something that it reads was dropped from under it: nothing that it says
@@ -138,7 +135,6 @@ impl Session {
                     life: Life::Live,
                     scheduled: false,
                     writes_allowed: false,
-                    hydrated: false,
                     retained: false,
                     disturbed: false,
                 },

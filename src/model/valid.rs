@@ -12,7 +12,6 @@ use thiserror::Error;
 use uuid::Uuid;
 
 use super::Model;
-use super::dataflow::Input;
 use super::session::Life;
 use crate::repr::{Antichain, GlobalId, Timestamp};
 use crate::script::trace::{DataflowSpec, Event, ExportSpec, ImportSpec, PeekSpec};
@@ -206,20 +205,13 @@ impl Model {
     /// A since may pass an as_of only when the snapshot there is known to be
     /// read: until then the reader of the replica may not even exist.
     fn check_downgrade(&self, shard: &str, since: Timestamp) -> Result<(), Invalid> {
-        let behind = self.session.live_collections().find(|c| {
-            let direct = c.dataflow.inputs.values().any(|input| match input {
-                Input::Source { shard: read } => read == shard,
-                Input::Index { .. } => false,
-            });
-            direct && !c.hydrated && c.as_of() < since
-        });
-        match behind {
-            None => Ok(()),
-            Some(collection) => Err(Invalid::ShardCompacted {
+        match self.unread.earliest(shard) {
+            Some(as_of) if as_of < since => Err(Invalid::ShardCompacted {
                 shard: shard.to_string(),
-                as_of: collection.as_of(),
+                as_of,
                 since,
             }),
+            Some(_) | None => Ok(()),
         }
     }
 

@@ -6,6 +6,7 @@
 //! sent.
 
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::command::*;
 use super::data::Schemas;
@@ -14,6 +15,7 @@ use crate::driver::{BuiltDataflow, DataflowBuilder, IndexInfo};
 use crate::plan::lower::JoinKind;
 use crate::plan::{self, Globals};
 use crate::protocol::v26_30::{CollectionMetadata, DataflowDescription};
+use crate::protocol::wire;
 use crate::repr::{GlobalId, RelationDesc, Timestamp};
 
 /// What a script has named so far that a dataflow may refer to.
@@ -306,6 +308,7 @@ impl<'a> Pending<'a> {
             imports: self.imports,
             builds,
             exports: self.exports,
+            rendering: fingerprint(&description),
         };
         Ok(Assembled {
             description,
@@ -314,6 +317,16 @@ impl<'a> Pending<'a> {
             views: self.views,
         })
     }
+}
+
+/// Equal for what is lowered to the same plans.
+fn fingerprint(description: &DataflowDescription) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    wire::encode(&description.objects_to_build).hash(&mut hasher);
+    for (id, import) in &description.source_imports {
+        (id, wire::encode(&import.desc.arguments)).hash(&mut hasher);
+    }
+    hasher.finish()
 }
 
 fn text(error: impl std::fmt::Display) -> String {

@@ -170,6 +170,10 @@ pub struct DataflowSpec {
     /// In dependency order.
     pub builds: Vec<(GlobalId, Relation)>,
     pub exports: Vec<ExportSpec>,
+    /// A fingerprint of the lowered plans: the same logical plans may be lowered
+    /// otherwise, because of an `until`, a setting or an imported arrangement,
+    /// and are another dataflow to a replica then.
+    pub rendering: u64,
 }
 
 #[derive(Debug, Clone)]

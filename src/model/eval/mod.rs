@@ -22,7 +22,7 @@ mod top_k;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::answer::{ErrorTexts, Undefined};
+use super::answer::{ErrorTexts, NEGATIVE_ROW, Undefined};
 use super::multiset::Multiset;
 use crate::plan::Relation;
 use crate::protocol::v26_30::{EvalError, Id};
@@ -95,10 +95,12 @@ impl Evaluated {
     }
 
     /// Takes note of rows that mean nothing, because counts are negative where an
-    /// operator does not expect it: whatever is computed of them may fail.
+    /// operator does not expect it: whatever is computed of them may fail, or
+    /// have negative counts itself, which another worker may find first.
     fn meaningless(&mut self) {
-        let any = Fault::Begins("Evaluation error: ".to_string());
-        self.possible.insert(any);
+        let any = ["Evaluation error: ", NEGATIVE_ROW];
+        let any = any.map(|text| Fault::Begins(text.to_string()));
+        self.possible.extend(any);
     }
 
     /// Takes over the errors of an input.

@@ -79,16 +79,22 @@ pub(super) fn lifetime<F: Fn() -> scalar::Result>(
     // The row begins at `from` or at its own time, whichever is later; that one
     // is not after `ts`.
     let mut from = Timestamp::MIN;
+    let mut never = false;
     for bound in lower {
         match bound() {
             Ok(Some(time)) => from = from.max(time),
-            Ok(None) => out.now = Ok(false),
-            Err(stop) => {
-                out.now = Err(stop.fault()?);
-                return Ok(out);
-            }
+            Ok(None) => never = true,
+            Err(stop) => match (stop.fault()?, &out.now) {
+                // One of them ends the row; which one is the replica's choice.
+                (fault, Err(_)) => out.possible.push(fault),
+                (fault, Ok(_)) => out.now = Err(fault),
+            },
         }
     }
+    if out.now.is_err() {
+        return Ok(out);
+    }
+    out.now = Ok(!never);
     // Not before a time that a dataflow may stop at, which is not known here.
     let later = from > ts;
     let mut until = None::<Timestamp>;
@@ -97,10 +103,10 @@ pub(super) fn lifetime<F: Fn() -> scalar::Result>(
         match bound() {
             Ok(Some(time)) => until = Some(until.map_or(time, |until| until.min(time))),
             Ok(None) => out.now = Ok(false),
-            Err(stop) => {
-                let fault = stop.fault()?;
-                failed.get_or_insert(fault);
-            }
+            Err(stop) => match (stop.fault()?, &failed) {
+                (fault, Some(_)) => out.possible.push(fault),
+                (fault, None) => failed = Some(fault),
+            },
         }
     }
     if let Some(fault) = failed {
@@ -172,6 +178,21 @@ mod tests {
         assert_eq!(at(3, &bounds).now, overflow());
         // The last moment itself can be a bound.
         assert_eq!(at(3, &[(BinaryFunc::Lt, most)]).now, Ok(true));
+    }
+
+    #[test]
+    fn of_several_bounds_that_fail_any_may_be_told() {
+        let most = Value::new(Datum::MzTimestamp(Timestamp::MAX));
+        let failed = || Err(Stop::Error(EvalError::DivisionByZero));
+        type Bound<'a> = (&'a BinaryFunc, Box<dyn Fn() -> scalar::Result>);
+        let bounds: Vec<Bound<'_>> = vec![
+            (&BinaryFunc::Gte, Box::new(failed)),
+            (&BinaryFunc::Gt, Box::new(move || Ok(most.clone()))),
+        ];
+        let both = lifetime(bounds, 3).unwrap();
+        assert_eq!(both.now, Err(Fault::Eval(EvalError::DivisionByZero)));
+        let overflow = Fault::Eval(EvalError::MzTimestampStepOverflow);
+        assert_eq!(both.possible, [overflow]);
     }
 
     #[test]

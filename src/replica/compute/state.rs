@@ -27,6 +27,7 @@ use crate::protocol::v26_30::{
 };
 use crate::replica::halt::End;
 use crate::replica::mutants::Mutant;
+use crate::replica::sink::SubscribeState;
 use crate::replica::source::Inline;
 use crate::repr::{Antichain, GlobalId};
 
@@ -229,6 +230,8 @@ impl Instance {
         self.traces.remove(&id);
         drop(collection.start.take());
         if let Kind::Subscribe(state) = &collection.kind {
+            // What it was about to tell is told first.
+            self.out.extend(told(id, state));
             let upper = state.borrow().upper.clone();
             // Mutant: the end of a subscribe is not told.
             if !upper.is_empty() && !self.env.mutants.is(Mutant::SubscribeDropSilent) {
@@ -359,14 +362,7 @@ impl Instance {
         for (id, collection) in &self.collections {
             match &collection.kind {
                 Kind::Index => {}
-                Kind::Subscribe(state) => {
-                    let ready = std::mem::take(&mut state.borrow_mut().ready);
-                    let told = ready
-                        .into_iter()
-                        .map(|said| ComputeResponse::SubscribeResponse(*id, said))
-                        .map(Outgoing::Merged);
-                    self.out.extend(told);
-                }
+                Kind::Subscribe(state) => self.out.extend(told(*id, state)),
                 Kind::View(view) => {
                     if let Some(failure) = view.failure() {
                         self.env.fate.post(End::halt(failure));
@@ -383,4 +379,11 @@ impl Instance {
         }
         self.report_frontiers();
     }
+}
+
+/// What a subscribe is about to tell.
+fn told(id: GlobalId, state: &RefCell<SubscribeState>) -> Vec<Outgoing> {
+    let ready = std::mem::take(&mut state.borrow_mut().ready);
+    let said = |said| Outgoing::Merged(ComputeResponse::SubscribeResponse(id, said));
+    ready.into_iter().map(said).collect()
 }
