@@ -146,6 +146,10 @@ impl<'a> Block<'a> {
     pub(super) fn apply(&self, input: Evaluated, ts: Timestamp) -> Result<Evaluated, Undefined> {
         let rows = input.rows.clone();
         let mut out = input.with_rows(Multiset::new());
+        if self.may_keep_errors() {
+            let any = Fault::Begins("Evaluation error: ".to_string());
+            out.possible.insert(any);
+        }
         for (row, diff) in rows.iter() {
             let over = Over {
                 block: self,
@@ -171,6 +175,35 @@ impl<'a> Block<'a> {
             out.possible.extend(over.possible()?);
         }
         Ok(out)
+    }
+
+    /// Whether an error may outlive its row: of several upper bounds one may be
+    /// looked at when the row comes, and fail, and not be looked at when it
+    /// goes, because another leaves the row no time then (`spec/plan.md` §3.3,
+    /// step 4). What went before is not known to the evaluator of one time.
+    fn may_keep_errors(&self) -> bool {
+        let upper = |bound: &&Bound<'_>| match bound.func {
+            BinaryFunc::Eq | BinaryFunc::Lt | BinaryFunc::Lte => true,
+            // The lower ones are all looked at, both times.
+            _ => false,
+        };
+        let uppers = || self.bounds.iter().filter(upper);
+        uppers().count() > 1 && uppers().any(|bound| self.may_fail(&bound.scalar))
+    }
+
+    /// Whether a scalar fails for some row, as far as that shows without one.
+    fn may_fail(&self, scalar: &Scalar<'_>) -> bool {
+        if let MirScalarExpr::Column(column, _) = scalar.expr {
+            return match scalar.layout.get(*column) {
+                Some(Cell::Computed(index)) => self.may_fail(&self.computed[*index]),
+                Some(Cell::Input(_)) | None => false,
+            };
+        }
+        let mut reads = false;
+        visit(scalar.expr, &mut |node| {
+            reads |= matches!(node, MirScalarExpr::Column(..));
+        });
+        reads || scalar::eval(scalar.expr, &[], Timestamp::MIN).is_err()
     }
 
     /// Errors that the block may raise of partial rows when it stands on a join:
