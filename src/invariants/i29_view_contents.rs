@@ -6,9 +6,12 @@
 //! times that a later view sealed unseen, nor where the model does not evaluate
 //! the plan (unknown).
 
+use std::collections::BTreeMap;
+
 use super::batches::{self, Sum};
 use super::{Finding, Invariant, Place, Verdicts, described, show};
 use crate::model::{Model, Undefined};
+use crate::repr::Diff;
 use crate::script::trace::{Event, ShardContents};
 
 pub struct ViewContents;
@@ -51,11 +54,11 @@ impl Invariant for ViewContents {
                 expected: format!("shard `{shard}`: {expected}"),
                 observed,
             };
-            let faulty: i64 = errors
-                .iter()
-                .filter(|(time, _)| *time <= ts)
-                .map(|(_, diff)| diff)
-                .sum();
+            let mut counts: BTreeMap<&[u8], Diff> = BTreeMap::new();
+            for (error, _, diff) in errors.iter().filter(|(_, time, _)| *time <= ts) {
+                *counts.entry(error).or_default() += diff;
+            }
+            let faulty = counts.values().filter(|count| **count != 0).count();
             let told = sum.at(ts);
             match (evaluated.errors.keys().next(), faulty != 0) {
                 (Some(error), held) => verdicts.check(held, || {

@@ -11,7 +11,7 @@ use super::functions::snake_name;
 use super::relation::{JoinImplementation, Lookup, RecBinding, Relation};
 use super::resolve::Locals;
 use super::types::{
-    Problem, RelationType, TypeError, datum_fits, expect, non_null_requirements, same_type,
+    Problem, RelationType, TypeError, datum_fits, expect, non_null_where_true, same_type,
     scalar_type, shown,
 };
 use super::{keys, scalar};
@@ -371,7 +371,7 @@ fn filter(columns: &[ReprColumnType], predicates: &[MirScalarExpr]) -> Result<Co
         expect("a predicate", &typ.scalar_type, &ReprScalarType::Bool)?;
         temporal(p)?;
         let mut required = Vec::new();
-        non_null_requirements(p, &mut required);
+        non_null_where_true(p, &mut required);
         for c in required {
             known[c].nullable = false;
         }

@@ -348,28 +348,30 @@ fn variadic_type(
     }
 }
 
-/// The columns that cannot be NULL where the expression is true.
-pub(super) fn non_null_requirements(e: &MirScalarExpr, columns: &mut Vec<usize>) {
+/// The columns that are not NULL where the predicate is true.
+pub(super) fn non_null_where_true(predicate: &MirScalarExpr, columns: &mut Vec<usize>) {
+    if let MirScalarExpr::CallUnary {
+        func: UnaryFunc::Not,
+        expr,
+    } = predicate
+        && let MirScalarExpr::CallUnary {
+            func: UnaryFunc::IsNull,
+            expr,
+        } = &**expr
+    {
+        columns.extend(scalar::as_column(expr));
+    }
+    non_null_requirements(predicate, columns);
+}
+
+/// The columns that are not NULL where the expression is not NULL.
+fn non_null_requirements(e: &MirScalarExpr, columns: &mut Vec<usize>) {
     match e {
         MirScalarExpr::Column(c, _) => columns.push(*c),
         MirScalarExpr::Literal(..) | MirScalarExpr::CallUnmaterializable(_) => {}
         MirScalarExpr::CallUnary { func, expr } => {
-            let inner = match (func, &**expr) {
-                (
-                    UnaryFunc::Not,
-                    MirScalarExpr::CallUnary {
-                        func: UnaryFunc::IsNull,
-                        expr,
-                    },
-                ) => scalar::as_column(expr),
-                _ => None,
-            };
-            if let Some(c) = inner {
-                columns.push(c);
-            } else if !matches!(
-                func,
-                UnaryFunc::IsNull | UnaryFunc::IsTrue | UnaryFunc::IsFalse
-            ) {
+            let of_null = [UnaryFunc::IsNull, UnaryFunc::IsTrue, UnaryFunc::IsFalse];
+            if !of_null.contains(func) {
                 non_null_requirements(expr, columns);
             }
         }

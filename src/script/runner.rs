@@ -607,7 +607,7 @@ impl<'a> Runner<'a> {
             for (datum, time, diff) in updates {
                 match datum {
                     Ok(row) => contents.rows.push((row, time, diff)),
-                    Err(_) => contents.errors.push((time, diff)),
+                    Err(error) => contents.errors.push((error.0, time, diff)),
                 }
             }
             self.emit(Event::ShardRead(contents));

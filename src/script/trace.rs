@@ -144,8 +144,8 @@ pub struct ShardContents {
     pub upper: Antichain,
     /// Rows.
     pub rows: Vec<(Row, Timestamp, Diff)>,
-    /// Errors, of which only the presence counts.
-    pub errors: Vec<(Timestamp, Diff)>,
+    /// Errors, as the shard has them encoded: each is itself, and nothing more.
+    pub errors: Vec<(Vec<u8>, Timestamp, Diff)>,
 }
 
 /// An index or persist peek, as sent: identity MFP.

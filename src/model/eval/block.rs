@@ -7,7 +7,9 @@
 //! mask each other's errors, the order is the replica's: the error is possible,
 //! not certain.
 //! A temporal predicate bounds the times of a row: what the block raises, it
-//! raises from the row's own time on, whether the row is valid then or not.
+//! raises from the row's own time on, whether the row is valid then or not;
+//! unless the predicate is evaluated in the source, where the same one stands
+//! above all reads of it: then the rest is looked at while the row is valid.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -19,7 +21,7 @@ use super::{Evaluated, Fault, pack};
 use crate::model::answer::Undefined;
 use crate::model::multiset::Multiset;
 use crate::plan::Relation;
-use crate::protocol::v26_30::{BinaryFunc, MirScalarExpr, VariadicFunc};
+use crate::protocol::v26_30::{BinaryFunc, Id, MirScalarExpr, VariadicFunc};
 use crate::repr::{Datum, Timestamp};
 
 /// The plan with bindings above the chains that stand on them: names come first
@@ -58,6 +60,8 @@ pub(super) struct Block<'a> {
     /// Predicates on `mz_now()`.
     bounds: Vec<Bound<'a>>,
     outputs: Layout,
+    /// It reads a global collection: bounds may be pushed into a source.
+    over_global: bool,
     /// Some part occurs twice: the replica may compute it ahead of predicates.
     shares: bool,
 }
@@ -136,6 +140,13 @@ impl<'a> Block<'a> {
             predicates,
             bounds,
             outputs: layout,
+            over_global: matches!(
+                below,
+                Relation::Get {
+                    id: Id::Global(_),
+                    ..
+                }
+            ),
             shares: false,
         };
         block.shares = block.has_shared_part();
@@ -170,6 +181,9 @@ impl<'a> Block<'a> {
             match outcome {
                 Outcome::Row(values) => out.rows.add(pack(&values), diff),
                 Outcome::Dropped => {}
+                Outcome::Failed(fault) if self.over_global && over.is_out_of_bounds() => {
+                    out.possible.insert(fault);
+                }
                 Outcome::Failed(fault) => out.fail(fault, diff),
             }
             out.possible.extend(over.possible()?);
@@ -361,6 +375,15 @@ impl Over<'_, '_, '_> {
         let bounds = self.block.bounds.iter();
         let evaluated = bounds.map(|bound| (&bound.func, || self.scalar(&bound.scalar)));
         temporal::lifetime(evaluated.collect(), self.ts)
+    }
+
+    /// Whether some bound alone says that the row is not valid.
+    fn is_out_of_bounds(&self) -> bool {
+        self.block.bounds.iter().any(|bound| {
+            let alone = vec![(&bound.func, || self.scalar(&bound.scalar))];
+            let alone = temporal::lifetime(alone, self.ts);
+            alone.is_ok_and(|alone| alone.now == Ok(false))
+        })
     }
 
     /// The outcome if no predicate masks an error and no bound were there; a
