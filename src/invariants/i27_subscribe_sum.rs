@@ -7,6 +7,9 @@
 //! Without a snapshot an error that stands at the as_of already, or may stand
 //! there, is no change: it is told at most when it goes away.
 //!
+//! The error of a worker that is ahead of the others is told with the next batch
+//! of all, which may end before the error's time.
+//!
 //! Does not apply after the collection was dropped or disturbed, and where the
 //! model does not evaluate the plan (unknown). Which of several errors is told
 //! is free.
@@ -118,7 +121,11 @@ impl SubscribeSum {
         if told(&before, text) {
             return verdicts.holds();
         }
-        for ts in batches::times(&first, &batch.upper, first.as_option().unwrap_or(0)) {
+        // A worker that is ahead spoils the batch of all (`spec/replica.md` §6.3).
+        let sealed = model.may_reach(id).unwrap_or_default();
+        let upper = batch.upper.join(&sealed);
+        let last = batch.upper.as_option().or(first.as_option());
+        for ts in batches::times(&first, &upper, last.unwrap_or(0)) {
             match model.object_of(id, ts) {
                 Ok(evaluated) if told(&evaluated, text) => return verdicts.holds(),
                 Ok(_) => {}
@@ -128,10 +135,7 @@ impl SubscribeSum {
         verdicts.violated(Finding {
             kind: "unexpected-error",
             place: Place::at(id),
-            expected: format!(
-                "an error of the collection between {first} and {}",
-                batch.upper
-            ),
+            expected: format!("an error of the collection between {first} and {upper}"),
             observed: format!("the error `{text}`"),
         });
     }
