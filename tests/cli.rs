@@ -319,3 +319,18 @@ fn every_mutant_is_listed_with_one_line() {
         assert!(!name.is_empty() && !description.is_empty(), "{line}");
     }
 }
+
+#[test]
+fn what_processes_never_say_is_shrunk_without_waiting_for_it_each_time() {
+    let directory = tempfile::tempdir().unwrap();
+    let folder = directory.path().to_str().unwrap();
+    let mut arguments = vec!["fuzz", "--seed", "1", "--findings", folder];
+    arguments.extend(["--mutant", "drop-silent", "--patience", "5"]);
+    let output = fuzzer(&arguments);
+    assert_eq!(code(&output), 1, "{output:?}");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("breaks I-10/not-empty"), "{said}");
+    // Each run that waits takes seconds, and shrinking takes hundreds of runs.
+    assert!(!said.contains("perhaps not to the end"), "{said}");
+    assert!(said.contains("\n5 commands (shrunk from "), "{said}");
+}

@@ -57,39 +57,47 @@ pub struct Broken<'a> {
     pub violation: Violation,
 }
 
-/// Confirms and shrinks.
-pub fn pursue(lab: &dyn Lab, broken: Broken<'_>, budget: Budget) -> Finding {
+/// Confirms and shrinks; where the lab has a stand-in, there, if what is found
+/// there shows in the lab itself.
+pub fn pursue(lab: &dyn Lab, broken: &Broken<'_>, budget: Budget) -> Finding {
+    if let Some(stand_in) = lab.stand_in() {
+        let mut finding = pursue_in(stand_in, broken, budget);
+        if finding.reproduced && finding.show_in(lab, broken.seed, CONFIRMATIONS) {
+            return finding;
+        }
+    }
+    pursue_in(lab, broken, budget)
+}
+
+fn pursue_in(lab: &dyn Lab, broken: &Broken<'_>, budget: Budget) -> Finding {
     let Broken {
         case,
         seed,
         commands,
         shape,
-        violation,
-    } = broken;
+        ref violation,
+    } = *broken;
     let signature = violation.signature();
     let whole = lab.options(seed);
     let quick = CaseOptions {
         patience: whole.patience.min(SHRINK_PATIENCE),
-        ..whole.clone()
+        ..whole
     };
-    let show_on = |shape: Shape, commands: &[Command], options: &CaseOptions| {
-        let outcome = run_with(lab, commands, shape, seed, options).ok()?;
-        outcome.has(&signature).then_some(outcome)
+    let shows = |shape: Shape, commands: &[Command]| {
+        let outcome = run_with(lab, commands, shape, seed, &quick);
+        outcome.is_ok_and(|outcome| outcome.has(&signature))
     };
     let seen_on = |shape: Shape| {
         let tries = 0..CONFIRMATIONS;
-        tries
-            .filter(|_| show_on(shape, commands, &quick).is_some())
-            .count()
+        tries.filter(|_| shows(shape, commands)).count()
     };
     // One worker is simpler than several, and repeats better.
     let simpler = (shape != Shape::ONE && seen_on(Shape::ONE) == CONFIRMATIONS)
         .then_some((Shape::ONE, CONFIRMATIONS));
     let (shape, seen) = simpler.unwrap_or_else(|| (shape, seen_on(shape)));
-    let show = |commands: &[Command], options: &CaseOptions| show_on(shape, commands, options);
     let mut finding = Finding {
         signature: signature.clone(),
-        violation,
+        violation: violation.clone(),
         case,
         original: commands.to_vec(),
         commands: commands.to_vec(),
@@ -106,7 +114,7 @@ pub fn pursue(lab: &dyn Lab, broken: Broken<'_>, budget: Budget) -> Finding {
     // What happens only sometimes is given as many chances as it needed.
     let tries = if seen == CONFIRMATIONS { 1 } else { 4 };
     let mut fails = |candidate: &[Command]| {
-        viable(candidate).is_ok() && (0..tries).any(|_| show(candidate, &quick).is_some())
+        viable(candidate).is_ok() && (0..tries).any(|_| shows(shape, candidate))
     };
     let Shrunk {
         commands: simplest,
@@ -114,27 +122,39 @@ pub fn pursue(lab: &dyn Lab, broken: Broken<'_>, budget: Budget) -> Finding {
         at_fixpoint,
     } = shrink(commands.to_vec(), budget, &mut fails);
     finding.runs += runs;
-    let logged = CaseOptions {
-        keep_log: true,
-        ..whole
-    };
-    for candidate in [&simplest, &finding.original.clone()] {
-        if let Some(outcome) = (0..tries + 1).find_map(|_| show(candidate, &logged)) {
-            let same = |v: &&Violation| v.signature() == signature;
-            if let Some(violation) = outcome.violations.iter().find(same) {
-                finding.violation = violation.clone();
-            }
-            finding.at_fixpoint = at_fixpoint && candidate.len() == simplest.len();
-            finding.commands = candidate.clone();
-            finding.log = outcome.log;
-            finding.target_log = outcome.target_log;
-            return finding;
-        }
+    finding.commands = simplest;
+    finding.at_fixpoint = at_fixpoint;
+    if !finding.show_in(lab, seed, tries + 1) {
+        finding.commands = finding.original.clone();
+        finding.at_fixpoint = false;
+        finding.show_in(lab, seed, tries + 1);
     }
     finding
 }
 
 impl Finding {
+    /// Runs the commands with the whole patience until they show the finding,
+    /// and keeps what they then show. False if they never do.
+    fn show_in(&mut self, lab: &dyn Lab, seed: u64, tries: usize) -> bool {
+        let logged = CaseOptions {
+            keep_log: true,
+            ..lab.options(seed)
+        };
+        for _ in 0..tries {
+            let Ok(outcome) = run_with(lab, &self.commands, self.shape, seed, &logged) else {
+                continue;
+            };
+            let same = |v: &&Violation| v.signature() == self.signature;
+            if let Some(violation) = outcome.violations.iter().find(same) {
+                self.violation = violation.clone();
+                self.log = outcome.log;
+                self.target_log = outcome.target_log;
+                return true;
+            }
+        }
+        false
+    }
+
     /// The finding as a script: what broke, how to see it, then the commands
     /// with the answers that would have been right. `facts` are further lines
     /// `name: value` about the target.

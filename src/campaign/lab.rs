@@ -68,6 +68,12 @@ pub trait Lab: Sync {
 
     /// How many cases can run at the same time, if that is limited.
     fn concurrency(&self) -> Option<usize>;
+
+    /// Where the same target runs in less time and repeats exactly, if there is
+    /// such a place: a finding that shows there too is shrunk there.
+    fn stand_in(&self) -> Option<&dyn Lab> {
+        None
+    }
 }
 
 /// The two stores of persist, as URLs.
@@ -160,6 +166,7 @@ pub struct ProcessLab {
     /// Somebody gave a target back.
     returned: Condvar,
     starts: AtomicU64,
+    stand_in: Option<Box<dyn Lab>>,
 }
 
 /// A target that nobody uses.
@@ -197,7 +204,14 @@ impl ProcessLab {
             idle: Mutex::new(idle),
             returned: Condvar::new(),
             starts: AtomicU64::new(0),
+            stand_in: None,
         })
+    }
+
+    /// With a place where findings are shrunk, if they show there.
+    pub fn with_stand_in(mut self, stand_in: Box<dyn Lab>) -> ProcessLab {
+        self.stand_in = Some(stand_in);
+        self
     }
 
     /// The client of the stores.
@@ -235,6 +249,10 @@ impl ProcessLab {
 }
 
 impl Lab for ProcessLab {
+    fn stand_in(&self) -> Option<&dyn Lab> {
+        self.stand_in.as_deref()
+    }
+
     fn seat(&self, shape: Shape, _seed: u64) -> Result<Seat, String> {
         let target = {
             let lock = self.idle.lock();

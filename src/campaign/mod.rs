@@ -226,7 +226,7 @@ fn worker(config: &CampaignConfig, lab: &dyn Lab, shared: &Shared, events: &Send
             shape,
             violation,
         };
-        let finding = pursue(lab, broken, config.budget);
+        let finding = pursue(lab, &broken, config.budget);
         let path = config.findings.as_ref().and_then(|directory| {
             let mut facts = config.facts.clone();
             facts.push(("found-by", format!("--seed {} --case {case}", config.seed)));

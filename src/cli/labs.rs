@@ -98,6 +98,17 @@ pub fn open(args: &TargetArgs, keep_log: bool) -> Result<OpenLab, CliError> {
         keep_log,
     })
     .map_err(CliError::Input)?;
+    let lab = match &args.target {
+        // The same replica without processes, unless flags make it another one.
+        TargetKind::Mini if args.target_arg.is_empty() => {
+            let mutants = args.mutant.iter().copied().collect();
+            lab.with_stand_in(Box::new(InProcessLab::new(mutants, keep_log)))
+        }
+        TargetKind::Mini
+        | TargetKind::InProcess
+        | TargetKind::Spawn(_)
+        | TargetKind::Connect(_) => lab,
+    };
     Ok(OpenLab {
         lab: Box::new(lab),
         _scratch: Some(scratch),
