@@ -63,8 +63,14 @@ pub fn fuzz(args: Fuzz) -> Done {
         Format::Json => Box::new(JsonLines::new(stdout())),
     };
     let summary = run_campaign(&config, open.lab.as_ref(), reporter.as_mut());
-    if summary.cases == 0 && summary.target_failures > 0 {
-        return Err(super::CliError::Target("no case could be run".to_string()));
+    if summary.broken == 0 && summary.target_failures > 0 {
+        let (failed, all) = (
+            summary.target_failures,
+            summary.cases + summary.target_failures,
+        );
+        return Err(super::CliError::Target(format!(
+            "{failed} of {all} cases could not be run"
+        )));
     }
     match (summary.broken, summary.unknown) {
         (0, 0) => Ok(true),

@@ -540,6 +540,11 @@ impl<'c, 'p> Planner<'c, 'p> {
             }
             false => self.relation(depth),
         };
+        self.of_now(input)
+    }
+
+    /// The rows of now, by one or two bounds.
+    fn of_now(&mut self, input: Drawn) -> Drawn {
         let (columns, monotonic) = (input.columns().to_vec(), input.monotonic);
         let mut only_comes = false;
         let mut out = self.over(input, |input, planner| {
@@ -642,15 +647,24 @@ impl<'c, 'p> Planner<'c, 'p> {
                 false => input.filter(predicates),
             }
         });
-        match self.choices.chance("table function of it", 1, 3) {
-            true => self.flat_map(out),
-            false => out,
+        match self.choices.weighted("above a lookup", &[6, 2, 1]) {
+            Some(1) => self.flat_map(out),
+            Some(2) => {
+                let out = self.flat_map(out);
+                self.of_now(out)
+            }
+            _ => out,
         }
     }
 
     /// A join on equal columns, or of everything with everything.
     fn join(&mut self, depth: usize, on_columns: bool) -> Drawn {
-        let count = self.choices.weighted("joined inputs", &[4, 2]).unwrap_or(0) + 2;
+        let count = match self.choices.weighted("joined inputs", &[8, 4, 1]) {
+            Some(1) => 3,
+            // Nothing to join with, which has to be rendered all the same.
+            Some(2) => 1,
+            _ => 2,
+        };
         let mut inputs: Vec<Drawn> = Vec::new();
         for n in 0..count {
             let depth = if n == 0 { depth } else { depth.min(1) };
