@@ -179,7 +179,7 @@ impl<'c, 'p> Planner<'c, 'p> {
             return self.leaf();
         }
         let below = depth - 1;
-        const FORMS: [u64; 18] = [4, 4, 3, 6, 3, 4, 3, 2, 2, 2, 2, 2, 1, 2, 4, 1, 2, 2];
+        const FORMS: [u64; 18] = [4, 4, 3, 6, 3, 4, 3, 2, 2, 2, 2, 2, 1, 2, 4, 1, 2, 3];
         let mut weights = FORMS;
         if !self.planned {
             // Nobody would plan the joins, and bindings stand at the top.
@@ -428,7 +428,12 @@ impl<'c, 'p> Planner<'c, 'p> {
 
     fn negated_twice(&mut self, input: Drawn) -> Drawn {
         let once = self.over(input, |input, _| input.negate());
+        // What fails between has a negative count, which no recursion may read:
+        // where there may be one, nothing fails.
+        let careful = self.careful;
+        self.careful = careful || !self.negative;
         let mapped = self.map(once);
+        self.careful = careful;
         let mut twice = self.over(mapped, |input, _| input.negate());
         twice.monotonic = false;
         twice

@@ -180,6 +180,8 @@ mutants! {
         "every batch of a subscribe but the first leaves out the updates of its first time";
     SubscribeDropSilent, Subscribe, "subscribe-drop-silent",
         "dropping a subscribe tells nothing";
+    SubscribeDropForgets, Subscribe, "subscribe-drop-forgets",
+        "dropping a subscribe forgets the batches that it was about to tell";
     KeepsSubscribe, Reconciliation, "reconcile-keeps-subscribe",
         "a reconnect keeps a subscribe, which then does not start over";
 

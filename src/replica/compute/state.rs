@@ -230,8 +230,10 @@ impl Instance {
         self.traces.remove(&id);
         drop(collection.start.take());
         if let Kind::Subscribe(state) = &collection.kind {
-            // What it was about to tell is told first.
-            self.out.extend(told(id, state));
+            // What it was about to tell is told first; not so by the mutant.
+            if !self.env.mutants.is(Mutant::SubscribeDropForgets) {
+                self.out.extend(told(id, state));
+            }
             let upper = state.borrow().upper.clone();
             // Mutant: the end of a subscribe is not told.
             if !upper.is_empty() && !self.env.mutants.is(Mutant::SubscribeDropSilent) {
