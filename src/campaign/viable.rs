@@ -1,12 +1,17 @@
 //! Whether a script is worth running: valid for its whole length, every command
 //! accepted by the driver, and every wait in it sure to end on a replica that
-//! works. The shrinker asks before it spends time on a candidate.
+//! works; and small: a table function that makes rows without end would take
+//! the memory of whoever runs it. The shrinker asks before it spends time on a
+//! candidate.
 //!
 //! Invariant: nothing is run; the model alone decides.
 
 use super::blocks::upper_mismatch;
 use crate::generate::dry::Dry;
 use crate::model::Model;
+use crate::plan::{Relation, scalar};
+use crate::protocol::v26_30::{BinaryFunc, MirScalarExpr, TableFunc, UnaryFunc};
+use crate::repr::{Antichain, Datum};
 use crate::script::Command;
 use crate::script::trace::{Event, Wait};
 
@@ -23,6 +28,11 @@ pub fn viable(commands: &[Command]) -> Result<(), String> {
             return Err(bad(mismatch));
         }
         for event in &events {
+            if let Event::DataflowCreated(spec) = event
+                && spec.builds.iter().any(|(_, plan)| !is_small(plan))
+            {
+                return Err(bad("a table function might never end".to_string()));
+            }
             model.apply(event);
             if let Some((_, invalid)) = model.invalid() {
                 return Err(bad(invalid.to_string()));
@@ -31,6 +41,7 @@ pub fn viable(commands: &[Command]) -> Result<(), String> {
         if !ends(command, &events, &dry, &model) {
             return Err(bad("it might wait for ever".to_string()));
         }
+        ended(command, &events, &dry, &mut model);
     }
     Ok(())
 }
@@ -75,5 +86,135 @@ fn ends(command: &Command, events: &[Event], dry: &Dry, model: &Model) -> bool {
         | Command::StartPeek { .. }
         | Command::CancelPeek { .. }
         | Command::DowngradeSince { .. } => true,
+    }
+}
+
+/// Takes note of what the end of a wait tells.
+fn ended(command: &Command, events: &[Event], dry: &Dry, model: &mut Model) {
+    match command {
+        Command::AwaitFrontier { id, ts, .. } => {
+            model.frontier_reached(*id, &Antichain::from_elem(*ts));
+        }
+        Command::AwaitPeek { peek, .. } => {
+            if let Some(uuid) = dry.peek(peek) {
+                model.answered(uuid);
+            }
+        }
+        Command::Peek { .. }
+        | Command::PeekCount { .. }
+        | Command::ExpectCount { .. }
+        | Command::Count { .. } => {
+            for event in events {
+                if let Event::PeekSent(peek) = event {
+                    model.answered(peek.uuid);
+                }
+            }
+        }
+        Command::ExpectError { command } => ended(command, events, dry, model),
+        Command::AwaitSubscribe { .. }
+        | Command::CreateInstance { .. }
+        | Command::UpdateConfiguration { .. }
+        | Command::InitializationComplete
+        | Command::Reconnect
+        | Command::Restart
+        | Command::DefineSchema { .. }
+        | Command::WriteSingleTs { .. }
+        | Command::WriteSpread { .. }
+        | Command::WriteRows { .. }
+        | Command::DefineIndex { .. }
+        | Command::CreateDataflow(_)
+        | Command::Schedule { .. }
+        | Command::AllowCompaction { .. }
+        | Command::AllowWrites { .. }
+        | Command::StartPeek { .. }
+        | Command::CancelPeek { .. }
+        | Command::DowngradeSince { .. } => {}
+    }
+}
+
+/// Whether the table functions of a plan make few rows, whatever they read.
+fn is_small(plan: &Relation) -> bool {
+    let mut small = true;
+    plan.visit(&mut |relation| {
+        if let Relation::FlatMap { func, exprs, .. } = relation {
+            small &= makes_few(func, exprs);
+        }
+    });
+    small
+}
+
+fn makes_few(func: &TableFunc, exprs: &[MirScalarExpr]) -> bool {
+    match func {
+        TableFunc::GenerateSeriesInt32
+        | TableFunc::GenerateSeriesInt64
+        | TableFunc::GenerateSeriesTimestamp
+        | TableFunc::GenerateSeriesTimestampTz => exprs.iter().take(2).all(is_bounded),
+        TableFunc::RepeatRow | TableFunc::RepeatRowNonNegative => exprs.iter().all(is_bounded),
+        TableFunc::WithOrdinality { inner } => makes_few(inner, exprs),
+        // As many as their argument has parts.
+        _ => true,
+    }
+}
+
+/// Whether a number is within a few thousand of zero, whatever the columns.
+fn is_bounded(expr: &MirScalarExpr) -> bool {
+    const MOST: i64 = 1_000;
+    match expr {
+        MirScalarExpr::Literal(Err(_), _) => true,
+        MirScalarExpr::Literal(Ok(row), _) => row.iter().all(|datum| match datum {
+            Datum::Null => true,
+            Datum::Int16(n) => i64::from(n).abs() <= MOST,
+            Datum::Int32(n) => i64::from(n).abs() <= MOST,
+            Datum::Int64(n) => (-MOST..=MOST).contains(&n),
+            _ => false,
+        }),
+        MirScalarExpr::CallBinary { func, expr1, expr2 } => match func {
+            BinaryFunc::ModInt16 | BinaryFunc::ModInt32 | BinaryFunc::ModInt64 => {
+                scalar::is_literal(expr2) && is_bounded(expr2)
+            }
+            BinaryFunc::MulInt64 | BinaryFunc::AddInt64 | BinaryFunc::SubInt64 => {
+                is_bounded(expr1) && is_bounded(expr2)
+            }
+            _ => false,
+        },
+        MirScalarExpr::CallUnary { func, expr } => {
+            matches!(func, UnaryFunc::NegInt64 | UnaryFunc::AbsInt64) && is_bounded(expr)
+        }
+        MirScalarExpr::If { then, els, .. } => is_bounded(then) && is_bounded(els),
+        MirScalarExpr::Column(..)
+        | MirScalarExpr::CallUnmaterializable(_)
+        | MirScalarExpr::CallVariadic { .. } => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::campaign::case_script;
+    use crate::generate::Profile;
+    use crate::script::text;
+
+    #[test]
+    fn whatever_is_drawn_is_viable() {
+        for case in 0..300 {
+            let (commands, _) = case_script(7, case, &Profile::default());
+            assert_eq!(viable(&commands), Ok(()), "case {case}");
+        }
+    }
+
+    #[test]
+    fn a_series_to_wherever_a_column_says_is_not() {
+        let script = |stop: &str| {
+            let script = format!(
+                "create-instance\n----\n\ncreate-dataflow as-of=0\n  \
+                 import source=1000 shard=s upper=0\n  build id=1001\n    \
+                 FlatMap generate_series(0, {stop}, 1)\n      Get u1000\n  \
+                 export index=1002 on=1001 key=[0]\n----\n"
+            );
+            text::parse(&script).unwrap().commands()
+        };
+        assert_eq!(viable(&script("(#0 % 4)")), Ok(()));
+        let refused = viable(&script("#0")).unwrap_err();
+        assert!(refused.contains("never end"), "{refused}");
     }
 }
