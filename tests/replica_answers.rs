@@ -9,7 +9,7 @@ mod golden_file;
 
 mod replica_lab;
 
-use clusterd_fuzz::plan::lower::JoinKind;
+use clusterd_fuzz::script::JoinChoice;
 use replica_lab::script::disagreement;
 use replica_lab::{Mode, PLAIN};
 
@@ -72,7 +72,7 @@ fn answers_do_not_depend_on_whether_times_can_iterate() {
 
 #[test]
 fn answers_do_not_depend_on_how_joins_are_planned() {
-    for kind in [JoinKind::Linear, JoinKind::Delta] {
+    for kind in [JoinChoice::Linear, JoinChoice::Delta] {
         for workers in [1, 2] {
             let mode = Mode {
                 join: Some(kind),

@@ -11,9 +11,9 @@ use crate::generate::dry::Dry;
 use crate::model::Model;
 use crate::plan::{Relation, scalar};
 use crate::protocol::v26_30::{BinaryFunc, MirScalarExpr, TableFunc, UnaryFunc};
-use crate::repr::{Antichain, Datum};
+use crate::repr::Datum;
 use crate::script::Command;
-use crate::script::trace::{Event, Wait};
+use crate::script::trace::Event;
 
 /// Holds, or one line that says what is wrong with which command.
 pub fn viable(commands: &[Command]) -> Result<(), String> {
@@ -38,98 +38,14 @@ pub fn viable(commands: &[Command]) -> Result<(), String> {
                 return Err(bad(invalid.to_string()));
             }
         }
-        if !ends(command, &events, &dry, &model) {
-            return Err(bad("it might wait for ever".to_string()));
+        for wait in dry.waits(command, &events).map_err(bad)? {
+            if !model.must_end(&wait) {
+                return Err(bad("it might wait for ever".to_string()));
+            }
+            model.ended(&wait);
         }
-        ended(command, &events, &dry, &mut model);
     }
     Ok(())
-}
-
-fn ends(command: &Command, events: &[Event], dry: &Dry, model: &Model) -> bool {
-    match command {
-        Command::AwaitFrontier {
-            id,
-            ts,
-            allow_timeout,
-            ..
-        } => *allow_timeout || model.must_end(&Wait::Frontier { id: *id, ts: *ts }),
-        Command::AwaitPeek { peek, .. } => {
-            dry.peek(peek).is_some_and(|uuid| model.must_answer(uuid))
-        }
-        Command::AwaitSubscribe { id, up_to, .. } => model.must_end(&Wait::Subscribe {
-            id: *id,
-            up_to: *up_to,
-        }),
-        Command::Peek { .. }
-        | Command::PeekCount { .. }
-        | Command::ExpectCount { .. }
-        | Command::Count { .. } => events.iter().all(|event| match event {
-            Event::PeekSent(peek) => model.must_answer(peek.uuid),
-            _ => true,
-        }),
-        Command::ExpectError { command } => ends(command, events, dry, model),
-        Command::CreateInstance { .. }
-        | Command::UpdateConfiguration { .. }
-        | Command::InitializationComplete
-        | Command::Reconnect
-        | Command::Restart
-        | Command::DefineSchema { .. }
-        | Command::WriteSingleTs { .. }
-        | Command::WriteSpread { .. }
-        | Command::WriteRows { .. }
-        | Command::DefineIndex { .. }
-        | Command::CreateDataflow(_)
-        | Command::Schedule { .. }
-        | Command::AllowCompaction { .. }
-        | Command::AllowWrites { .. }
-        | Command::StartPeek { .. }
-        | Command::CancelPeek { .. }
-        | Command::DowngradeSince { .. } => true,
-    }
-}
-
-/// Takes note of what the end of a wait tells.
-fn ended(command: &Command, events: &[Event], dry: &Dry, model: &mut Model) {
-    match command {
-        Command::AwaitFrontier { id, ts, .. } => {
-            model.frontier_reached(*id, &Antichain::from_elem(*ts));
-        }
-        Command::AwaitPeek { peek, .. } => {
-            if let Some(uuid) = dry.peek(peek) {
-                model.answered(uuid);
-            }
-        }
-        Command::Peek { .. }
-        | Command::PeekCount { .. }
-        | Command::ExpectCount { .. }
-        | Command::Count { .. } => {
-            for event in events {
-                if let Event::PeekSent(peek) = event {
-                    model.answered(peek.uuid);
-                }
-            }
-        }
-        Command::ExpectError { command } => ended(command, events, dry, model),
-        Command::AwaitSubscribe { .. }
-        | Command::CreateInstance { .. }
-        | Command::UpdateConfiguration { .. }
-        | Command::InitializationComplete
-        | Command::Reconnect
-        | Command::Restart
-        | Command::DefineSchema { .. }
-        | Command::WriteSingleTs { .. }
-        | Command::WriteSpread { .. }
-        | Command::WriteRows { .. }
-        | Command::DefineIndex { .. }
-        | Command::CreateDataflow(_)
-        | Command::Schedule { .. }
-        | Command::AllowCompaction { .. }
-        | Command::AllowWrites { .. }
-        | Command::StartPeek { .. }
-        | Command::CancelPeek { .. }
-        | Command::DowngradeSince { .. } => {}
-    }
 }
 
 /// Whether the table functions of a plan make few rows, whatever they read.

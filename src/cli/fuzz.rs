@@ -64,10 +64,8 @@ pub fn fuzz(args: Fuzz) -> Done {
     };
     let summary = run_campaign(&config, open.lab.as_ref(), reporter.as_mut());
     if summary.broken == 0 && summary.target_failures > 0 {
-        let (failed, all) = (
-            summary.target_failures,
-            summary.cases + summary.target_failures,
-        );
+        let failed = summary.target_failures;
+        let all = summary.cases + failed;
         return Err(super::CliError::Target(format!(
             "{failed} of {all} cases could not be run"
         )));

@@ -43,10 +43,7 @@ impl Planner<'_, '_> {
 
     /// A recursion that grows a set: the base, and what a step makes of it.
     pub(super) fn recursion(&mut self) -> Drawn {
-        self.careful = true;
-        let drawn = self.careful_recursion();
-        self.careful = false;
-        drawn
+        self.carefully(Self::careful_recursion)
     }
 
     fn careful_recursion(&mut self) -> Drawn {

@@ -12,13 +12,12 @@ use uuid::Uuid;
 
 use crate::driver::IndexInfo;
 use crate::plan::Globals;
-use crate::protocol::v26_30::{CollectionMetadata, PersistLocation};
-use crate::repr::{Antichain, GlobalId, RelationDesc, ShardId, Timestamp};
+use crate::repr::{Antichain, GlobalId, Timestamp};
 use crate::script::append::Append;
 use crate::script::data::Schemas;
-use crate::script::dataflow::{self, Assembled, Locate, Named};
+use crate::script::dataflow::{self, Assembled, Locate, Named, nowhere};
 use crate::script::selection::Finish;
-use crate::script::trace::{Event, PeekSpec};
+use crate::script::trace::{Event, PeekSpec, Wait};
 use crate::script::{Command, CreateDataflow, EPHEMERAL_BASE};
 
 /// What a script has named so far.
@@ -26,7 +25,8 @@ use crate::script::{Command, CreateDataflow, EPHEMERAL_BASE};
 pub struct Dry {
     schemas: Schemas,
     indexes: BTreeMap<GlobalId, IndexInfo>,
-    peeks: BTreeMap<String, Uuid>,
+    /// Those that have a name, as they were sent.
+    peeks: BTreeMap<String, PeekSpec>,
     next_ephemeral: u64,
     uuids: u64,
     session: u64,
@@ -58,7 +58,7 @@ impl Dry {
 
     /// The peek that was started under this name in this session.
     pub fn peek(&self, name: &str) -> Option<Uuid> {
-        self.peeks.get(name).copied()
+        self.peeks.get(name).map(|spec| spec.uuid)
     }
 
     /// The events of a command.
@@ -108,11 +108,17 @@ impl Dry {
             } => {
                 let desc = self.schemas.get(schema.as_deref())?;
                 let finish = Finish::of(selection, &desc)?;
-                vec![self.peek_sent(*id, *ts, schema.as_deref(), finish)?.1]
+                vec![Event::PeekSent(self.peek_sent(
+                    *id,
+                    *ts,
+                    schema.as_deref(),
+                    finish,
+                )?)]
             }
             Command::PeekCount { id, schema, ts } | Command::ExpectCount { id, schema, ts, .. } => {
                 let all = Finish::default();
-                vec![self.peek_sent(*id, *ts, schema.as_deref(), all)?.1]
+                let spec = self.peek_sent(*id, *ts, schema.as_deref(), all)?;
+                vec![Event::PeekSent(spec)]
             }
             Command::ExpectError { command } => self.events(command).unwrap_or_default(),
             Command::StartPeek {
@@ -125,18 +131,13 @@ impl Dry {
                     return Err(format!("peek `{peek}` was started already"));
                 }
                 let all = Finish::default();
-                let (uuid, event) = self.peek_sent(*id, *ts, schema.as_deref(), all)?;
-                self.peeks.insert(peek.clone(), uuid);
-                vec![event]
+                let spec = self.peek_sent(*id, *ts, schema.as_deref(), all)?;
+                self.peeks.insert(peek.clone(), spec.clone());
+                vec![Event::PeekSent(spec)]
             }
-            Command::CancelPeek { peek } => match self.peeks.get(peek) {
-                Some(uuid) => vec![Event::PeekCanceled { uuid: *uuid }],
-                None => {
-                    return Err(format!(
-                        "unknown peek `{peek}`; start it with start-peek first"
-                    ));
-                }
-            },
+            Command::CancelPeek { peek } => vec![Event::PeekCanceled {
+                uuid: self.named_peek(peek)?.uuid,
+            }],
             Command::DowngradeSince { shard, since } => vec![Event::SinceDowngraded {
                 shard: shard.clone(),
                 since: *since,
@@ -145,6 +146,68 @@ impl Dry {
             | Command::AwaitPeek { .. }
             | Command::AwaitSubscribe { .. } => Vec::new(),
         })
+    }
+
+    /// What a command waits for before it answers, given the events that it
+    /// caused; a wait that may run out tells nothing and is left out.
+    ///
+    /// Errors: the command's own.
+    pub fn waits(&self, command: &Command, events: &[Event]) -> Result<Vec<Wait>, String> {
+        let answer = |spec: &PeekSpec| Wait::Peek {
+            uuid: spec.uuid,
+            id: spec.id,
+            ts: spec.ts,
+        };
+        Ok(match command {
+            Command::AwaitFrontier {
+                id,
+                ts,
+                allow_timeout: false,
+                ..
+            } => vec![Wait::Frontier { id: *id, ts: *ts }],
+            Command::AwaitSubscribe { id, up_to, .. } => {
+                let (id, up_to) = (*id, *up_to);
+                vec![Wait::Subscribe { id, up_to }]
+            }
+            Command::AwaitPeek { peek, .. } => vec![answer(self.named_peek(peek)?)],
+            Command::Peek { .. }
+            | Command::PeekCount { .. }
+            | Command::ExpectCount { .. }
+            | Command::Count { .. } => {
+                let sent = events.iter().filter_map(|event| match event {
+                    Event::PeekSent(spec) => Some(answer(spec)),
+                    _ => None,
+                });
+                sent.collect()
+            }
+            Command::ExpectError { command } => self.waits(command, events)?,
+            Command::AwaitFrontier {
+                allow_timeout: true,
+                ..
+            }
+            | Command::CreateInstance { .. }
+            | Command::UpdateConfiguration { .. }
+            | Command::InitializationComplete
+            | Command::Reconnect
+            | Command::Restart
+            | Command::DefineSchema { .. }
+            | Command::WriteSingleTs { .. }
+            | Command::WriteSpread { .. }
+            | Command::WriteRows { .. }
+            | Command::DefineIndex { .. }
+            | Command::CreateDataflow(_)
+            | Command::Schedule { .. }
+            | Command::AllowCompaction { .. }
+            | Command::AllowWrites { .. }
+            | Command::StartPeek { .. }
+            | Command::CancelPeek { .. }
+            | Command::DowngradeSince { .. } => Vec::new(),
+        })
+    }
+
+    fn named_peek(&self, name: &str) -> Result<&PeekSpec, String> {
+        let known = self.peeks.get(name);
+        known.ok_or_else(|| format!("unknown peek `{name}`; start it with start-peek first"))
     }
 
     fn next_session(&mut self) -> Event {
@@ -166,17 +229,15 @@ impl Dry {
         ts: Timestamp,
         schema: Option<&str>,
         finish: Finish,
-    ) -> Result<(Uuid, Event), String> {
+    ) -> Result<PeekSpec, String> {
         let arity = self.schemas.get(schema)?.arity();
-        let uuid = self.fresh_uuid();
-        let spec = PeekSpec {
-            uuid,
+        Ok(PeekSpec {
+            uuid: self.fresh_uuid(),
             id,
             ts,
             arity,
             finish,
-        };
-        Ok((uuid, Event::PeekSent(spec)))
+        })
     }
 
     /// The types of everything that the plans of a dataflow may read: what it
@@ -218,17 +279,4 @@ impl Dry {
             Event::PeekSent(peek),
         ])
     }
-}
-
-/// A shard for a dataflow that nobody sends.
-fn nowhere(_alias: &str, desc: &RelationDesc) -> Result<CollectionMetadata, String> {
-    Ok(CollectionMetadata {
-        persist_location: PersistLocation {
-            blob_uri: String::new(),
-            consensus_uri: String::new(),
-        },
-        data_shard: ShardId(Uuid::nil()),
-        relation_desc: desc.clone(),
-        txns_shard: None,
-    })
 }

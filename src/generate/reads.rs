@@ -98,11 +98,7 @@ impl World<'_> {
             ts,
             selection,
         };
-        let written = self.emit(command, meaningful);
-        if written {
-            self.last_answered();
-        }
-        written
+        self.emit(command, meaningful)
     }
 
     /// The schema that reads an index back and types its key: the key's columns
@@ -179,13 +175,6 @@ impl World<'_> {
         self.schema_of(&columns)
     }
 
-    /// The last peek that has no name was answered.
-    fn last_answered(&mut self) {
-        if let Some(uuid) = self.last_peek() {
-            self.model.answered(uuid);
-        }
-    }
-
     /// A count on the replica.
     pub fn count(&mut self) -> bool {
         let readable = self.readable_indexes();
@@ -198,11 +187,7 @@ impl World<'_> {
             return false;
         };
         let ts = self.time_between(first, last);
-        let written = self.emit(Command::Count { id, ts }, true);
-        if written {
-            self.last_answered();
-        }
-        written
+        self.emit(Command::Count { id, ts }, true)
     }
 
     /// A peek that nobody waits for yet, at a time that may not be sealed.
@@ -271,11 +256,7 @@ impl World<'_> {
             peek: open.name,
             timeout_secs: DEFAULT_TIMEOUT_SECS,
         };
-        let written = self.emit(command, true);
-        if written {
-            self.model.answered(open.uuid);
-        }
-        written
+        self.emit(command, true)
     }
 
     /// Cancels a started peek.

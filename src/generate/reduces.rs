@@ -51,11 +51,7 @@ impl Planner<'_, '_> {
     pub(super) fn reduce(&mut self, input: Drawn) -> Drawn {
         let columns = input.typ.column_types.clone();
         let fallible = self.is_fallible();
-        let over = Over {
-            columns: &columns,
-            fallible,
-            careful: self.careful,
-        };
+        let over = self.scope(&columns, fallible);
         let class = match self.choices.weighted("class of aggregates", &[4, 4, 2, 2]) {
             Some(1) => Class::Hierarchical,
             Some(2) => Class::Basic,
@@ -90,11 +86,7 @@ impl Planner<'_, '_> {
     pub(super) fn distinct(&mut self, input: Drawn) -> Drawn {
         let columns = input.typ.column_types.clone();
         let fallible = self.is_fallible();
-        let over = Over {
-            columns: &columns,
-            fallible,
-            careful: self.careful,
-        };
+        let over = self.scope(&columns, fallible);
         let group_key = match self.choices.chance("distinct rows", 1, 2) {
             true => (0..columns.len()).map(column).collect(),
             false => self.group_key(over, WIDEST as u64),

@@ -293,15 +293,28 @@ impl<'c, 'p> Planner<'c, 'p> {
         !self.careful && self.choices.chance("fallible scalars", 1, 6)
     }
 
+    /// What is drawn where nothing may fail.
+    pub(super) fn carefully(&mut self, draw: impl FnOnce(&mut Self) -> Drawn) -> Drawn {
+        let before = std::mem::replace(&mut self.careful, true);
+        let drawn = draw(self);
+        self.careful = before;
+        drawn
+    }
+
+    /// What the scalars of the next operator read, and how bold they are.
+    pub(super) fn scope<'s>(&self, columns: &'s [ReprColumnType], fallible: bool) -> Over<'s> {
+        Over {
+            columns,
+            fallible,
+            careful: self.careful,
+        }
+    }
+
     fn filter(&mut self, input: Drawn) -> Drawn {
         let fallible = self.is_fallible();
         let columns = input.columns().to_vec();
         self.over(input, |input, planner| {
-            let over = Over {
-                columns: &columns,
-                fallible,
-                careful: planner.careful,
-            };
+            let over = planner.scope(&columns, fallible);
             let count = planner.choices.weighted("predicates", &[5, 2]).unwrap_or(0) + 1;
             let predicates = (0..count).map(|_| scalars::predicate(planner.choices, over, 2));
             input.filter(predicates.collect())
@@ -313,11 +326,7 @@ impl<'c, 'p> Planner<'c, 'p> {
         let fallible = self.is_fallible();
         let columns = input.columns().to_vec();
         self.over(input, |input, planner| {
-            let over = Over {
-                columns: &columns,
-                fallible,
-                careful: planner.careful,
-            };
+            let over = planner.scope(&columns, fallible);
             let count = planner.choices.weighted("mapped", &[5, 2]).unwrap_or(0) + 1;
             let exprs = (0..count).map(|_| {
                 let typ = planner.some_type(&columns);
@@ -430,10 +439,10 @@ impl<'c, 'p> Planner<'c, 'p> {
         let once = self.over(input, |input, _| input.negate());
         // What fails between has a negative count, which no recursion may read:
         // where there may be one, nothing fails.
-        let careful = self.careful;
-        self.careful = careful || !self.negative;
-        let mapped = self.map(once);
-        self.careful = careful;
+        let mapped = match self.negative {
+            true => self.map(once),
+            false => self.carefully(|planner| planner.map(once)),
+        };
         let mut twice = self.over(mapped, |input, _| input.negate());
         twice.monotonic = false;
         twice
@@ -466,11 +475,7 @@ impl<'c, 'p> Planner<'c, 'p> {
     fn flat_map(&mut self, input: Drawn) -> Drawn {
         let columns = input.columns().to_vec();
         let fallible = self.is_fallible();
-        let over = Over {
-            columns: &columns,
-            fallible,
-            careful: self.careful,
-        };
+        let over = self.scope(&columns, fallible);
         let bounded =
             |expr: MirScalarExpr| crate::plan::scalar::binary(BinaryFunc::ModInt64, expr, int64(4));
         let (func, exprs) = match self.choices.weighted("table function", &[4, 1, 1, 1]) {
@@ -553,11 +558,7 @@ impl<'c, 'p> Planner<'c, 'p> {
         let (columns, monotonic) = (input.columns().to_vec(), input.monotonic);
         let mut only_comes = false;
         let mut out = self.over(input, |input, planner| {
-            let over = Over {
-                columns: &columns,
-                fallible: false,
-                careful: planner.careful,
-            };
+            let over = planner.scope(&columns, false);
             let bounds = planner.choices.between("bounds of now", 1, 2);
             let funcs = [
                 BinaryFunc::Gte,
@@ -638,11 +639,7 @@ impl<'c, 'p> Planner<'c, 'p> {
                 })
                 .collect();
             if temporal {
-                let over = Over {
-                    columns: &columns,
-                    fallible: false,
-                    careful: planner.careful,
-                };
+                let over = planner.scope(&columns, false);
                 let bound = scalars::moment(planner.choices, over);
                 let now = scalars::now();
                 predicates.push(crate::plan::scalar::binary(BinaryFunc::Gte, now, bound));

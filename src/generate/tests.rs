@@ -7,7 +7,7 @@ use super::dry::Dry;
 use super::*;
 use crate::model::Model;
 use crate::script::data::Schemas;
-use crate::script::trace::{Event, PeekSpec, Wait};
+use crate::script::trace::{Event, PeekSpec};
 use crate::script::{Script, json, json_print, text};
 
 const SEEDS: u64 = 1_000;
@@ -34,42 +34,25 @@ pub(super) fn rehearse_and(
     for (step, command) in commands.iter().enumerate() {
         model.apply(&Event::Command { step });
         let fail = |what: String| format!("command {step}, `{command}`: {what}");
-        for event in dry.events(command).map_err(&fail)? {
-            model.apply(&event);
-            if let Event::PeekSent(peek) = &event {
+        let events = dry.events(command).map_err(&fail)?;
+        for event in &events {
+            model.apply(event);
+            if let Event::PeekSent(peek) = event {
                 looks(&model, peek);
-                let waits = !matches!(command, Command::StartPeek { .. });
-                if waits && !model.must_answer(peek.uuid) {
-                    return Err(fail("the peek need not be answered".to_string()));
-                }
-                if waits {
-                    model.answered(peek.uuid);
-                }
             }
         }
-        match command {
-            Command::AwaitFrontier { id, ts, .. } => {
-                if !model.must_end(&Wait::Frontier { id: *id, ts: *ts }) {
-                    return Err(fail("the frontier need not come".to_string()));
-                }
-                model.frontier_reached(*id, &crate::repr::Antichain::from_elem(*ts));
+        if let Command::AwaitFrontier {
+            allow_timeout: true,
+            ..
+        } = command
+        {
+            return Err(fail("a wait that may run out".to_string()));
+        }
+        for wait in dry.waits(command, &events).map_err(&fail)? {
+            if !model.must_end(&wait) {
+                return Err(fail(format!("{wait:?} need not end")));
             }
-            Command::AwaitSubscribe { id, up_to, .. } => {
-                let (id, up_to) = (*id, *up_to);
-                if !model.must_end(&Wait::Subscribe { id, up_to }) {
-                    return Err(fail("the batches need not come".to_string()));
-                }
-            }
-            Command::AwaitPeek { peek, .. } => {
-                let uuid = dry
-                    .peek(peek)
-                    .ok_or_else(|| fail("no such peek".to_string()))?;
-                if !model.must_answer(uuid) {
-                    return Err(fail("the peek need not be answered".to_string()));
-                }
-                model.answered(uuid);
-            }
-            _ => {}
+            model.ended(&wait);
         }
         if let Some((_, invalid)) = model.invalid() {
             return Err(fail(invalid.to_string()));

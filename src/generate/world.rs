@@ -123,11 +123,14 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Writes a command, if the sequence stays valid with it. True if it was
-    /// written.
+    /// Writes a command, if the sequence stays valid with it, and takes note of
+    /// what its wait tells: whoever writes one that waits has asked the model
+    /// whether it ends. True if it was written.
     pub fn emit(&mut self, command: Command, meaningful: bool) -> bool {
         let mut dry = self.dry.clone();
-        let Ok(events) = dry.events(&command) else {
+        let events = dry.events(&command);
+        let waits = events.and_then(|events| Ok((dry.waits(&command, &events)?, events)));
+        let Ok((waits, events)) = waits else {
             // A dataflow over something that a reconnect changed may not fit it
             // any more.
             let may_fail = matches!(command, Command::CreateDataflow(_));
@@ -153,6 +156,9 @@ impl<'a> World<'a> {
         for event in &events {
             self.model.apply(event);
         }
+        for wait in &waits {
+            self.model.ended(wait);
+        }
         self.tally.commands += 1;
         self.tally.meaningful += u64::from(meaningful);
         *self.tally.by_verb.entry(command.verb()).or_default() += 1;
@@ -163,12 +169,6 @@ impl<'a> World<'a> {
     /// The peek that was started under this name.
     pub fn started(&self, name: &str) -> Option<Uuid> {
         self.dry.peek(name)
-    }
-
-    /// The peek that the last command sent and that has no name.
-    pub fn last_peek(&self) -> Option<Uuid> {
-        let peeks = &self.model.session().peeks;
-        peeks.values().map(|peek| peek.spec.uuid).max()
     }
 
     pub fn next_peek_name(&mut self) -> String {
@@ -307,11 +307,6 @@ impl<'a> World<'a> {
             timeout_secs: DEFAULT_TIMEOUT_SECS,
             allow_timeout: false,
         };
-        let written = self.emit(command, true);
-        if written && self.is_live(id) {
-            let reached = crate::repr::Antichain::from_elem(ts);
-            self.model.frontier_reached(id, &reached);
-        }
-        written
+        self.emit(command, true)
     }
 }

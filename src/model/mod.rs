@@ -37,7 +37,7 @@ use self::unread::Unread;
 use self::view::Views;
 use crate::protocol::v26_30::{ComputeResponse, PeekResponse};
 use crate::repr::{Antichain, GlobalId};
-use crate::script::trace::{DataflowSpec, Event, ExportSpec};
+use crate::script::trace::{DataflowSpec, Event, ExportSpec, Wait};
 
 /// The reference model of one run.
 #[derive(Debug, Clone, Default)]
@@ -230,16 +230,26 @@ impl Model {
         }
     }
 
-    /// Takes note of a write frontier that was reported.
-    pub fn frontier_reached(&mut self, id: GlobalId, frontier: &Antichain) {
-        let as_of = self.session.collections.get(&id).map(Collection::as_of);
+    /// Takes note that a wait ended with what it waited for.
+    pub fn ended(&mut self, wait: &Wait) {
+        match wait {
+            Wait::Frontier { id, ts } => self.frontier_reached(*id, &Antichain::from_elem(*ts)),
+            Wait::Peek { uuid, .. } => self.answered(*uuid),
+            Wait::Subscribe { .. } | Wait::SubscribeEnd { .. } => {}
+        }
+    }
+
+    /// Takes note of a write frontier that was reported. That of what was
+    /// dropped is empty, and tells nothing of what was read before.
+    fn frontier_reached(&mut self, id: GlobalId, frontier: &Antichain) {
+        let as_of = self.session.live(id).map(Collection::as_of);
         if as_of.is_some_and(|as_of| !frontier.less_equal(as_of)) {
             self.unread.read(id);
         }
     }
 
     /// Takes note that a peek was answered as it must be.
-    pub fn answered(&mut self, uuid: uuid::Uuid) {
+    fn answered(&mut self, uuid: uuid::Uuid) {
         let rows = self.session.peeks.get(&uuid).is_some_and(|peek| {
             let contents = self.contents(peek.spec.id, peek.spec.ts);
             !peek.canceled && matches!(contents, Expected::Rows(_))

@@ -8,15 +8,17 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use uuid::Uuid;
+
 use super::command::*;
 use super::data::Schemas;
 use super::trace::{DataflowSpec, ExportSpec, ImportSpec};
 use crate::driver::{BuiltDataflow, DataflowBuilder, IndexInfo};
 use crate::plan::lower::JoinKind;
 use crate::plan::{self, Globals};
-use crate::protocol::v26_30::{CollectionMetadata, DataflowDescription};
+use crate::protocol::v26_30::{CollectionMetadata, DataflowDescription, PersistLocation};
 use crate::protocol::wire;
-use crate::repr::{GlobalId, RelationDesc, Timestamp};
+use crate::repr::{GlobalId, RelationDesc, ShardId, Timestamp};
 
 /// What a script has named so far that a dataflow may refer to.
 pub struct Named<'a> {
@@ -28,6 +30,19 @@ pub struct Named<'a> {
 /// Finds the shard behind an alias, readable from now on, for contents of this
 /// description.
 pub type Locate<'a> = dyn FnMut(&str, &RelationDesc) -> Result<CollectionMetadata, String> + 'a;
+
+/// A shard for a dataflow that nobody sends.
+pub fn nowhere(_alias: &str, desc: &RelationDesc) -> Result<CollectionMetadata, String> {
+    Ok(CollectionMetadata {
+        persist_location: PersistLocation {
+            blob_uri: String::new(),
+            consensus_uri: String::new(),
+        },
+        data_shard: ShardId(Uuid::nil()),
+        relation_desc: desc.clone(),
+        txns_shard: None,
+    })
+}
 
 /// A dataflow that can be sent.
 #[derive(Debug)]

@@ -9,7 +9,6 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use clusterd_fuzz::plan::lower::JoinKind;
 use clusterd_fuzz::protocol::v26_30::{
     AvailableCollections, DataflowDescription, Expr, Id, LetFreePlan, MapFilterProject,
     MirScalarExpr, RenderPlan,
@@ -20,7 +19,7 @@ use clusterd_fuzz::replica::render::{
     Bundle, Context, RecursiveTime, RenderError, RenderTimestamp, Settings, arrange_by, linear,
 };
 use clusterd_fuzz::repr::{Diff, GlobalId, Row, Timestamp};
-use clusterd_fuzz::script::output;
+use clusterd_fuzz::script::{JoinChoice, output};
 use differential_dataflow::AsCollection;
 use timely::dataflow::Scope;
 use timely::dataflow::operators::vec::ToStream;
@@ -38,7 +37,7 @@ pub struct Mode {
     /// Whether times have iteration counters that nobody needs.
     pub nested: bool,
     /// Forces how joins are planned.
-    pub join: Option<JoinKind>,
+    pub join: Option<JoinChoice>,
 }
 
 pub const PLAIN: Mode = Mode {

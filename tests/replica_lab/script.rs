@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use clusterd_fuzz::driver::{DataflowBuilder, IndexInfo};
-use clusterd_fuzz::plan::lower::JoinKind;
-use clusterd_fuzz::protocol::v26_30::{CollectionMetadata, PersistLocation};
-use clusterd_fuzz::repr::{Diff, GlobalId, Row, ShardId, Timestamp};
+use clusterd_fuzz::driver::IndexInfo;
+use clusterd_fuzz::repr::{Diff, GlobalId, Row, Timestamp};
 use clusterd_fuzz::script::data::{self, Schemas};
-use clusterd_fuzz::script::{self, Command, CreateDataflow, Export, Import, JoinChoice};
+use clusterd_fuzz::script::dataflow::{Assembled, Named, assemble, nowhere};
+use clusterd_fuzz::script::trace::ImportSpec;
+use clusterd_fuzz::script::{self, Command};
 
 use super::{Contents, Mode, Sources, answer, run};
 
@@ -25,18 +25,6 @@ struct World {
 }
 
 impl World {
-    fn metadata(&self, schema: Option<&str>) -> Result<CollectionMetadata, String> {
-        Ok(CollectionMetadata {
-            persist_location: PersistLocation {
-                blob_uri: String::new(),
-                consensus_uri: String::new(),
-            },
-            data_shard: ShardId(Default::default()),
-            relation_desc: self.schemas.get(schema)?,
-            txns_shard: None,
-        })
-    }
-
     /// Executes a command; gives its output where it has one to compare.
     fn execute(&mut self, command: &Command, mode: Mode) -> Result<Option<String>, String> {
         match command {
@@ -54,25 +42,23 @@ impl World {
                 let shard = self.shards.entry(shard.clone()).or_default();
                 shard.extend(rows.into_iter().map(|(row, diff)| (row, *ts, diff)));
             }
-            Command::DefineIndex {
-                source,
-                index,
-                shard,
-                schema,
-                key,
-                ..
-            } => {
-                let typ = self.schemas.get(schema.as_deref())?.typ.to_repr();
-                self.sources.insert(*source, shard.clone());
-                self.shards.entry(shard.clone()).or_default();
-                let info = IndexInfo {
-                    on: *source,
-                    key: key.clone(),
-                    typ,
-                };
-                self.indexes.insert(*index, info);
+            Command::DefineIndex { .. } => {
+                let assembled = self.assemble(command)?;
+                self.indexes.extend(assembled.indexes);
             }
-            Command::CreateDataflow(dataflow) => self.create(dataflow, mode)?,
+            Command::CreateDataflow(dataflow) => {
+                let mut dataflow = dataflow.clone();
+                dataflow.join = mode.join.or(dataflow.join);
+                let assembled = self.assemble(&Command::CreateDataflow(dataflow))?;
+                let sources: Sources = self
+                    .sources
+                    .iter()
+                    .map(|(id, shard)| (*id, self.shards[shard].clone()))
+                    .collect();
+                let exported = run(&assembled.description, &sources, mode)?;
+                self.indexes.extend(assembled.indexes);
+                self.exported.extend(exported);
+            }
             Command::Peek { id, ts, .. } => {
                 return match self.exported.get(id) {
                     Some(contents) => Ok(Some(answer(contents, *ts))),
@@ -84,59 +70,21 @@ impl World {
         Ok(None)
     }
 
-    fn create(&mut self, dataflow: &CreateDataflow, mode: Mode) -> Result<(), String> {
-        let mut builder = DataflowBuilder::new(&dataflow.name);
-        for import in &dataflow.imports {
-            match import {
-                Import::Source {
-                    id,
-                    shard,
-                    schema,
-                    upper,
-                } => {
-                    self.sources.insert(*id, shard.clone());
-                    self.shards.entry(shard.clone()).or_default();
-                    let metadata = self.metadata(schema.as_deref())?;
-                    builder
-                        .import_persist(*id, metadata, *upper)
-                        .map_err(|e| e.to_string())?;
-                }
-                Import::Index { index } => {
-                    let info = self.indexes.get(index).ok_or("unknown index")?;
-                    builder
-                        .import_index(*index, info)
-                        .map_err(|e| e.to_string())?;
-                }
+    /// Puts a dataflow together, and takes note of where its sources are.
+    fn assemble(&mut self, command: &Command) -> Result<Assembled, String> {
+        let named = Named {
+            schemas: &self.schemas,
+            indexes: &self.indexes,
+            locate: &mut nowhere,
+        };
+        let assembled = assemble(command, named)?;
+        for import in &assembled.spec.imports {
+            if let ImportSpec::Source { id, shard, .. } = import {
+                self.sources.insert(*id, shard.clone());
+                self.shards.entry(shard.clone()).or_default();
             }
         }
-        for build in &dataflow.builds {
-            builder
-                .build(build.id, &build.expr)
-                .map_err(|e| e.to_string())?;
-        }
-        for export in &dataflow.exports {
-            if let Export::Index { index, on, key } = export {
-                builder
-                    .export_index(*index, *on, key)
-                    .map_err(|e| e.to_string())?;
-            }
-        }
-        let kind = dataflow.join.map(|choice| match choice {
-            JoinChoice::Linear => JoinKind::Linear,
-            JoinChoice::Delta => JoinKind::Delta,
-        });
-        builder.optimize(dataflow.optimize).join(mode.join.or(kind));
-        builder.as_of(dataflow.as_of).until(dataflow.until);
-        let built = builder.finish().map_err(|e| e.to_string())?;
-        let sources: Sources = self
-            .sources
-            .iter()
-            .map(|(id, shard)| (*id, self.shards[shard].clone()))
-            .collect();
-        let exported = run(&built.description, &sources, mode)?;
-        self.indexes.extend(built.indexes);
-        self.exported.extend(exported);
-        Ok(())
+        Ok(assembled)
     }
 }
 

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use super::answer::{ErrorTexts, NEGATIVE_ROW, Undefined};
 use super::multiset::Multiset;
 use crate::plan::Relation;
-use crate::protocol::v26_30::{EvalError, Id};
+use crate::protocol::v26_30::{EvalError, Id, MirScalarExpr};
 use crate::repr::{Diff, GlobalId, LocalId, Row, Timestamp};
 
 /// What an object contains at one time.
@@ -206,14 +206,7 @@ impl Scope<'_, '_> {
                         inputs,
                         equivalences,
                         implementation: _,
-                    } => {
-                        let evaluated = self.relations(inputs)?;
-                        let arities: Vec<usize> = inputs.iter().map(arity).collect();
-                        let early = block.early(&evaluated, &arities, self.ts);
-                        let mut joined = join::join(evaluated, &arities, equivalences, self.ts)?;
-                        joined.possible.extend(early);
-                        joined
-                    }
+                    } => self.join(inputs, equivalences, Some(&block))?,
                     below => self.relation(below)?,
                 };
                 block.apply(input, self.ts)
@@ -226,11 +219,7 @@ impl Scope<'_, '_> {
                 inputs,
                 equivalences,
                 implementation: _,
-            } => {
-                let evaluated = self.relations(inputs)?;
-                let arities: Vec<usize> = inputs.iter().map(arity).collect();
-                join::join(evaluated, &arities, equivalences, self.ts)
-            }
+            } => self.join(inputs, equivalences, None),
             Relation::Reduce {
                 input,
                 group_key,
@@ -299,6 +288,21 @@ impl Scope<'_, '_> {
                 Ok(out)
             }
         }
+    }
+
+    /// A join, and what the block above it may raise of partial rows.
+    fn join(
+        &mut self,
+        inputs: &[Relation],
+        equivalences: &[Vec<MirScalarExpr>],
+        above: Option<&block::Block<'_>>,
+    ) -> Result<Evaluated, Undefined> {
+        let evaluated = self.relations(inputs)?;
+        let arities: Vec<usize> = inputs.iter().map(arity).collect();
+        let early = above.map(|block| block.early(&evaluated, &arities, self.ts));
+        let mut joined = join::join(evaluated, &arities, equivalences, self.ts)?;
+        joined.possible.extend(early.into_iter().flatten());
+        Ok(joined)
     }
 
     fn relations(&mut self, plans: &[Relation]) -> Result<Vec<Evaluated>, Undefined> {
