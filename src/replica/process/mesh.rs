@@ -7,7 +7,7 @@
 //! nobody waits longer than [`PATIENCE`] for it to speak.
 
 use std::io::{self, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 use timely::communication::Hooks;
@@ -37,8 +37,7 @@ pub fn connect(
     process: usize,
 ) -> Result<(Vec<AllocatorBuilder>, CommsGuard), String> {
     let addresses = &shape.addresses;
-    let sockets = sockets(addresses, process)
-        .map_err(|e| format!("the mesh at {}: {e}", addresses[process]))?;
+    let sockets = sockets(addresses, process)?;
     let hooks = Hooks::default();
     let (refill, spill) = (hooks.refill.clone(), hooks.spill.clone());
     let local = match shape.enable_zero_copy {
@@ -47,32 +46,46 @@ pub fn connect(
     };
     let (builders, guard) =
         initialize_networking_from_sockets(local, sockets, process, shape.workers, hooks)
-            .map_err(|e| format!("the mesh: {e}"))?;
+            .map_err(|e| format!("the mesh of {} processes: {e}", addresses.len()))?;
     let builders = builders.into_iter().map(AllocatorBuilder::Tcp);
     Ok((builders.collect(), guard))
 }
 
 /// A connection with each other process, by index.
-fn sockets(addresses: &[String], process: usize) -> io::Result<Vec<Option<TcpStream>>> {
-    let listener = TcpListener::bind(&addresses[process])?;
+///
+/// Errors: which address cannot be used, and why.
+fn sockets(addresses: &[String], process: usize) -> Result<Vec<Option<TcpStream>>, String> {
+    let own = &addresses[process];
+    let here = |e: io::Error| format!("the mesh: process {process} cannot listen on {own}: {e}");
+    let listener = TcpListener::bind(own).map_err(here)?;
     let mut sockets: Vec<Option<TcpStream>> = addresses.iter().map(|_| None).collect();
     for (peer, address) in addresses.iter().enumerate().take(process) {
-        sockets[peer] = Some(dial(address, process)?);
+        tracing::info!("connecting to process {peer} at {address}");
+        let dialled = dial(address, process);
+        let there = |e| format!("the mesh: process {peer} cannot be at {address}: {e}");
+        sockets[peer] = Some(dialled.map_err(there)?);
     }
     while sockets.iter().skip(process + 1).any(Option::is_none) {
-        let (mut stream, from) = listener.accept()?;
+        let (mut stream, from) = listener.accept().map_err(here)?;
         match greeting(&mut stream) {
             Ok(peer) if (process + 1..sockets.len()).contains(&peer) => {
                 sockets[peer] = Some(stream);
             }
-            Ok(peer) => tracing::warn!("{from} says that it is process {peer}"),
+            Ok(peer) => {
+                let (first, last) = (process + 1, sockets.len() - 1);
+                tracing::warn!("{from} says that it is process {peer}: expected {first} to {last}");
+            }
             Err(error) => tracing::warn!("{from} is no process of this replica: {error}"),
         }
     }
     Ok(sockets)
 }
 
+/// Dials until somebody listens there.
+///
+/// Errors: there can be nobody.
 fn dial(address: &str, process: usize) -> io::Result<TcpStream> {
+    address.to_socket_addrs()?;
     let mut stream = loop {
         match TcpStream::connect(address) {
             Ok(stream) => break stream,
@@ -95,13 +108,26 @@ fn greeting(stream: &mut TcpStream) -> io::Result<usize> {
     stream.set_read_timeout(None)?;
     match magic {
         MAGIC => Ok(usize::try_from(u64::from_be_bytes(index)).unwrap_or(usize::MAX)),
-        other => Err(io::Error::other(format!("it began with {other:?}"))),
+        other => Err(io::Error::other(format!(
+            "it began with {other:?}: expected {MAGIC:?}"
+        ))),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_that_is_none_is_named_and_not_dialled_for_ever() {
+        let addresses = ["nowhere".to_string(), "127.0.0.1:0".to_string()];
+        let problem = sockets(&addresses, 1).unwrap_err();
+        let expected = "the mesh: process 0 cannot be at nowhere: ";
+        assert!(problem.starts_with(expected), "{problem}");
+        let problem = sockets(&addresses, 0).unwrap_err();
+        let expected = "the mesh: process 0 cannot listen on nowhere: ";
+        assert!(problem.starts_with(expected), "{problem}");
+    }
 
     #[test]
     fn strangers_are_hung_up_on_and_everybody_meets() {
