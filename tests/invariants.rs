@@ -302,8 +302,8 @@ fn table() -> Vec<(&'static str, Vec<Step>, Vec<Step>)> {
             PeekResponse::Rows(vec![RowCollection::from_rows(&counted)]),
         )
     };
-    let stuck = Wait::Frontier { id, ts: 2 };
-    let never = Wait::Frontier { id, ts: 1_000 };
+    let stuck = Wait::output(id, 2);
+    let never = Wait::output(id, 1_000);
     let compaction =
         "Arrangement compaction frontier ([1]) is beyond the time of the attempted read (0)";
     vec![

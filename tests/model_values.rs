@@ -45,7 +45,9 @@ fn once(row: Row) -> Relation {
 }
 
 fn evaluated(plan: &Relation, ts: Timestamp) -> Result<Evaluated, Undefined> {
-    eval::evaluate(plan, ts, &mut |id| Err(Undefined::Unknown(id)))
+    eval::evaluate(plan, eval::Moment::snapshot(ts), &mut |id, _| {
+        Err(Undefined::Unknown(id))
+    })
 }
 
 /// The columns from `from` on of the only row, or the only error.

@@ -7,7 +7,7 @@ mod plan_random;
 use std::sync::Arc;
 
 use clusterd_fuzz::model::answer::Undefined;
-use clusterd_fuzz::model::eval::{Evaluated, evaluate};
+use clusterd_fuzz::model::eval::{Evaluated, Moment, evaluate};
 use clusterd_fuzz::model::multiset::Multiset;
 use clusterd_fuzz::plan::lower::{DataflowPlan, JoinKind, LowerOptions, SourceImport, planned};
 use clusterd_fuzz::plan::{Relation, RelationType, print, type_of};
@@ -99,7 +99,10 @@ fn planning_keeps_what_a_plan_means() {
             .map(|(id, typ)| (*id, contents(typ, &mut rng)))
             .collect();
         let answer =
-            |relation: &Relation| evaluate(relation, 3, &mut |id| Ok(Arc::clone(&inputs[&id])));
+            |relation: &Relation| {
+            let mut globals = |id, _| Ok(Arc::clone(&inputs[&id]));
+            evaluate(relation, Moment::snapshot(3), &mut globals)
+        };
         let Ok(expected) = answer(&relation) else {
             continue;
         };

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use clusterd_fuzz::driver::DataflowBuilder;
-use clusterd_fuzz::model::eval::{self, Evaluated};
+use clusterd_fuzz::model::eval::{self, Evaluated, Moment};
 use clusterd_fuzz::model::multiset::Multiset;
 use clusterd_fuzz::plan::{Relation, RelationType, print};
 use clusterd_fuzz::protocol::v26_30::{CollectionMetadata, LetRecLimit, PersistLocation};
@@ -185,7 +185,12 @@ fn case(seed: u64, mutants: Mutants) -> Result<bool, String> {
     // What the model cannot say, nobody checks.
     let mut wanted = Vec::new();
     for ts in 0..=LAST {
-        let mut globals = |id: GlobalId| {
+        let moment = Moment {
+            ts,
+            as_of: 0,
+            join: None,
+        };
+        let mut globals = |id: GlobalId, ts: Timestamp| {
             let mut rows = Multiset::new();
             for (row, time, diff) in &sources[&id] {
                 if *time <= ts {
@@ -194,7 +199,7 @@ fn case(seed: u64, mutants: Mutants) -> Result<bool, String> {
             }
             Ok(Arc::new(Evaluated::from_rows(rows)))
         };
-        match eval::evaluate(&relation, ts, &mut globals) {
+        match eval::evaluate(&relation, moment, &mut globals) {
             Ok(contents) => wanted.push(expected(&contents)),
             Err(_) => return Ok(false),
         }

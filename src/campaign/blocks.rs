@@ -91,7 +91,7 @@ fn block(command: &Command, sent: Option<&Peek>, dry: &Dry, model: &Model) -> Op
             ..
         } => Some("awaited".to_string()),
         Command::AwaitFrontier { id, ts, .. } => {
-            let wait = Wait::Frontier { id: *id, ts: *ts };
+            let wait = Wait::output(*id, *ts);
             model.must_end(&wait).then(|| "ok".to_string())
         }
         Command::Count { id, ts } => {

@@ -12,11 +12,10 @@ use crate::driver::Driver;
 use crate::invariants::{Checker, Counts, Violation};
 use crate::model::Model;
 use crate::plan::cells;
-use crate::repr::{GlobalId, Timestamp};
 use crate::script::Command;
 use crate::script::output::Output;
 use crate::script::runner::{Runner, RunnerConfig};
-use crate::script::trace::{Event, Wait};
+use crate::script::trace::{Event, FrontierKind, Wait};
 
 /// How a case is run.
 #[derive(Debug, Clone)]
@@ -131,14 +130,6 @@ pub fn run_case(
     Ok((outcome, driver))
 }
 
-/// What a collection still owes.
-enum Owed {
-    Frontier(Timestamp),
-    Subscribe(Timestamp),
-    /// The last word of a subscribe.
-    End,
-}
-
 /// Waits for everything that must still happen, then reads what the replica
 /// wrote.
 ///
@@ -153,15 +144,17 @@ fn settle(
     }
     let owed = owed(checker.borrow().model());
     let broken = || !checker.borrow().violations().is_empty();
-    for (id, owed) in owed {
-        match owed {
-            Owed::Frontier(ts) => {
-                runner.await_frontier(id, ts, patience, false);
+    for wait in owed {
+        match wait {
+            Wait::Frontier { id, kind, to } => {
+                runner.await_kind(id, kind, to, patience);
             }
-            Owed::Subscribe(ts) => {
-                runner.await_subscribe_upper(id, ts, patience);
+            Wait::Subscribe { id, up_to } => {
+                runner.await_subscribe_upper(id, up_to, patience);
             }
-            Owed::End => runner.await_subscribe_end(id, patience),
+            Wait::SubscribeEnd { id } => runner.await_subscribe_end(id, patience),
+            // Those that were started are awaited below.
+            Wait::Peek { .. } => {}
         }
         if broken() {
             return Ok(());
@@ -175,26 +168,25 @@ fn settle(
 }
 
 /// What the collections of the session owe.
-fn owed(model: &Model) -> Vec<(GlobalId, Owed)> {
-    let collections = model.session().collections.values();
-    let owed = collections.filter_map(|collection| {
+fn owed(model: &Model) -> Vec<Wait> {
+    let mut owed = Vec::new();
+    for collection in model.session().collections.values() {
         let id = collection.id;
-        let owed = if model.must_end(&Wait::SubscribeEnd { id }) {
-            Owed::End
-        } else if !collection.is_live() {
-            return None;
+        let end = Wait::SubscribeEnd { id };
+        if model.must_end(&end) {
+            owed.push(end);
         } else if collection.is_subscribe() {
-            Owed::Subscribe(model.subscribe_must_reach(id)?.as_option()?)
+            let up_to = model.subscribe_must_reach(id).and_then(|f| f.as_option());
+            owed.extend(up_to.map(|up_to| Wait::Subscribe { id, up_to }));
         } else {
-            Owed::Frontier(model.must_reach(id)?.as_option()?)
-        };
-        Some((id, owed))
-    });
-    let nothing = |owed: &Owed| match owed {
-        Owed::Frontier(ts) | Owed::Subscribe(ts) => *ts == 0,
-        Owed::End => false,
-    };
-    owed.filter(|(_, owed)| !nothing(owed)).collect()
+            owed.extend(FrontierKind::ALL.into_iter().filter_map(|kind| {
+                let to = model.kind_must_reach(id, kind)?;
+                Some(Wait::Frontier { id, kind, to })
+            }));
+        }
+    }
+    owed.retain(|wait| model.must_end(wait));
+    owed
 }
 
 /// An event as a line of a log.

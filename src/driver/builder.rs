@@ -9,11 +9,14 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-use crate::plan::lower::{self, DataflowPlan, JoinKind, LowerError, LowerOptions};
+use crate::plan::lower::{
+    self, DataflowPlan, JoinKind, LowerError, LowerOptions, LoweredDataflow, Quirks,
+};
 use crate::plan::{self, Globals, PlanError, Relation, scalar};
 use crate::protocol::v26_30::{
-    BuildDesc, CollectionMetadata, ComputeSinkConnection, ComputeSinkDesc, DataflowDescription,
-    IndexDesc, IndexImport, MaterializedViewSinkConnection, MirScalarExpr, SourceImport,
+    ArrangementStrategy, BuildDesc, CollectionMetadata, ComputeSinkConnection, ComputeSinkDesc, DataflowDescription,
+    Expr, IndexDesc, IndexImport, LetFreePlan, MaterializedViewSinkConnection, MirScalarExpr,
+    RenderPlan, SourceImport, TopKPlan,
     SourceInstanceArguments, SourceInstanceDesc, SubscribeSinkConnection,
 };
 use crate::repr::{Antichain, GlobalId, RelationDesc, ReprColumnType, ReprRelationType, Timestamp};
@@ -52,6 +55,12 @@ pub enum BuildError {
     KeyColumn { column: usize, arity: usize },
     #[error("exporting {0} twice")]
     ExportedTwice(GlobalId),
+    #[error(
+        "object {}: a TopK marked monotonic above a filter on mz_now(): a clusterd aborts; \
+         expected one without `monotonic`",
+        number(*.0)
+    )]
+    FutureMonotonic(GlobalId),
     #[error(transparent)]
     Lower(#[from] LowerError),
 }
@@ -71,6 +80,11 @@ pub struct BuiltDataflow {
     /// The logical plans, in dependency order, without the arrangements that
     /// index exports add.
     pub builds: Vec<(GlobalId, Relation)>,
+    /// The lowered plans mean something else than the logical ones, as upstream's
+    /// would (`spec/lowering.md` §7.26).
+    pub means_otherwise: bool,
+    /// How joins without an implementation were planned, if that was forced.
+    pub join: Option<JoinKind>,
     /// What each index export arranges.
     pub indexes: BTreeMap<GlobalId, IndexInfo>,
 }
@@ -308,9 +322,43 @@ impl DataflowBuilder {
         Ok(self)
     }
 
+    /// Whether upstream's lowering, which ours repeats, changes what a plan means.
+    /// Only arrangements and joins that stand in a plan as written can do that.
+    fn meets_quirk(&self, lowered: &LoweredDataflow) -> bool {
+        let mut suspicious = false;
+        for (_, relation) in &self.builds {
+            relation.visit(&mut |operator| {
+                suspicious |= matches!(
+                    operator,
+                    Relation::ArrangeBy { .. } | Relation::Join { .. }
+                );
+            });
+        }
+        let straight = LowerOptions {
+            quirks: Quirks::NONE,
+            ..self.options
+        };
+        suspicious
+            && lower::lower_dataflow(&self.plan, &straight)
+                .is_ok_and(|straight| straight.objects != lowered.objects)
+    }
+
     /// Lowers everything and assembles the description.
-    pub fn finish(self) -> Result<BuiltDataflow, BuildError> {
+    pub fn finish(mut self) -> Result<BuiltDataflow, BuildError> {
+        if lower::is_single_time(&self.plan.as_of, &self.plan.until)
+            && let Some(now) = self.plan.as_of.as_option()
+        {
+            let builds = self.builds.iter_mut();
+            for (_, relation) in builds.chain(&mut self.plan.objects) {
+                relation.replace_now(now);
+            }
+        }
         let lowered = lower::lower_dataflow(&self.plan, &self.options)?;
+        let mut plans = lowered.objects.iter();
+        if let Some((id, _)) = plans.find(|(_, plan)| marks_future_monotonic(plan)) {
+            return Err(BuildError::FutureMonotonic(*id));
+        }
+        let means_otherwise = self.meets_quirk(&lowered);
         let mut operators = lowered.operators;
         let source_imports = self
             .sources
@@ -368,9 +416,36 @@ impl DataflowBuilder {
         Ok(BuiltDataflow {
             description,
             builds: self.builds,
+            means_otherwise,
+            join: self.options.join,
             indexes: self.indexes,
         })
     }
+}
+
+/// Whether a TopK relies on an input that never retracts and is not there yet, at
+/// which a clusterd aborts (`spec/lowering.md` §1.3).
+fn marks_future_monotonic(plan: &RenderPlan) -> bool {
+    let future = |plan: &LetFreePlan| {
+        plan.nodes.values().any(|node| match &node.expr {
+            Expr::TopK {
+                top_k_plan,
+                temporal_bucketing_strategy: ArrangementStrategy::TemporalBucketing,
+                ..
+            } => match top_k_plan {
+                TopKPlan::MonotonicTop1(plan) => !plan.must_consolidate,
+                TopKPlan::MonotonicTopK(plan) => !plan.must_consolidate,
+                TopKPlan::Basic(_) => false,
+            },
+            _ => false,
+        })
+    };
+    let mut stages = plan.binds.iter();
+    future(&plan.body)
+        || stages.any(|stage| {
+            stage.lets.iter().any(|bind| future(&bind.value))
+                || (stage.recs.iter()).any(|rec| marks_future_monotonic(&rec.value))
+        })
 }
 
 fn index_desc(info: &IndexInfo) -> IndexDesc {

@@ -112,15 +112,6 @@ impl Session {
         self.frontiers.get(&id).cloned().unwrap_or_default()
     }
 
-    /// Whether the output frontier of a collection was reported at or beyond
-    /// `target`.
-    pub fn output_reached(&self, id: GlobalId, target: &Antichain) -> bool {
-        self.frontiers
-            .get(&id)
-            .and_then(|known| known.output.as_ref())
-            .is_some_and(|output| target.is_le(output))
-    }
-
     /// Whether a peek was answered, even if somebody has taken the answer.
     pub fn answered(&self, uuid: Uuid) -> bool {
         self.answers.contains_key(&uuid)

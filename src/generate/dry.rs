@@ -164,7 +164,7 @@ impl Dry {
                 ts,
                 allow_timeout: false,
                 ..
-            } => vec![Wait::Frontier { id: *id, ts: *ts }],
+            } => vec![Wait::output(*id, *ts)],
             Command::AwaitSubscribe { id, up_to, .. } => {
                 let (id, up_to) = (*id, *up_to);
                 vec![Wait::Subscribe { id, up_to }]

@@ -298,7 +298,7 @@ impl<'a> World<'a> {
 
     /// Waits until an index has reached `ts`, if it must.
     pub fn await_frontier(&mut self, id: GlobalId, ts: Timestamp) -> bool {
-        if !self.model.must_end(&Wait::Frontier { id, ts }) {
+        if !self.model.must_end(&Wait::output(id, ts)) {
             return false;
         }
         let command = Command::AwaitFrontier {

@@ -13,7 +13,7 @@ use crate::script::trace::Event;
 
 /// How many times of a batch are looked at, from its first on: a batch to the
 /// empty frontier has no last one.
-const LOOKED_AT: u64 = 64;
+pub const LOOKED_AT: u64 = 64;
 
 /// A response about a subscribe.
 pub fn heard(event: &Event) -> Option<(GlobalId, &SubscribeResponse)> {

@@ -43,7 +43,7 @@ impl Invariant for DropEmpties {
                 }
             }
             Event::WaitTimedOut {
-                wait: Wait::Frontier { id, .. },
+                wait: Wait::Frontier { id, kind, .. },
                 waited_ms,
             } if model.is_dropped(*id) && model.session().initialized && !model.is_lost() => {
                 if *waited_ms < self.patience_ms {
@@ -53,7 +53,7 @@ impl Invariant for DropEmpties {
                     kind: "not-empty",
                     place: Place::at(*id),
                     expected: "all frontiers at [] after the drop".to_string(),
-                    observed: format!("the output frontier was not []{}", show::waited(*waited_ms)),
+                    observed: format!("the {kind} frontier was not []{}", show::waited(*waited_ms)),
                 });
             }
             Event::Finished => {

@@ -5,7 +5,7 @@
 //! Does not apply where something below is not scheduled, where the inputs have
 //! not passed the as_of, and after a drop (I-10).
 
-use super::kinds::{self, Kind};
+use super::kinds;
 use super::{Finding, Invariant, Place, Verdicts, described, show};
 use crate::model::Model;
 use crate::repr::Antichain;
@@ -28,19 +28,27 @@ impl Invariant for Progress {
                 let Some((id, report)) = kinds::report(event) else {
                     return;
                 };
-                let Some(must) = model.must_reach(id) else {
+                if model.is_dropped(id) {
                     return;
-                };
-                let owed = must != Antichain::minimum() && !model.is_dropped(id);
-                let output = kinds::of(report, Kind::Output);
-                if owed && output.is_some_and(|output| must.is_le(output)) {
-                    verdicts.holds();
+                }
+                for (kind, frontier) in kinds::reported(report) {
+                    let owed = model.kind_must_reach(id, kind);
+                    let owed = owed.filter(|owed| *owed != Antichain::minimum());
+                    if owed.is_some_and(|owed| owed.is_le(frontier)) {
+                        verdicts.holds();
+                    }
                 }
             }
             Event::WaitTimedOut { wait, waited_ms } => {
-                let (id, ts) = match wait {
-                    Wait::Frontier { id, ts } => (*id, *ts),
-                    Wait::Subscribe { id, up_to } => (*id, *up_to),
+                let (id, what, to, must) = match wait {
+                    Wait::Frontier { id, kind, to } => {
+                        let must = model.kind_must_reach(*id, *kind);
+                        (*id, format!("{kind} frontier"), to.clone(), must)
+                    }
+                    Wait::Subscribe { id, up_to } => {
+                        let must = model.subscribe_must_reach(*id);
+                        (*id, "upper".to_string(), Antichain::from_elem(*up_to), must)
+                    }
                     // Their own invariants ask for these.
                     Wait::Peek { .. } | Wait::SubscribeEnd { .. } => return,
                 };
@@ -50,17 +58,13 @@ impl Invariant for Progress {
                 if *waited_ms < self.patience_ms {
                     return verdicts.unknown();
                 }
-                let must = model
-                    .subscribe_must_reach(id)
-                    .or_else(|| model.must_reach(id))
-                    .unwrap_or_default();
+                let must = must.unwrap_or_default();
+                let waited = show::waited(*waited_ms);
                 verdicts.violated(Finding {
                     kind: "stuck",
-                    place: Place::at(id).time(ts),
-                    expected: format!(
-                        "a frontier of {must}: it is scheduled, its inputs stand there"
-                    ),
-                    observed: format!("[{ts}] was not reached{}", show::waited(*waited_ms)),
+                    place: Place::at(id),
+                    expected: format!("a {what} of {must}, where its inputs stand"),
+                    observed: format!("{to} was not reached{waited}"),
                 });
             }
             _ => {}

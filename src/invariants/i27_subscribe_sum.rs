@@ -8,7 +8,8 @@
 //! there, is no change: it is told at most when it goes away.
 //!
 //! The error of a worker that is ahead of the others is told with the next batch
-//! of all, which may end before the error's time.
+//! of all, which may end before the error's time. Workers do not exchange errors:
+//! what one raises is told although another takes it back.
 //!
 //! Does not apply after the collection was dropped or disturbed, and where the
 //! model does not evaluate the plan (unknown). Which of several errors is told
@@ -72,7 +73,7 @@ impl Invariant for SubscribeSum {
                     let is_new = |error: &&Fault| {
                         !untold.errors.contains_key(*error) && !untold.possible.contains(*error)
                     };
-                    if let Some(error) = evaluated.errors.keys().find(is_new) {
+                    if let Some(error) = evaluated.certain().find(is_new) {
                         return verdicts.violated(Finding {
                             kind: "missing-error",
                             place,
@@ -82,8 +83,7 @@ impl Invariant for SubscribeSum {
                     }
                     let rows = sum.at(ts);
                     // Beside errors rows mean nothing.
-                    let failing = !evaluated.errors.is_empty() || !untold.errors.is_empty();
-                    if failing || !untold.possible.is_empty() {
+                    if !evaluated.errors.is_empty() || untold.may_fail() {
                         continue;
                     }
                     let right = evaluated.rows.minus(&untold.rows);
@@ -118,16 +118,21 @@ impl SubscribeSum {
         let (first, _) = span(id, batch, model);
         // Without a snapshot, an error of the as_of is told when it goes away.
         let before = untold(id, model).unwrap_or_default();
-        if told(&before, text) {
+        if before.may_have(text) {
             return verdicts.holds();
         }
         // A worker that is ahead spoils the batch of all (`spec/replica.md` §6.3).
         let sealed = model.may_reach(id).unwrap_or_default();
         let upper = batch.upper.join(&sealed);
-        let last = batch.upper.as_option().or(first.as_option());
-        for ts in batches::times(&first, &upper, last.unwrap_or(0)) {
+        let first_time = first.as_option().unwrap_or(0);
+        let last = first_time.saturating_add(batches::LOOKED_AT);
+        let raised = |evaluated: &Evaluated| {
+            let mut raised = evaluated.raised.iter();
+            evaluated.may_have(text) || raised.any(|fault| fault.texts().matches(text))
+        };
+        for ts in batches::times(&first, &upper, last) {
             match model.object_of(id, ts) {
-                Ok(evaluated) if told(&evaluated, text) => return verdicts.holds(),
+                Ok(evaluated) if raised(&evaluated) => return verdicts.holds(),
                 Ok(_) => {}
                 Err(undefined) => return undecided(&undefined, verdicts),
             }
@@ -139,12 +144,6 @@ impl SubscribeSum {
             observed: format!("the error `{text}`"),
         });
     }
-}
-
-/// Whether the contents have, or may have, the error of this text.
-fn told(evaluated: &Evaluated, text: &str) -> bool {
-    let mut faults = evaluated.errors.keys().chain(&evaluated.possible);
-    faults.any(|fault| fault.texts().matches(text))
 }
 
 /// The first time that a batch covers, and the first that it never does.
@@ -169,7 +168,7 @@ fn untold(id: GlobalId, model: &Model) -> Result<Evaluated, Undefined> {
 /// What the model cannot tell.
 fn undecided(undefined: &Undefined, verdicts: &mut Verdicts) {
     match undefined {
-        Undefined::Unsupported(_) | Undefined::ReplicaWrites(_) => verdicts.unknown(),
+        Undefined::Endless(_) | Undefined::Unsupported(_) | Undefined::ReplicaWrites(_) => verdicts.unknown(),
         Undefined::Unknown(_)
         | Undefined::Dropped(_)
         | Undefined::NotAnIndex(_)

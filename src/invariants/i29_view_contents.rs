@@ -34,7 +34,7 @@ impl Invariant for ViewContents {
         for ts in batches::times(since, upper, sum.last()) {
             let evaluated = match model.view_at(shard, ts) {
                 Ok(evaluated) => evaluated,
-                Err(Undefined::Unsupported(_) | Undefined::ReplicaWrites(_)) => {
+                Err(Undefined::Endless(_) | Undefined::Unsupported(_) | Undefined::ReplicaWrites(_)) => {
                     verdicts.unknown();
                     continue;
                 }
@@ -60,12 +60,12 @@ impl Invariant for ViewContents {
             }
             let faulty = counts.values().filter(|count| **count != 0).count();
             let told = sum.at(ts);
-            match (evaluated.errors.keys().next(), faulty != 0) {
+            match (evaluated.certain().next(), faulty != 0) {
                 (Some(error), held) => verdicts.check(held, || {
                     let expected = format!("the error {}", error.texts());
                     broken("missing-error", expected, show::rows(&told))
                 }),
-                (None, true) => verdicts.check(!evaluated.possible.is_empty(), || {
+                (None, true) => verdicts.check(evaluated.may_fail(), || {
                     let observed = format!("{faulty} errors");
                     broken("unexpected-error", show::rows(&evaluated.rows), observed)
                 }),

@@ -3,33 +3,10 @@
 //!
 //! Invariant: a kind that was never reported is `None`, not `[0]`.
 
-use std::fmt;
-
 use crate::protocol::v26_30::{ComputeResponse, FrontiersResponse};
 use crate::repr::{Antichain, GlobalId};
+pub use crate::script::trace::FrontierKind as Kind;
 use crate::script::trace::Event;
-
-/// A kind of frontier.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    Write,
-    Input,
-    Output,
-}
-
-impl Kind {
-    pub const ALL: [Kind; 3] = [Kind::Write, Kind::Input, Kind::Output];
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Kind::Write => "write",
-            Kind::Input => "input",
-            Kind::Output => "output",
-        })
-    }
-}
 
 /// The frontiers that an event reports, and of which collection.
 pub fn report(event: &Event) -> Option<(GlobalId, &FrontiersResponse)> {

@@ -108,6 +108,8 @@ pub enum Undefined {
     Arity { peek: usize, collection: usize },
     /// The replica writes this shard itself.
     ReplicaWrites(String),
+    /// It is never computed: a recursion that does not settle.
+    Endless(String),
     /// The model does not evaluate this.
     Unsupported(String),
 }
@@ -130,6 +132,7 @@ impl fmt::Display for Undefined {
                 )
             }
             Undefined::ReplicaWrites(shard) => write!(f, "the replica writes shard `{shard}`"),
+            Undefined::Endless(what) => write!(f, "{what} never ends"),
             Undefined::Unsupported(what) => write!(f, "the model does not evaluate {what}"),
         }
     }

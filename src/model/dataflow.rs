@@ -93,6 +93,14 @@ impl Dataflow {
             .filter_map(|input| Some((*input, self.inputs.get(input)?)))
     }
 
+    /// The imports that an export keeps alive as long as it lives: all that it
+    /// reads; none for another name of an imported index (`spec/replica.md` §4.3).
+    pub fn held_by(&self, export: &ExportSpec) -> impl Iterator<Item = (GlobalId, &Input)> {
+        let alias = self.spec.aliases.contains(&export.id());
+        let held = (!alias).then(|| self.inputs_of(export.on()));
+        held.into_iter().flatten()
+    }
+
     /// Whether the object `id` reads a shard without an arrangement between.
     pub fn reads_source_directly(&self, id: GlobalId) -> bool {
         self.inputs_of(id)
@@ -148,6 +156,19 @@ impl Dataflow {
             .builds
             .iter()
             .find_map(|(built, plan)| (*built == id).then_some(plan))
+    }
+
+    /// Whether a recursion without a limit stands in it.
+    pub fn may_be_endless(&self) -> bool {
+        let mut endless = false;
+        for (_, plan) in &self.spec.builds {
+            plan.visit(&mut |operator| {
+                if let Relation::LetRec { bindings, .. } = operator {
+                    endless |= bindings.iter().any(|binding| binding.limit.is_none());
+                }
+            });
+        }
+        endless
     }
 
     /// The ids of its exports.

@@ -4,11 +4,14 @@
 //! Invariants: `must_reach` is never beyond `may_reach`; both only grow while
 //! nothing is dropped.
 
+use std::collections::BTreeMap;
+
 use super::Model;
+use super::answer::Undefined;
 use super::dataflow::{Dataflow, Input};
 use super::session::{Collection, Life};
 use crate::repr::{Antichain, GlobalId, Timestamp};
-use crate::script::trace::{ExportSpec, Wait};
+use crate::script::trace::{ExportSpec, FrontierKind, Wait};
 
 impl Model {
     /// The furthest write frontier that a collection may have reported: the
@@ -28,54 +31,120 @@ impl Model {
         })
     }
 
-    /// The furthest input frontier that a collection may have reported: the
-    /// meet over every import of its dataflow.
+    /// The furthest input frontier that a collection may have reported: the meet
+    /// over the imports of its dataflow that a live export holds, whether it reads
+    /// them itself or not (`spec/replica.md` §4.3).
     pub fn input_may_reach(&self, id: GlobalId) -> Option<Antichain> {
         let collection = self.session.collections.get(&id)?;
         if collection.life == Life::Dropped || collection.disturbed {
             return Some(Antichain::empty());
         }
         let dataflow = &collection.dataflow;
-        let inputs = dataflow.inputs.values();
-        Some(meet(inputs.map(|input| self.input_sealed(dataflow, input))))
+        let held = self.held_inputs(dataflow).into_values();
+        Some(meet(held.map(|input| self.input_sealed(dataflow, input))))
     }
 
-    /// The frontier that a collection must reach while nothing more is written:
-    /// `[0]` as long as nothing is owed. `None` for an id that this session
-    /// does not know.
+    /// The imports of a dataflow that an export holds which was not dropped.
+    fn held_inputs<'d>(&self, dataflow: &'d Dataflow) -> BTreeMap<GlobalId, &'d Input> {
+        let exports = dataflow.spec.exports.iter();
+        let live = exports.filter(|export| self.session.live(export.id()).is_some());
+        live.flat_map(|export| dataflow.held_by(export)).collect()
+    }
+
+    /// The output frontier that a collection must reach while nothing more is
+    /// written: `[0]` as long as nothing is owed. `None` for an id that this
+    /// session does not know.
     pub fn must_reach(&self, id: GlobalId) -> Option<Antichain> {
         let collection = self.session.collections.get(&id)?;
+        let dataflow = &collection.dataflow;
+        Some(self.owed(collection, dataflow.inputs.values()))
+    }
+
+    /// The same for the input frontier.
+    pub fn input_must_reach(&self, id: GlobalId) -> Option<Antichain> {
+        let collection = self.session.collections.get(&id)?;
+        let held = self.held_inputs(&collection.dataflow);
+        Some(self.owed(collection, held.into_values()))
+    }
+
+    /// The same for a kind of frontier.
+    pub fn kind_must_reach(&self, id: GlobalId, kind: FrontierKind) -> Option<Antichain> {
+        let collection = self.session.collections.get(&id)?;
+        match kind {
+            FrontierKind::Input => self.input_must_reach(id),
+            FrontierKind::Output => self.must_reach(id),
+            FrontierKind::Write => {
+                let writes = match &collection.export {
+                    ExportSpec::Index { .. } | ExportSpec::Subscribe { .. } => true,
+                    ExportSpec::MaterializedView { .. } => collection.writes_allowed,
+                };
+                match writes || !collection.is_live() {
+                    true => self.must_reach(id),
+                    false => Some(Antichain::minimum()),
+                }
+            }
+        }
+    }
+
+    /// What a collection owes that waits for some inputs of its dataflow.
+    fn owed<'d>(
+        &self,
+        collection: &Collection,
+        inputs: impl Iterator<Item = &'d Input>,
+    ) -> Antichain {
         let nothing = Antichain::minimum();
         if !self.session.initialized || self.is_lost() {
-            return Some(nothing);
+            return nothing;
         }
         if collection.life == Life::Dropped {
-            return Some(Antichain::empty());
+            return Antichain::empty();
         }
         if collection.disturbed || !self.session.started(&collection.dataflow) {
-            return Some(nothing);
+            return nothing;
         }
-        let dataflow = &collection.dataflow;
-        let inputs = dataflow.inputs.values().map(|input| match input {
-            Input::Source { shard } => cut(self.shard_must_seal(shard), dataflow.until()),
+        let until = collection.dataflow.until();
+        let inputs = inputs.map(|input| match input {
+            Input::Source { shard } => cut(self.shard_must_seal(shard), until),
             // An index may be nothing but another name of the imported one,
             // which goes on whatever this dataflow's `until`.
             Input::Index { index, .. } => self.must_reach(*index).unwrap_or(nothing.clone()),
         });
         let reached = meet(inputs);
+        let reached = match self.first_endless(collection, &reached) {
+            Some(ts) => Antichain::from_elem(ts),
+            None => reached,
+        };
         // Nothing is owed before the snapshot at as_of can be taken.
-        if reached.less_equal(collection.as_of()) {
-            return Some(nothing);
+        match reached.less_equal(collection.as_of()) {
+            true => nothing,
+            false => reached,
         }
-        Some(reached)
+    }
+
+    /// The first time before `reached` at which a collection's recursion never
+    /// settles. No more than some times are looked at.
+    fn first_endless(&self, collection: &Collection, reached: &Antichain) -> Option<Timestamp> {
+        const LOOKED_AT: u64 = 64;
+        let dataflow = &collection.dataflow;
+        if !dataflow.may_be_endless() {
+            return None;
+        }
+        let first = collection.as_of();
+        let looked_at = first.saturating_add(LOOKED_AT);
+        let end = reached.as_option().unwrap_or(looked_at).min(looked_at);
+        let object = collection.export.on();
+        (first..end).find(|ts| {
+            let contents = self.object_at(dataflow, object, *ts);
+            matches!(contents, Err(Undefined::Endless(_)))
+        })
     }
 
     /// Whether a wait must end with what it waits for.
     pub fn must_end(&self, wait: &Wait) -> bool {
         match wait {
-            Wait::Frontier { id, ts } => self
-                .must_reach(*id)
-                .is_some_and(|frontier| !frontier.less_than(*ts)),
+            Wait::Frontier { id, kind, to } => self
+                .kind_must_reach(*id, *kind)
+                .is_some_and(|owed| owed != Antichain::minimum() && to.is_le(&owed)),
             Wait::Peek { uuid, .. } => self.must_answer(*uuid),
             Wait::Subscribe { id, up_to } => self
                 .subscribe_must_reach(*id)
@@ -92,14 +161,9 @@ impl Model {
         if !self.session.initialized || self.is_lost() {
             return false;
         }
-        let Some(collection) = self.session.collections.get(&peek.spec.id) else {
-            return false;
-        };
-        let reached = match &collection.export {
-            ExportSpec::Index { .. } => self.must_reach(peek.spec.id),
-            // It looks at the shard, and needs nothing of the view.
-            ExportSpec::MaterializedView { shard, .. } => Some(self.shard_must_seal(shard)),
-            ExportSpec::Subscribe { .. } => return false,
+        let reached = match self.peeked_shard(peek.spec.id) {
+            Some(shard) => Some(self.shard_must_seal(shard)),
+            None => self.must_reach(peek.spec.id),
         };
         let sealed = reached.is_some_and(|frontier| !frontier.less_equal(peek.spec.ts));
         peek.canceled || !peek.disturbed && sealed

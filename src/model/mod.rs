@@ -36,8 +36,8 @@ use self::reconcile::Baseline;
 use self::unread::Unread;
 use self::view::Views;
 use crate::protocol::v26_30::{ComputeResponse, PeekResponse};
-use crate::repr::{Antichain, GlobalId};
-use crate::script::trace::{DataflowSpec, Event, ExportSpec, Wait};
+use crate::repr::{Antichain, GlobalId, Timestamp};
+use crate::script::trace::{DataflowSpec, Event, ExportSpec, FrontierKind, Wait};
 
 /// The reference model of one run.
 #[derive(Debug, Clone, Default)]
@@ -46,6 +46,9 @@ pub struct Model {
     session: Session,
     /// Shards that materialized views write, by alias.
     views: BTreeMap<String, Views>,
+    /// The shard of every view that was ever created: a peek of one needs no more
+    /// than that (`spec/replica.md` §5.5).
+    targets: BTreeMap<GlobalId, String>,
     /// What the replica kept when the current session began.
     baseline: Baseline,
     unread: Unread,
@@ -54,6 +57,8 @@ pub struct Model {
     in_doubt: bool,
     lost: bool,
     dataflows: u64,
+    /// The as_of with which the replica began the dataflows that it kept.
+    rendered: BTreeMap<u64, Timestamp>,
     cache: RefCell<Cache>,
 }
 
@@ -114,12 +119,12 @@ impl Model {
                 shard,
                 updates,
                 upper,
-                desc: _,
+                desc,
             } => {
                 self.shards
                     .entry(shard.clone())
                     .or_default()
-                    .append(updates, *upper);
+                    .append(desc, updates, *upper);
             }
             Event::SinceDowngraded { shard, since } => {
                 self.shards
@@ -155,8 +160,12 @@ impl Model {
             return;
         }
         self.session.initialized = true;
-        for kept in self.baseline.reconcile(&mut self.session) {
+        for (old, kept) in self.baseline.reconcile(&mut self.session) {
             self.unread.forget(&kept);
+            let began = self.rendered.get(&old.uid).copied();
+            let began = began.unwrap_or(old.spec.as_of);
+            self.rendered.insert(kept.uid, began);
+            self.cache.borrow_mut().retain(|(uid, _, _), _| *uid != kept.uid);
         }
         let unreadable = self.session.dataflows.iter().find_map(|dataflow| {
             let kept = (dataflow.spec.exports.iter()).all(|e| {
@@ -191,6 +200,7 @@ impl Model {
                 ExportSpec::MaterializedView { id, on, shard, .. } => {
                     let views = self.views.entry(shard.clone()).or_default();
                     views.add(*id, Arc::clone(&dataflow), *on);
+                    self.targets.insert(*id, shard.clone());
                 }
                 ExportSpec::Index { .. } | ExportSpec::Subscribe { .. } => {}
             }
@@ -233,7 +243,10 @@ impl Model {
     /// Takes note that a wait ended with what it waited for.
     pub fn ended(&mut self, wait: &Wait) {
         match wait {
-            Wait::Frontier { id, ts } => self.frontier_reached(*id, &Antichain::from_elem(*ts)),
+            Wait::Frontier { id, kind, to } => match kind {
+                FrontierKind::Write | FrontierKind::Output => self.frontier_reached(*id, to),
+                FrontierKind::Input => {}
+            },
             Wait::Peek { uuid, .. } => self.answered(*uuid),
             Wait::Subscribe { .. } | Wait::SubscribeEnd { .. } => {}
         }
@@ -299,6 +312,14 @@ impl Model {
     /// The shards, by alias.
     pub fn shards(&self) -> &BTreeMap<String, Shard> {
         &self.shards
+    }
+
+    /// The shard that a peek of `id` reads; `None` if it reads no shard.
+    pub fn peeked_shard(&self, id: GlobalId) -> Option<&str> {
+        let live = self.session.live(id);
+        let view = live.is_none_or(|c| !c.is_index() && !c.is_subscribe());
+        let target = self.targets.get(&id).filter(|_| view);
+        target.map(String::as_str)
     }
 
     /// Whether some view of a shard was allowed to write it, ever.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::Model;
 use super::answer::{ErrorTexts, Expected, NEGATIVE_ROW, Undefined};
 use super::dataflow::{Dataflow, Input};
-use super::eval::{self, Evaluated, Fault};
+use super::eval::{self, Evaluated, Fault, Moment};
 use super::multiset::Multiset;
 use super::session::{Collection, Life, Peek};
 use crate::repr::{Antichain, Datum, GlobalId, Row, Timestamp};
@@ -35,6 +35,9 @@ impl Model {
     /// What a peek of an index at `ts` must be answered, if it were sent now:
     /// key columns first, then the others in order.
     pub fn peek_answer(&self, id: GlobalId, ts: Timestamp) -> Expected {
+        if let Some(shard) = self.peeked_shard(id) {
+            return self.shard_contents(shard, ts);
+        }
         match self.readable(id) {
             Ok(collection) => {
                 if let Some(error) = compacted_away(collection, ts) {
@@ -51,19 +54,22 @@ impl Model {
     /// the rows that it asks for, of which a replica may leave out those that
     /// its limit makes useless.
     pub fn answer_of(&self, peek: &Peek) -> Expected {
-        let Some(collection) = self.session.collections.get(&peek.spec.id) else {
-            return Expected::Undefined(Undefined::Unknown(peek.spec.id));
-        };
-        if peek.disturbed || collection.disturbed {
-            return Expected::Undefined(Undefined::Dropped(peek.spec.id));
-        }
         let finish = &peek.spec.finish;
-        if !collection.is_index() && finish.needed() == Some(0) {
+        let shard = self.peeked_shard(peek.spec.id);
+        let collection = self.session.collections.get(&peek.spec.id);
+        let answer = match (shard, collection) {
             // Nothing is read of a shard, no error either (`spec/replica.md` §5.5).
-            return Expected::Rows(Multiset::new());
-        }
-        let contents = self.contents_since(collection, peek.spec.ts, &peek.since);
-        let answer = physical(collection, contents, Some(peek.spec.arity));
+            (Some(_), _) if finish.needed() == Some(0) => Expected::Rows(Multiset::new()),
+            (Some(shard), _) => self.shard_contents(shard, peek.spec.ts),
+            (None, None) => Expected::Undefined(Undefined::Unknown(peek.spec.id)),
+            (None, Some(collection)) if peek.disturbed || collection.disturbed => {
+                Expected::Undefined(Undefined::Dropped(peek.spec.id))
+            }
+            (None, Some(collection)) => {
+                let contents = self.contents_since(collection, peek.spec.ts, &peek.since);
+                physical(collection, contents, Some(peek.spec.arity))
+            }
+        };
         let partial = finish.literals.is_some() || finish.limit.is_some();
         match &answer {
             // A row with a negative count is seen only if it is looked at: not
@@ -74,9 +80,17 @@ impl Model {
             }
             _ => {}
         }
-        match &finish.literals {
-            None => answer,
-            Some(literals) => looked_up(collection, answer, literals),
+        match (&finish.literals, collection) {
+            (Some(literals), Some(collection)) => looked_up(collection, answer, literals),
+            (None, _) | (_, None) => answer,
+        }
+    }
+
+    /// What a peek of a shard that views write must be answered.
+    fn shard_contents(&self, shard: &str, ts: Timestamp) -> Expected {
+        match self.view_at(shard, ts) {
+            Ok(evaluated) => expected(&shown_by_shard(evaluated)),
+            Err(undefined) => Expected::Undefined(undefined),
         }
     }
 
@@ -97,8 +111,13 @@ impl Model {
         }
         let evaluated = match (dataflow.plan(object), dataflow.inputs.get(&object)) {
             (Some(plan), _) => {
-                let mut get = |id| self.object_at(dataflow, id, ts);
-                Arc::new(eval::evaluate(plan, ts, &mut get)?)
+                let mut get = |id, ts| self.object_at(dataflow, id, ts);
+                let moment = Moment {
+                    ts,
+                    as_of: self.rendered_at(dataflow),
+                    join: dataflow.spec.join,
+                };
+                Arc::new(eval::evaluate(plan, moment, &mut get)?)
             }
             (None, Some(Input::Source { shard })) => Arc::new(self.shard_at(shard, ts)?),
             (None, Some(Input::Index { of, on, .. })) => self.object_at(of, *on, ts)?,
@@ -108,6 +127,13 @@ impl Model {
             self.cache.borrow_mut().insert(key, Arc::clone(&evaluated));
         }
         Ok(evaluated)
+    }
+
+    /// The as_of with which the replica began a dataflow: reconciliation may have
+    /// kept it from a session that asked for less.
+    fn rendered_at(&self, dataflow: &Dataflow) -> Timestamp {
+        let kept = self.rendered.get(&dataflow.uid).copied();
+        kept.unwrap_or(dataflow.spec.as_of)
     }
 
     fn shard_at(&self, shard: &str, ts: Timestamp) -> Result<Evaluated, Undefined> {
@@ -182,12 +208,7 @@ impl Model {
         let dataflow = &collection.dataflow;
         let object = collection.export.on();
         match &collection.export {
-            ExportSpec::MaterializedView { shard, .. } => {
-                return match self.view_at(shard, ts) {
-                    Ok(evaluated) => expected(&shown_by_shard(evaluated)),
-                    Err(undefined) => Expected::Undefined(undefined),
-                };
-            }
+            ExportSpec::MaterializedView { shard, .. } => return self.shard_contents(shard, ts),
             ExportSpec::Index { .. } | ExportSpec::Subscribe { .. } => {}
         }
         if !since.less_equal(ts) {
@@ -239,7 +260,7 @@ fn expected(evaluated: &Evaluated) -> Expected {
             _ => errors.extend(ErrorTexts::prefix(NEGATIVE_ERROR)),
         }
     }
-    let certain = !errors.is_empty() || evaluated.rows.has_negative();
+    let certain = evaluated.rows.has_negative() || evaluated.certain().next().is_some();
     if evaluated.rows.has_negative() {
         errors.extend(ErrorTexts::prefix(NEGATIVE_ROW));
     }

@@ -74,8 +74,9 @@ impl Baseline {
 
     /// Marks what the new session keeps, and hands on what kept things keep:
     /// their schedule and their write permission (`spec/replica.md` §2.5.3).
-    /// Gives the dataflows that are not made anew.
-    pub fn reconcile(&self, session: &mut Session) -> Vec<Arc<Dataflow>> {
+    /// Gives the dataflows that are not made anew: the old one, and the new one
+    /// that it stands for.
+    pub fn reconcile(&self, session: &mut Session) -> Vec<(Arc<Dataflow>, Arc<Dataflow>)> {
         let mut kept = Vec::new();
         let mut retained: BTreeSet<GlobalId> = BTreeSet::new();
         for new in session.dataflows.clone() {
@@ -96,7 +97,7 @@ impl Baseline {
                 }
             }
             retained.extend(ids);
-            kept.push(new);
+            kept.push((Arc::clone(&old.dataflow), new));
         }
         kept
     }

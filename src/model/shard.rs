@@ -7,20 +7,28 @@
 use std::collections::BTreeMap;
 
 use super::multiset::Multiset;
-use crate::repr::{Diff, Row, Timestamp};
+use crate::repr::{Diff, RelationDesc, Row, Timestamp};
 
 /// One shard, under the alias that scripts use.
 #[derive(Debug, Clone, Default)]
 pub struct Shard {
     /// Updates by time, as written.
     updates: BTreeMap<Timestamp, Vec<(Row, Diff)>>,
+    /// What its rows are, once some were written.
+    desc: Option<RelationDesc>,
     since: Timestamp,
     upper: Timestamp,
 }
 
 impl Shard {
     /// Takes note of an append. Everything below `upper` is sealed by it.
-    pub fn append(&mut self, updates: &[(Row, Timestamp, Diff)], upper: Timestamp) {
+    pub fn append(
+        &mut self,
+        desc: &RelationDesc,
+        updates: &[(Row, Timestamp, Diff)],
+        upper: Timestamp,
+    ) {
+        self.desc.get_or_insert_with(|| desc.clone());
         for (row, time, diff) in updates {
             self.updates
                 .entry(*time)
@@ -33,6 +41,11 @@ impl Shard {
     /// Takes note of a since that moved.
     pub fn downgrade_since(&mut self, since: Timestamp) {
         self.since = self.since.max(since);
+    }
+
+    /// What its rows are; `None` before the first append.
+    pub fn desc(&self) -> Option<&RelationDesc> {
+        self.desc.as_ref()
     }
 
     /// The first time that is not sealed.
@@ -62,15 +75,16 @@ impl Shard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::repr::Datum;
+    use crate::repr::{Datum, SqlScalarType};
 
     #[test]
     fn contents_are_the_sum_of_what_was_written_up_to_then() {
         let row = Row::pack([Datum::Int64(7)]);
         let mut shard = Shard::default();
-        shard.append(&[(row.clone(), 0, 2)], 1);
-        shard.append(&[], 4);
-        shard.append(&[(row.clone(), 4, -2)], 5);
+        let desc = RelationDesc::from_columns([("a", SqlScalarType::Int64, false)]);
+        shard.append(&desc, &[(row.clone(), 0, 2)], 1);
+        shard.append(&desc, &[], 4);
+        shard.append(&desc, &[(row.clone(), 4, -2)], 5);
         assert_eq!(shard.contents(0).count(&row), 2);
         assert_eq!(shard.contents(3).count(&row), 2);
         assert!(shard.contents(4).is_empty());

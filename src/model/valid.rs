@@ -13,8 +13,9 @@ use uuid::Uuid;
 
 use super::Model;
 use super::session::Life;
-use crate::repr::{Antichain, GlobalId, Timestamp};
-use crate::script::trace::{DataflowSpec, Event, ExportSpec, ImportSpec, PeekSpec};
+use super::shard::Shard;
+use crate::repr::{Antichain, GlobalId, RelationDesc, SqlColumnType, Timestamp};
+use crate::script::trace::{DataflowSpec, Event, ImportSpec, PeekSpec};
 
 /// Why a command is no part of a valid sequence.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -43,6 +44,20 @@ pub enum Invalid {
     },
     #[error("{object} exports {on}, which is neither imported nor built")]
     UnknownExport { object: GlobalId, on: GlobalId },
+    #[error(
+        "dataflow `{0}` means something else once it is lowered, as upstream lowers it: known \
+         where a filter to a literal or a permuting projection stands directly over an ArrangeBy"
+    )]
+    MeansOtherwise(String),
+    #[error(
+        "column {column} of the import of shard `{shard}` is {found}, but was written as {written}"
+    )]
+    ImportSchema {
+        shard: String,
+        column: usize,
+        found: String,
+        written: String,
+    },
     #[error("{0} is dropped but does not exist")]
     DropOfNothing(GlobalId),
     #[error("{0} is allowed to write but does not exist")]
@@ -123,6 +138,9 @@ impl Model {
 
     fn check_dataflow(&self, spec: &Arc<DataflowSpec>) -> Result<(), Invalid> {
         self.check_session()?;
+        if spec.means_otherwise {
+            return Err(Invalid::MeansOtherwise(spec.name.clone()));
+        }
         for export in &spec.exports {
             if self.session.collections.contains_key(&export.id()) {
                 return Err(Invalid::IdInUse(export.id()));
@@ -131,8 +149,9 @@ impl Model {
         let mut readable: Vec<GlobalId> = spec.builds.iter().map(|(id, _)| *id).collect();
         for import in &spec.imports {
             match import {
-                ImportSpec::Source { id, shard, .. } => {
+                ImportSpec::Source { id, shard, desc } => {
                     readable.push(*id);
+                    self.check_schema(shard, desc)?;
                     // In the middle of a handshake the dataflow may be kept, and
                     // then reads nothing anew; that is decided at its end.
                     if self.session.initialized {
@@ -165,6 +184,37 @@ impl Model {
         }
     }
 
+    /// Whether a shard can be read by this schema: by the one it was written by.
+    fn check_schema(&self, shard: &str, desc: &RelationDesc) -> Result<(), Invalid> {
+        let Some(written) = self.shards.get(shard).and_then(Shard::desc) else {
+            return Ok(());
+        };
+        let (found, written) = (&desc.typ.column_types, &written.typ.column_types);
+        let differs = |column: &usize| match (found.get(*column), written.get(*column)) {
+            (Some(found), Some(written)) => {
+                let narrower = written.nullable && !found.nullable;
+                found.scalar_type != written.scalar_type || narrower
+            }
+            (found, written) => found.is_some() != written.is_some(),
+        };
+        let text = |column: Option<&SqlColumnType>| match column {
+            None => "absent".to_string(),
+            Some(SqlColumnType {
+                scalar_type,
+                nullable,
+            }) => format!("{scalar_type:?}{}", if *nullable { " nullable" } else { "" }),
+        };
+        match (0..found.len().max(written.len())).find(differs) {
+            None => Ok(()),
+            Some(column) => Err(Invalid::ImportSchema {
+                shard: shard.to_string(),
+                column,
+                found: text(found.get(column)),
+                written: text(written.get(column)),
+            }),
+        }
+    }
+
     /// Whether the contents of a shard at `as_of` can still be read.
     pub(super) fn check_shard(&self, shard: &str, as_of: Timestamp) -> Result<(), Invalid> {
         match self.shards.get(shard) {
@@ -191,12 +241,8 @@ impl Model {
         if self.session.peeks.contains_key(&spec.uuid) {
             return Err(Invalid::PeekTwice(spec.uuid));
         }
-        let peekable = self.session.live(spec.id).is_some_and(|c| match c.export {
-            // A materialized view is peeked through its shard.
-            ExportSpec::Index { .. } | ExportSpec::MaterializedView { .. } => true,
-            ExportSpec::Subscribe { .. } => false,
-        });
-        match peekable {
+        let index = self.session.live(spec.id).is_some_and(|c| c.is_index());
+        match index || self.peeked_shard(spec.id).is_some() {
             true => Ok(()),
             false => Err(Invalid::PeekOfNothing(spec.id)),
         }

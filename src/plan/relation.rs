@@ -6,6 +6,7 @@
 //! Invariant: a plan is plain data and may be ill-typed; `check` says whether
 //! it means something, and everything after it relies on that.
 
+use super::scalar;
 use super::types::RelationType;
 use crate::protocol::v26_30::{
     AggregateExpr, ColumnOrder, EvalError, Id, LetRecLimit, MirScalarExpr, TableFunc,
@@ -282,6 +283,44 @@ impl Relation {
         }
         for child in self.children_mut() {
             child.visit_globals_mut(f);
+        }
+    }
+
+    /// The scalars of this operator, to be changed in place; not those below it.
+    pub fn scalars_mut(&mut self) -> Vec<&mut MirScalarExpr> {
+        match self {
+            Relation::Constant { .. }
+            | Relation::Get { .. }
+            | Relation::Let { .. }
+            | Relation::LetRec { .. }
+            | Relation::Project { .. }
+            | Relation::Negate { .. }
+            | Relation::Threshold { .. }
+            | Relation::Union { .. } => Vec::new(),
+            Relation::Map { scalars, .. } => scalars.iter_mut().collect(),
+            Relation::Filter { predicates, .. } => predicates.iter_mut().collect(),
+            Relation::FlatMap { exprs, .. } => exprs.iter_mut().collect(),
+            Relation::Join { equivalences, .. } => equivalences.iter_mut().flatten().collect(),
+            Relation::Reduce {
+                group_key,
+                aggregates,
+                ..
+            } => {
+                let arguments = aggregates.iter_mut().map(|aggregate| &mut aggregate.expr);
+                group_key.iter_mut().chain(arguments).collect()
+            }
+            Relation::TopK { limit, .. } => limit.iter_mut().collect(),
+            Relation::ArrangeBy { keys, .. } => keys.iter_mut().flatten().collect(),
+        }
+    }
+
+    /// Says what `mz_now()` is, wherever it stands.
+    pub fn replace_now(&mut self, now: Timestamp) {
+        for scalar in self.scalars_mut() {
+            scalar::replace_now(scalar, now);
+        }
+        for child in self.children_mut() {
+            child.replace_now(now);
         }
     }
 

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use crate::protocol::v26_30::{
     BinaryFunc, EvalError, MirScalarExpr, UnmaterializableFunc, VariadicFunc,
 };
-use crate::repr::{Datum, ReprColumnType, ReprScalarType, Row};
+use crate::repr::{Datum, ReprColumnType, ReprScalarType, Row, Timestamp};
 
 /// Column `c`, without a name.
 pub fn column(c: usize) -> MirScalarExpr {
@@ -90,6 +90,16 @@ pub fn visit<'a>(e: &'a MirScalarExpr, f: &mut impl FnMut(&'a MirScalarExpr)) {
     f(e);
     for child in children(e) {
         visit(child, f);
+    }
+}
+
+/// Says what `mz_now()` is, wherever it stands.
+pub fn replace_now(e: &mut MirScalarExpr, now: Timestamp) {
+    if let MirScalarExpr::CallUnmaterializable(UnmaterializableFunc::MzNow) = e {
+        *e = literal(Datum::MzTimestamp(now), ReprScalarType::MzTimestamp);
+    }
+    for child in children_mut(e) {
+        replace_now(child, now);
     }
 }
 

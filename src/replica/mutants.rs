@@ -128,6 +128,8 @@ mutants! {
         "a dataflow first reports a frontier just before its as-of (with an as-of of 2 or more)";
     FrontiersNotReset, Frontier, "frontiers-not-reset-on-reconnect",
         "after a reconnect kept collections report only what is new, not where they are";
+    AliasHoldsImport, Frontier, "alias-holds-import",
+        "an index that is another name of an imported one holds back the input frontier";
     OutputAhead, Frontier, "output-ahead-of-write",
         "the output frontier of an index runs one ahead of its write frontier";
 
@@ -198,6 +200,8 @@ mutants! {
         "a materialized view writes every change once, whatever its multiplicity";
     ViewSealsTooFar, View, "view-seals-too-far",
         "a materialized view seals one time more than its results are complete";
+    ViewSealsAfterDrop, View, "view-seals-after-drop",
+        "a view that is dropped beside a living export goes on sealing its shard, without its rows";
     ViewFrontierAhead, View, "view-frontier-ahead",
         "a materialized view reports its write frontier one further than its shard's upper";
 
@@ -208,6 +212,8 @@ mutants! {
         "a temporal filter keeps rows beyond their upper bound";
     TemporalStartsLate, Operators, "temporal-starts-late",
         "a temporal filter lets rows appear one time late";
+    ErrorsMultiply, Operators, "errors-multiply",
+        "errors of a binding count once for each of its readers, until the counts overflow";
     UnionLosesErrors, Operators, "union-loses-errors",
         "a union keeps the errors of its first input only";
     FlatMapMisplacesKey, Operators, "flat-map-misplaces-key",
@@ -228,6 +234,8 @@ mutants! {
         "changes of two relations at one time do not meet in a delta join";
     DeltaJoinOmitsLastPath, Operators, "delta-join-omits-last-path",
         "changes of the last relation of a delta join find nothing";
+    DeltaJoinFailsEarly, Operators, "delta-join-fails-early",
+        "every path of a delta join computes what it can of the rows at the as-of, joined or not";
     DistinctKeepsMultiplicity, Operators, "distinct-keeps-multiplicity",
         "a distinct row counts as often as it was there before";
     DistinctNeverRetracts, Operators, "distinct-never-retracts",
@@ -266,6 +274,8 @@ mutants! {
         "a TopK with a limit above 1 keeps one row more";
     TopKIgnoresOffset, Operators, "top-k-ignores-offset",
         "a TopK passes over its offset";
+    TopKLimitOverflows, Operators, "top-k-limit-overflows",
+        "the first stage of a TopK keeps nothing when limit and offset together overflow";
     TopKBucketForgetsOffset, Operators, "top-k-bucket-forgets-offset",
         "the first stage of a TopK keeps as many rows as the limit, forgetting the offset";
     TopKTiesByBytes, Operators, "top-k-ties-by-bytes",

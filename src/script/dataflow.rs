@@ -14,7 +14,7 @@ use super::command::*;
 use super::data::Schemas;
 use super::trace::{DataflowSpec, ExportSpec, ImportSpec};
 use crate::driver::{BuiltDataflow, DataflowBuilder, IndexInfo};
-use crate::plan::lower::JoinKind;
+use crate::plan::lower::{self, JoinKind};
 use crate::plan::{self, Globals};
 use crate::protocol::v26_30::{CollectionMetadata, DataflowDescription, PersistLocation};
 use crate::protocol::wire;
@@ -314,15 +314,20 @@ impl<'a> Pending<'a> {
         let BuiltDataflow {
             description,
             builds,
+            join,
+            means_otherwise,
             indexes,
         } = self.builder.finish().map_err(text)?;
         let spec = DataflowSpec {
             name: name.to_string(),
             as_of,
             until,
+            join,
+            means_otherwise,
             imports: self.imports,
             builds,
             exports: self.exports,
+            aliases: lower::aliases(&description),
             rendering: fingerprint(&description),
         };
         Ok(Assembled {

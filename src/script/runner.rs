@@ -18,8 +18,8 @@ use super::config;
 use super::data::Schemas;
 use super::output::{Output, finished_lines, row_lines, update_lines};
 use super::selection::Finish;
-use super::trace::{Event, PeekSpec, ShardContents, Wait};
-use crate::driver::{Driver, IndexInfo, Polled};
+use super::trace::{Event, FrontierKind, PeekSpec, ShardContents, Wait};
+use crate::driver::{Driver, Frontiers, IndexInfo, Polled};
 use crate::plan::cells;
 use crate::protocol::v26_30::{
     CollectionMetadata, ComputeCommand, ComputeParameters, ConfigVal, InstanceConfig, Peek,
@@ -435,13 +435,25 @@ impl<'a> Runner<'a> {
         timeout: Duration,
         may_run_out: bool,
     ) -> bool {
-        let target = Antichain::from_elem(ts);
-        let done = move |driver: &Driver| driver.session().output_reached(id, &target);
+        let to = Antichain::from_elem(ts);
         if may_run_out {
+            let done = reaches(id, FrontierKind::Output, to);
             self.wait(timeout, done)
         } else {
-            self.wait_for(Wait::Frontier { id, ts }, timeout, done)
+            self.await_kind(id, FrontierKind::Output, to, timeout)
         }
+    }
+
+    /// Waits until a frontier of `id` reaches `to`.
+    pub fn await_kind(
+        &mut self,
+        id: GlobalId,
+        kind: FrontierKind,
+        to: Antichain,
+        timeout: Duration,
+    ) -> bool {
+        let done = reaches(id, kind, to.clone());
+        self.wait_for(Wait::Frontier { id, kind, to }, timeout, done)
     }
 
     fn await_subscribe(
@@ -645,6 +657,23 @@ impl<'a> Runner<'a> {
     /// The shards behind the aliases used so far.
     pub fn shards(&self) -> &BTreeMap<String, ShardId> {
         &self.shards
+    }
+}
+
+/// Whether a frontier of a collection was reported at or beyond `to`.
+fn reaches(id: GlobalId, kind: FrontierKind, to: Antichain) -> impl Fn(&Driver) -> bool {
+    move |driver| {
+        let Frontiers {
+            write,
+            input,
+            output,
+        } = driver.session().frontiers(id);
+        let reported = match kind {
+            FrontierKind::Write => write,
+            FrontierKind::Input => input,
+            FrontierKind::Output => output,
+        };
+        reported.is_some_and(|reported| to.is_le(&reported))
     }
 }
 

@@ -7,12 +7,15 @@
 //! command) precedes every response that it can have caused; responses keep
 //! the order of their session.
 
+use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 
 use uuid::Uuid;
 
 use super::selection::Finish;
 use crate::plan::Relation;
+use crate::plan::lower::JoinKind;
 use crate::protocol::v26_30::ComputeResponse;
 use crate::repr::{Antichain, Diff, GlobalId, RelationDesc, Row, Timestamp};
 
@@ -121,8 +124,12 @@ impl Event {
 /// What a wait waited for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wait {
-    /// The output frontier of `id` to reach `[ts]`.
-    Frontier { id: GlobalId, ts: Timestamp },
+    /// A frontier of `id` to reach `to`.
+    Frontier {
+        id: GlobalId,
+        kind: FrontierKind,
+        to: Antichain,
+    },
     /// The answer of a peek.
     Peek {
         uuid: Uuid,
@@ -133,6 +140,43 @@ pub enum Wait {
     Subscribe { id: GlobalId, up_to: Timestamp },
     /// The last word of a subscribe that was dropped.
     SubscribeEnd { id: GlobalId },
+}
+
+impl Wait {
+    /// The output frontier of `id` to reach `[ts]`.
+    pub fn output(id: GlobalId, ts: Timestamp) -> Wait {
+        Wait::Frontier {
+            id,
+            kind: FrontierKind::Output,
+            to: Antichain::from_elem(ts),
+        }
+    }
+}
+
+/// A kind of frontier that a collection reports (`spec/replica.md` §4.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FrontierKind {
+    Write,
+    Input,
+    Output,
+}
+
+impl FrontierKind {
+    pub const ALL: [FrontierKind; 3] = [
+        FrontierKind::Write,
+        FrontierKind::Input,
+        FrontierKind::Output,
+    ];
+}
+
+impl fmt::Display for FrontierKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            FrontierKind::Write => "write",
+            FrontierKind::Input => "input",
+            FrontierKind::Output => "output",
+        })
+    }
 }
 
 /// What a shard held when it was read: every update in `[since, upper)`, those
@@ -166,10 +210,17 @@ pub struct DataflowSpec {
     pub name: String,
     pub as_of: Timestamp,
     pub until: Option<Timestamp>,
+    /// How joins are computed; `None` leaves it to the planner.
+    pub join: Option<JoinKind>,
+    /// The lowered plans mean something else than these, as upstream's lowering
+    /// has it (`spec/lowering.md` §7.26).
+    pub means_otherwise: bool,
     pub imports: Vec<ImportSpec>,
     /// In dependency order.
     pub builds: Vec<(GlobalId, Relation)>,
     pub exports: Vec<ExportSpec>,
+    /// The exported indexes that are other names of imported ones.
+    pub aliases: BTreeSet<GlobalId>,
     /// A fingerprint of the lowered plans: the same logical plans may be lowered
     /// otherwise, because of an `until`, a setting or an imported arrangement,
     /// and are another dataflow to a replica then.

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use clusterd_fuzz::generate::dry::Dry;
 use clusterd_fuzz::generate::{Choices, Profile, SeededChoices, generate};
 use clusterd_fuzz::model::Multiset;
-use clusterd_fuzz::model::eval::{Evaluated, evaluate};
+use clusterd_fuzz::model::eval::{Evaluated, Moment, evaluate};
 use clusterd_fuzz::plan::{Globals, Relation, RelationType, print, type_of};
 use clusterd_fuzz::protocol::v26_30::Id;
 use clusterd_fuzz::repr::{Datum, Diff, Numeric, ReprScalarType, Row, Timestamp};
@@ -246,7 +246,8 @@ fn the_model_answers_as_sqlite_does() {
                 leave_out("a type that SQLite has not");
                 continue;
             }
-            let model = evaluate(&plan, NOW, &mut |id| Ok(Arc::clone(&contents[&id]))).unwrap();
+            let mut globals = |id, _| Ok(Arc::clone(&contents[&id]));
+            let model = evaluate(&plan, Moment::snapshot(NOW), &mut globals).unwrap();
             if !model.errors.is_empty() {
                 let text = format!("{}: {:?}", print(&plan), model.errors);
                 assert!(fallible, "nothing here can fail\n{text}");

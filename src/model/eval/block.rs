@@ -12,7 +12,6 @@
 //! above all reads of it: then the rest is looked at while the row is valid.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::scalar::{self, Stop, Value};
@@ -220,43 +219,29 @@ impl<'a> Block<'a> {
         reads || scalar::eval(scalar.expr, &[], Timestamp::MIN).is_err()
     }
 
-    /// Errors that the block may raise of partial rows when it stands on a join:
-    /// a replica computes a column as soon as it has what the column needs,
-    /// whether the row finds a partner or not (`spec/replica.md` §16.1).
-    pub(super) fn early(
-        &self,
-        inputs: &[Evaluated],
-        arities: &[usize],
-        ts: Timestamp,
-    ) -> BTreeSet<Fault> {
-        let mut faults = BTreeSet::new();
+    /// What is computed of a row, wherever it stands.
+    fn scalars(&self) -> impl Iterator<Item = &Scalar<'a>> {
         let bounds = self.bounds.iter().map(|bound| &bound.scalar);
-        let scalars: Vec<_> = self
-            .computed
-            .iter()
-            .chain(&self.predicates)
-            .chain(bounds)
-            .collect();
-        let plain = |scalar: &&Scalar<'_>| matches!(scalar.expr, MirScalarExpr::Column(..));
-        if scalars.iter().all(plain) {
-            return faults;
-        }
-        for present in 1..1_usize << inputs.len().min(usize::BITS as usize - 1) {
-            for datums in partial_rows(inputs, arities, present) {
-                let over = Over {
-                    block: self,
-                    datums,
-                    memo: RefCell::new(vec![None; self.computed.len()]),
-                    ts,
-                };
-                let stops = scalars
-                    .iter()
-                    .filter_map(|scalar| over.scalar(scalar).err());
-                // What lacks a column is not computed yet.
-                faults.extend(stops.filter_map(|stop| stop.fault().ok()));
-            }
-        }
-        faults
+        self.computed.iter().chain(&self.predicates).chain(bounds)
+    }
+
+    /// Whether nothing is computed that could fail.
+    pub(super) fn is_infallible(&self) -> bool {
+        let plain = |scalar: &Scalar<'_>| matches!(scalar.expr, MirScalarExpr::Column(..));
+        self.scalars().all(plain)
+    }
+
+    /// What the scalars raise of a row of which some columns are not there yet.
+    pub(super) fn faults(&self, datums: Vec<Option<Datum<'_>>>, ts: Timestamp) -> Vec<Fault> {
+        let over = Over {
+            block: self,
+            datums,
+            memo: RefCell::new(vec![None; self.computed.len()]),
+            ts,
+        };
+        let stops = self.scalars().filter_map(|scalar| over.scalar(scalar).err());
+        // What lacks a column is not computed yet.
+        stops.filter_map(|stop| stop.fault().ok()).collect()
     }
 
     /// Whether a call occurs more than once, columns that are read more than
@@ -264,10 +249,8 @@ impl<'a> Block<'a> {
     fn has_shared_part(&self) -> bool {
         let mut reads = vec![0_usize; self.computed.len()];
         let mut calls: Vec<&MirScalarExpr> = Vec::new();
-        let bounds = self.bounds.iter().map(|bound| &bound.scalar);
-        let scalars = self.computed.iter().chain(&self.predicates).chain(bounds);
         let mut shared = false;
-        for scalar in scalars {
+        for scalar in self.scalars() {
             visit(scalar.expr, &mut |node| match node {
                 MirScalarExpr::Column(column, _) => {
                     if let Some(Cell::Computed(index)) = scalar.layout.get(*column) {
@@ -291,37 +274,6 @@ impl<'a> Block<'a> {
         }
         shared || reads.iter().any(|reads| *reads > 1)
     }
-}
-
-/// Rows of the inputs whose bits are set, combined in every way, the columns of
-/// the others missing. None at all if these are too many.
-fn partial_rows<'r>(
-    inputs: &'r [Evaluated],
-    arities: &[usize],
-    present: usize,
-) -> Vec<Vec<Option<Datum<'r>>>> {
-    const MOST: usize = 2_000;
-    let mut partial: Vec<Vec<Option<Datum<'r>>>> = vec![Vec::new()];
-    for (at, (input, arity)) in inputs.iter().zip(arities).enumerate() {
-        if present & (1 << at) == 0 {
-            partial
-                .iter_mut()
-                .for_each(|row| row.extend(std::iter::repeat_n(None, *arity)));
-            continue;
-        }
-        if partial.len().saturating_mul(input.rows.len()) > MOST {
-            return Vec::new();
-        }
-        let extended = partial.iter().flat_map(|row| {
-            input.rows.iter().map(|(more, _)| {
-                let mut row = row.clone();
-                row.extend(more.iter().map(Some));
-                row
-            })
-        });
-        partial = extended.collect();
-    }
-    partial
 }
 
 /// What becomes of a row.

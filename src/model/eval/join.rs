@@ -39,14 +39,14 @@ pub(super) fn join(
     // Partial rows, as datums of the inputs so far; a class is tested as soon
     // as all columns of two of its members are there.
     let mut partial: Vec<(Vec<Value>, Diff)> = vec![(Vec::new(), 1)];
-    for (input, evaluated) in inputs.iter().enumerate() {
-        let width = starts[input] + arities[input];
+    for evaluated in &inputs {
         let mut next = Vec::new();
         for (values, diff) in &partial {
             for (row, times) in evaluated.rows.iter() {
                 let mut values = values.clone();
                 values.extend(row.iter().map(Value::new));
-                if agrees(&values, width, equivalences, ts) {
+                let datums: Vec<_> = values.iter().map(|value| Some(value.datum())).collect();
+                if agrees(&datums, equivalences, ts) {
                     next.push((values, diff.saturating_mul(times)));
                 }
                 if next.len() > LARGEST {
@@ -67,22 +67,22 @@ pub(super) fn join(
     Ok(out)
 }
 
-/// Whether the members of each class that can be evaluated agree. What fails
-/// is left for later.
-fn agrees(
-    values: &[Value],
-    width: usize,
+/// Whether the members of each class agree that can be evaluated without the
+/// columns that are missing. What fails is left for later.
+pub(super) fn agrees(
+    datums: &[Option<Datum<'_>>],
     equivalences: &[Vec<MirScalarExpr>],
     ts: Timestamp,
 ) -> bool {
-    let datums: Vec<Datum<'_>> = values.iter().map(Value::datum).collect();
+    let is_there = |column: &usize| datums.get(*column).is_some_and(Option::is_some);
+    let known: Vec<Datum<'_>> = datums.iter().map(|d| d.unwrap_or(Datum::Null)).collect();
     equivalences.iter().all(|class| {
-        let known: Vec<Value> = class
+        let members: Vec<Value> = class
             .iter()
-            .filter(|expr| columns(expr).iter().all(|column| *column < width))
-            .filter_map(|expr| scalar::eval(expr, &datums, ts).ok())
+            .filter(|expr| columns(expr).iter().all(is_there))
+            .filter_map(|expr| scalar::eval(expr, &known, ts).ok())
             .collect();
-        known.windows(2).all(|pair| pair[0].row() == pair[1].row())
+        members.windows(2).all(|pair| pair[0].row() == pair[1].row())
     })
 }
 

@@ -11,6 +11,7 @@ mod basic;
 mod block;
 mod decimal;
 mod digits;
+mod early;
 mod flat_map;
 mod join;
 mod recursion;
@@ -24,8 +25,9 @@ use std::sync::Arc;
 
 use super::answer::{ErrorTexts, NEGATIVE_ROW, Undefined};
 use super::multiset::Multiset;
+use crate::plan::lower::JoinKind;
 use crate::plan::Relation;
-use crate::protocol::v26_30::{EvalError, Id, MirScalarExpr};
+use crate::protocol::v26_30::{EvalError, Id};
 use crate::repr::{Diff, GlobalId, LocalId, Row, Timestamp};
 
 /// What an object contains at one time.
@@ -37,6 +39,33 @@ pub struct Evaluated {
     /// Errors that the replica may raise or not: the contract leaves the order
     /// of evaluation to it (`spec/replica.md` §16.2).
     pub possible: BTreeSet<Fault>,
+    /// Errors that may also have been raised with a negative count, which takes
+    /// away an equal one: none of these is certain (`spec/replica.md` §16.3).
+    pub negative: BTreeSet<Fault>,
+    /// Every error that some row raises, also where others take it back: several
+    /// workers do not tell each other (`spec/replica.md` §6.1).
+    pub raised: BTreeSet<Fault>,
+}
+
+/// When a plan is evaluated, and what its dataflow says of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    pub ts: Timestamp,
+    /// The first time of the dataflow.
+    pub as_of: Timestamp,
+    /// How joins are computed; `None` leaves it to a planner.
+    pub join: Option<JoinKind>,
+}
+
+impl Moment {
+    /// The as_of of a dataflow.
+    pub fn snapshot(as_of: Timestamp) -> Moment {
+        Moment {
+            ts: as_of,
+            as_of,
+            join: None,
+        }
+    }
 }
 
 /// An error in a collection.
@@ -81,6 +110,7 @@ impl Evaluated {
     /// Adds an error, `count` times.
     pub fn fail(&mut self, fault: impl Into<Fault>, count: Diff) {
         let fault = fault.into();
+        self.raised.insert(fault.clone());
         let sum = self
             .errors
             .get(&fault)
@@ -109,6 +139,25 @@ impl Evaluated {
             self.fail(fault.clone(), *count);
         }
         self.possible.extend(input.possible.iter().cloned());
+        self.negative.extend(input.negative.iter().cloned());
+        self.raised.extend(input.raised.iter().cloned());
+    }
+
+    /// The errors that are there for sure.
+    pub fn certain(&self) -> impl Iterator<Item = &Fault> {
+        let faults = self.errors.keys();
+        faults.filter(|fault| !self.negative.contains(*fault))
+    }
+
+    /// Whether an error is there, or may be.
+    pub fn may_fail(&self) -> bool {
+        !self.errors.is_empty() || !self.possible.is_empty()
+    }
+
+    /// Whether the error with this text is there, or may be.
+    pub fn may_have(&self, text: &str) -> bool {
+        let mut faults = self.errors.keys().chain(&self.possible);
+        faults.any(|fault| fault.texts().matches(text))
     }
 
     /// The same errors over other rows.
@@ -117,62 +166,94 @@ impl Evaluated {
     }
 }
 
-/// Gives the contents of a global collection at the time of evaluation.
-pub type Globals<'a> = dyn FnMut(GlobalId) -> Result<Arc<Evaluated>, Undefined> + 'a;
+/// Gives the contents of a global collection at a time.
+pub type Globals<'a> = dyn FnMut(GlobalId, Timestamp) -> Result<Arc<Evaluated>, Undefined> + 'a;
 
-/// What a plan contains at `ts`.
+/// What a plan contains at a time.
 ///
 /// Errors: an operator or function that the model does not evaluate.
 pub fn evaluate(
     plan: &Relation,
-    ts: Timestamp,
+    moment: Moment,
     globals: &mut Globals<'_>,
 ) -> Result<Evaluated, Undefined> {
-    let mut scope = Scope {
-        ts,
-        globals,
-        locals: BTreeMap::new(),
-    };
     let mut binds = false;
     plan.visit(&mut |operator| {
         binds |= matches!(operator, Relation::Let { .. } | Relation::LetRec { .. });
     });
-    match binds {
-        true => scope.relation(&block::bindings_first(plan.clone())),
-        false => scope.relation(plan),
+    let hoisted = binds.then(|| block::bindings_first(plan.clone()));
+    let mut scope = Scope {
+        moment,
+        globals,
+        bound: Vec::new(),
+        locals: BTreeMap::new(),
+        recursive: false,
+    };
+    scope.relation(hoisted.as_ref().unwrap_or(plan))
+}
+
+/// The global collections that a plan reads: a binding that is not used reads
+/// nothing.
+pub fn global_gets(plan: &Relation) -> BTreeSet<GlobalId> {
+    let gets = gets(plan).into_iter();
+    gets.filter_map(|id| match id {
+        Id::Global(id) => Some(id),
+        Id::Local(_) => None,
+    })
+    .collect()
+}
+
+/// What a plan reads, its own names left out.
+fn gets(plan: &Relation) -> BTreeSet<Id> {
+    match plan {
+        Relation::Get { id, .. } => [*id].into(),
+        Relation::Let { id, value, body } => {
+            let mut read = gets(body);
+            if read.remove(&Id::Local(*id)) {
+                read.extend(gets(value));
+            }
+            read
+        }
+        Relation::LetRec { bindings, body } => {
+            let mut read = gets(body);
+            let mut used = BTreeSet::new();
+            // What is used may use others, earlier and later ones.
+            while let Some(binding) = bindings
+                .iter()
+                .find(|b| read.contains(&Id::Local(b.id)) && !used.contains(&b.id))
+            {
+                used.insert(binding.id);
+                read.extend(gets(&binding.value));
+            }
+            for binding in bindings {
+                read.remove(&Id::Local(binding.id));
+            }
+            read
+        }
+        other => other.children().into_iter().flat_map(gets).collect(),
     }
 }
 
-/// The global collections that a plan reads.
-pub fn global_gets(plan: &Relation) -> BTreeSet<GlobalId> {
-    let mut gets = BTreeSet::new();
-    plan.visit(&mut |operator| {
-        if let Relation::Get {
-            id: Id::Global(id), ..
-        } = operator
-        {
-            gets.insert(*id);
-        }
-    });
-    gets
-}
-
 /// What names mean while a plan is evaluated.
-struct Scope<'a, 'g> {
-    ts: Timestamp,
+struct Scope<'a, 'g, 'p> {
+    moment: Moment,
     globals: &'a mut Globals<'g>,
+    /// The plans of names that are no recursive ones, outer ones first.
+    bound: Vec<(LocalId, &'p Relation)>,
     locals: BTreeMap<LocalId, Arc<Evaluated>>,
+    /// Whether recursive names are in scope.
+    recursive: bool,
 }
 
-impl Scope<'_, '_> {
-    fn relation(&mut self, plan: &Relation) -> Result<Evaluated, Undefined> {
+impl<'p> Scope<'_, '_, 'p> {
+    fn relation(&mut self, plan: &'p Relation) -> Result<Evaluated, Undefined> {
         match plan {
             Relation::Constant { rows, typ: _ } => {
                 let mut out = Evaluated::default();
                 match rows {
                     Ok(rows) => {
                         for (row, time, diff) in rows {
-                            if *time <= self.ts {
+                            if *time <= self.moment.ts {
                                 out.rows.add(row.clone(), *diff);
                             }
                         }
@@ -182,16 +263,18 @@ impl Scope<'_, '_> {
                 Ok(out)
             }
             Relation::Get { id, typ: _ } => match id {
-                Id::Global(id) => Ok((self.globals)(*id)?.as_ref().clone()),
+                Id::Global(id) => Ok((self.globals)(*id, self.moment.ts)?.as_ref().clone()),
                 Id::Local(id) => match self.locals.get(id) {
                     Some(known) => Ok(known.as_ref().clone()),
                     None => Err(Undefined::Unsupported(format!("the unbound name {id}"))),
                 },
             },
             Relation::Let { id, value, body } => {
-                let value = Arc::new(self.relation(value)?);
-                let shadowed = self.locals.insert(*id, value);
+                let contents = Arc::new(self.relation(value)?);
+                let shadowed = self.locals.insert(*id, contents);
+                self.bound.push((*id, value));
                 let body = self.relation(body);
+                self.bound.pop();
                 match shadowed {
                     Some(old) => self.locals.insert(*id, old),
                     None => self.locals.remove(id),
@@ -202,24 +285,16 @@ impl Scope<'_, '_> {
             Relation::Project { .. } | Relation::Map { .. } | Relation::Filter { .. } => {
                 let (block, below) = block::Block::above(plan);
                 let input = match below {
-                    Relation::Join {
-                        inputs,
-                        equivalences,
-                        implementation: _,
-                    } => self.join(inputs, equivalences, Some(&block))?,
+                    Relation::Join { .. } => self.join(below, Some(&block))?,
                     below => self.relation(below)?,
                 };
-                block.apply(input, self.ts)
+                block.apply(input, self.moment.ts)
             }
             Relation::FlatMap { input, func, exprs } => {
                 let input = self.relation(input)?;
-                flat_map::flat_map(input, func, exprs, self.ts)
+                flat_map::flat_map(input, func, exprs, self.moment.ts)
             }
-            Relation::Join {
-                inputs,
-                equivalences,
-                implementation: _,
-            } => self.join(inputs, equivalences, None),
+            Relation::Join { .. } => self.join(plan, None),
             Relation::Reduce {
                 input,
                 group_key,
@@ -232,7 +307,7 @@ impl Scope<'_, '_> {
                     monotonic: *monotonic,
                     expected_group_size: *expected_group_size,
                 };
-                reduce::reduce(input, group_key, aggregates, promise, self.ts)
+                reduce::reduce(input, group_key, aggregates, promise, self.moment.ts)
             }
             Relation::TopK {
                 input,
@@ -251,7 +326,7 @@ impl Scope<'_, '_> {
                     offset: *offset,
                     monotonic: *monotonic,
                 };
-                top_k::top_k(input, &order, self.ts)
+                top_k::top_k(input, &order, self.moment.ts)
             }
             Relation::Negate { input } => {
                 let input = self.relation(input)?;
@@ -280,7 +355,7 @@ impl Scope<'_, '_> {
                 for (row, _) in out.rows.clone().iter() {
                     let datums = row.unpack();
                     for key in keys.iter().flatten() {
-                        if let Err(stop) = scalar::eval(key, &datums, self.ts) {
+                        if let Err(stop) = scalar::eval(key, &datums, self.moment.ts) {
                             out.possible.insert(stop.fault()?);
                         }
                     }
@@ -293,19 +368,39 @@ impl Scope<'_, '_> {
     /// A join, and what the block above it may raise of partial rows.
     fn join(
         &mut self,
-        inputs: &[Relation],
-        equivalences: &[Vec<MirScalarExpr>],
+        plan: &'p Relation,
         above: Option<&block::Block<'_>>,
     ) -> Result<Evaluated, Undefined> {
+        let Relation::Join {
+            inputs,
+            equivalences,
+            implementation,
+        } = plan
+        else {
+            return self.relation(plan);
+        };
         let evaluated = self.relations(inputs)?;
         let arities: Vec<usize> = inputs.iter().map(arity).collect();
-        let early = above.map(|block| block.early(&evaluated, &arities, self.ts));
-        let mut joined = join::join(evaluated, &arities, equivalences, self.ts)?;
-        joined.possible.extend(early.into_iter().flatten());
+        let early = match above {
+            None => early::Early::default(),
+            Some(block) => {
+                let joined = early::Joined {
+                    inputs,
+                    arities: &arities,
+                    equivalences,
+                    implementation,
+                    evaluated: &evaluated,
+                };
+                self.early(block, &joined)?
+            }
+        };
+        let mut joined = join::join(evaluated, &arities, equivalences, self.moment.ts)?;
+        joined.possible.extend(early.possible);
+        joined.negative.extend(early.negative);
         Ok(joined)
     }
 
-    fn relations(&mut self, plans: &[Relation]) -> Result<Vec<Evaluated>, Undefined> {
+    fn relations(&mut self, plans: &'p [Relation]) -> Result<Vec<Evaluated>, Undefined> {
         plans.iter().map(|plan| self.relation(plan)).collect()
     }
 }

@@ -1,7 +1,8 @@
 //! LetRec: bindings that use each other, iterated to a fixed point or to their
 //! limit. Source: `spec/plan.md` §2.7.
 //!
-//! Invariant: an iteration that never settles is unsupported, not endless.
+//! Invariant: an iteration that never settles is endless for the replica, and not
+//! for the model.
 
 use std::sync::Arc;
 
@@ -13,13 +14,14 @@ use crate::protocol::v26_30::EvalError;
 /// How many iterations the model follows without a limit.
 const PATIENCE: u64 = 1_000;
 
-impl Scope<'_, '_> {
+impl<'p> Scope<'_, '_, 'p> {
     pub(super) fn recursion(
         &mut self,
-        bindings: &[RecBinding],
-        body: &Relation,
+        bindings: &'p [RecBinding],
+        body: &'p Relation,
     ) -> Result<Evaluated, Undefined> {
         let outer = self.locals.clone();
+        let around = std::mem::replace(&mut self.recursive, true);
         for binding in bindings {
             self.locals.insert(binding.id, Arc::default());
         }
@@ -28,7 +30,7 @@ impl Scope<'_, '_> {
             iteration += 1;
             if iteration > PATIENCE {
                 let text = format!("a recursion of more than {PATIENCE} iterations");
-                return Err(Undefined::Unsupported(text));
+                return Err(Undefined::Endless(text));
             }
             let mut settled = true;
             for binding in bindings {
@@ -60,6 +62,7 @@ impl Scope<'_, '_> {
         }
         let result = self.relation(body);
         self.locals = outer;
+        self.recursive = around;
         result
     }
 }

@@ -59,6 +59,7 @@
 //! type checker lowers or gives a [`LowerError`], it never panics; where
 //! upstream's lowering is wrong, a field of [`Quirks`] says whether ours is too.
 
+mod aliases;
 mod context;
 mod join;
 mod join_closure;
@@ -74,9 +75,11 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
+pub use aliases::aliases;
 pub use join::{MissingForms, canonical_equivalences, plan_join};
 pub use permutation::arrangement_by;
 pub use reduce::{ReductionClass, reduction_class};
+pub use single_time::is_single_time;
 pub(super) use single_time::preserves_monotonicity;
 
 use super::relation::Relation;

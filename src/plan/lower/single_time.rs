@@ -15,7 +15,7 @@ use crate::protocol::v26_30::{
 use crate::repr::{Antichain, Datum, GlobalId};
 
 /// Whether `until` is the time after the only `as_of`.
-pub(super) fn is_single_time(as_of: &Antichain, until: &Antichain) -> bool {
+pub fn is_single_time(as_of: &Antichain, until: &Antichain) -> bool {
     let ([t], until) = (as_of.elements(), until.elements()) else {
         return false;
     };

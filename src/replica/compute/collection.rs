@@ -7,10 +7,8 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use timely::dataflow::operators::probe::Handle as ProbeHandle;
-
+use super::holds::{Hold, ImportProbe};
 use super::start::StartToken;
-use super::traces::frontier;
 use crate::protocol::v26_30::FrontiersResponse;
 use crate::replica::sink::{MaterializedView, SubscribeState};
 use crate::repr::{Antichain, Timestamp};
@@ -101,17 +99,18 @@ pub struct Collection {
     pub dataflow: Rc<DataflowHandle>,
     /// Until it was scheduled.
     pub start: Option<StartToken>,
-    pub probes: Rc<Vec<ProbeHandle<Timestamp>>>,
+    /// Those of all imports of the dataflow.
+    pub probes: Rc<Vec<ImportProbe>>,
+    /// The imports that it keeps alive.
+    #[expect(dead_code, reason = "being alive is all that they are for")]
+    pub holds: Vec<Hold>,
     pub reported: Kinds,
 }
 
 impl Collection {
-    /// How far all inputs of the dataflow were read.
+    /// How far all imports of the dataflow were read that something holds.
     pub fn input_frontier(&self) -> Antichain {
-        let frontiers = self
-            .probes
-            .iter()
-            .map(|probe| probe.with_frontier(|f| frontier(&f)));
-        frontiers.min().unwrap_or_default()
+        let frontiers = self.probes.iter().map(ImportProbe::frontier);
+        frontiers.min().unwrap_or_else(Antichain::empty)
     }
 }

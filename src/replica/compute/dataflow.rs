@@ -19,6 +19,7 @@ use timely::worker::Worker as TimelyWorker;
 
 use super::collection::Kind;
 use super::environment::{Environment, Host};
+use super::holds::{Hold, Holds, ImportProbe};
 use super::start::StartSignal;
 use super::traces::{TraceBundle, timely_frontier};
 use crate::protocol::v26_30::{
@@ -42,8 +43,10 @@ pub struct Built {
     pub index: usize,
     pub indexes: Vec<(GlobalId, TraceBundle)>,
     pub sinks: Vec<(GlobalId, Kind)>,
-    /// One for every import.
-    pub probes: Vec<ProbeHandle<Timestamp>>,
+    /// Two for every imported index, one for every other import.
+    pub probes: Vec<ImportProbe>,
+    /// What each export holds.
+    pub holds: BTreeMap<GlobalId, Vec<Hold>>,
     /// What the owner of the worker must poll.
     pub polled: Vec<Rc<RefCell<Inline>>>,
 }
@@ -62,7 +65,9 @@ struct Builder<'a> {
     start: StartSignal,
     as_of: Timestamp,
     settings: Settings,
-    probes: Vec<ProbeHandle<Timestamp>>,
+    imports: Holds,
+    probes: Vec<ImportProbe>,
+    holds: BTreeMap<GlobalId, Vec<Hold>>,
     polled: Vec<Rc<RefCell<Inline>>>,
     sinks: Vec<(GlobalId, Kind)>,
     max_result_size: Rc<Cell<u64>>,
@@ -100,7 +105,9 @@ pub fn build(
         start,
         as_of,
         settings,
+        imports: Holds::new(desc),
         probes: Vec::new(),
+        holds: BTreeMap::new(),
         polled: Vec::new(),
         sinks: Vec::new(),
         max_result_size,
@@ -120,6 +127,7 @@ pub fn build(
         indexes,
         sinks: builder.sinks,
         probes: builder.probes,
+        holds: builder.holds,
         polled: builder.polled,
     })
 }
@@ -146,7 +154,9 @@ impl Builder<'_> {
         }
         let settings = self.settings.clone();
         let traces = &*self.traces;
-        let sinks = &mut self.sinks;
+        let (sinks, holds, imported) = (&mut self.sinks, &mut self.holds, &self.imports);
+        // Mutant: another name of an index holds the index's import.
+        let aliases_hold = self.env.mutants.is(Mutant::AliasHoldsImport);
         let sinking = Sinking {
             env: self.env,
             as_of: self.as_of,
@@ -188,7 +198,12 @@ impl Builder<'_> {
                 let bundle = ctx.bindings.get(&Id::Global(*id)).ok_or_else(|| {
                     End::abort(format!("Arrangement alarmingly absent! id: {id}"))
                 })?;
-                let trace = match bundle.arrangement(&index.key)? {
+                let arrangement = bundle.arrangement(&index.key)?;
+                let local = matches!(arrangement, Arrangement::Local { .. });
+                if local || aliases_hold {
+                    holds.insert(*id, imported.of(index.on_id));
+                }
+                let trace = match arrangement {
                     Arrangement::Local { oks, errs } => {
                         let (oks, errs) = T::export(scope, oks, errs);
                         TraceBundle::new(oks, errs)
@@ -209,6 +224,7 @@ impl Builder<'_> {
                     ))
                 })?;
                 let desired = desired(&ctx, scope, bundle, sink)?;
+                holds.insert(*id, imported.of(sink.from));
                 sinks.push((*id, sinking.sink(*id, sink, desired)?));
             }
             Ok(exports)
@@ -268,11 +284,10 @@ impl Builder<'_> {
             }
         });
         let fate = self.env.fate.clone();
-        let (stream, polled) = persist_source(scope, id, self.as_of, fate, feed);
+        let held = self.imports.watch(id);
+        let (stream, polled) = persist_source(scope, id, self.as_of, fate, held, feed);
         self.polled.extend(polled);
-        let probe = ProbeHandle::new();
-        let stream = stream.probe_with(&probe);
-        self.probes.push(probe);
+        let stream = stream.probe_with(&self.probe(id));
         let until = self.settings.until;
         let errors_lost = self.env.mutants.is(Mutant::ErrorsLost);
         let (oks, errs) = fallible(stream, "source mfp", move |data: &mut Vec<_>, oks, errs| {
@@ -340,17 +355,24 @@ impl Builder<'_> {
                 .oks
                 .import_frontier_core(scope, &name, since.clone(), until.clone());
         let (mut errs, _) = bundle.errs.import_frontier_core(scope, &name, since, until);
-        let probe = ProbeHandle::new();
-        oks.stream = hold_until(oks.stream.probe_with(&probe), self.start.clone());
-        self.probes.push(probe);
-        let probe = ProbeHandle::new();
-        errs.stream = hold_until(errs.stream.probe_with(&probe), self.start.clone());
+        let on = import.desc.on_id;
+        oks.stream = hold_until(oks.stream.probe_with(&self.probe(on)), self.start.clone());
+        errs.stream = hold_until(errs.stream.probe_with(&self.probe(on)), self.start.clone());
         // Mutant: no error of the index arrives.
         if self.env.mutants.is(Mutant::ImportLosesErrors) {
             errs.stream = errs.stream.filter(|_| false);
         }
-        self.probes.push(probe);
         Ok((id, oks, errs))
+    }
+
+    /// A probe of what is read under `import`.
+    fn probe(&mut self, import: GlobalId) -> ProbeHandle<Timestamp> {
+        let probe = ProbeHandle::new();
+        self.probes.push(ImportProbe {
+            probe: probe.clone(),
+            held: self.imports.watch(import),
+        });
+        probe
     }
 }
 

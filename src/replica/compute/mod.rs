@@ -12,6 +12,7 @@ mod environment;
 mod finishing;
 mod frontiers;
 mod history;
+mod holds;
 mod peek;
 mod persist_peek;
 mod reconcile;

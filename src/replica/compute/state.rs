@@ -27,7 +27,7 @@ use crate::protocol::v26_30::{
 };
 use crate::replica::halt::End;
 use crate::replica::mutants::Mutant;
-use crate::replica::sink::SubscribeState;
+use crate::replica::sink::{MaterializedView, SubscribeState};
 use crate::replica::source::Inline;
 use crate::repr::{Antichain, GlobalId};
 
@@ -53,6 +53,8 @@ pub struct Instance {
     pub(super) history: History,
     pub(super) out: Vec<Outgoing>,
     polled: Vec<Weak<RefCell<Inline>>>,
+    /// Mutant: dropped views that go on writing as long as their dataflow lives.
+    orphans: Vec<(Weak<DataflowHandle>, Rc<MaterializedView>)>,
 }
 
 impl Instance {
@@ -71,6 +73,7 @@ impl Instance {
             config,
             out: Vec::new(),
             polled: Vec::new(),
+            orphans: Vec::new(),
         }
     }
 
@@ -134,6 +137,7 @@ impl Instance {
         let as_of = desc.as_of.clone().unwrap_or_default();
         let handle = Rc::new(DataflowHandle { index: built.index });
         let probes = Rc::new(built.probes);
+        let mut holds = built.holds;
         self.polled.retain(|polled| polled.strong_count() > 0);
         self.polled.extend(built.polled.iter().map(Rc::downgrade));
         for (id, trace) in built.indexes {
@@ -151,6 +155,7 @@ impl Instance {
                 dataflow: Rc::clone(&handle),
                 start: (!unscheduled).then(|| token.clone()),
                 probes: Rc::clone(&probes),
+                holds: holds.remove(&id).unwrap_or_default(),
                 reported: Kinds::not_before(&as_of),
             };
             self.collections.insert(id, collection);
@@ -264,6 +269,14 @@ impl Instance {
         }
         if Rc::strong_count(&collection.dataflow) == 1 {
             timely.drop_dataflow(collection.dataflow.index);
+            let ended = Rc::as_ptr(&collection.dataflow);
+            self.orphans.retain(|(of, _)| of.as_ptr() != ended);
+        } else if let Kind::View(view) = &collection.kind
+            && self.env.mutants.is(Mutant::ViewSealsAfterDrop)
+        {
+            view.stop_reading();
+            let dataflow = Rc::downgrade(&collection.dataflow);
+            self.orphans.push((dataflow, Rc::clone(view)));
         }
         Ok(())
     }
@@ -355,6 +368,9 @@ impl Instance {
             if let Kind::View(view) = &collection.kind {
                 any |= view.poll();
             }
+        }
+        for (_, view) in &self.orphans {
+            any |= view.poll();
         }
         any
     }

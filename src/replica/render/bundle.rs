@@ -11,8 +11,8 @@ use differential_dataflow::operators::arrange::Arranged;
 
 use super::fallible::{Split, Updates};
 use super::{
-    ErrAgent, ErrImport, Errs, Oks, RenderError, RenderTimestamp, RowAgent, RowImport, fallible,
-    fallible_batches,
+    ErrAgent, ErrImport, Errs, Oks, RenderError, RenderTimestamp, RowAgent, RowImport,
+    arrange_errs, fallible, fallible_batches,
 };
 use crate::protocol::v26_30::Key;
 use crate::replica::errors::DataflowError;
@@ -86,6 +86,32 @@ impl<'s, T: RenderTimestamp> Bundle<'s, T> {
         Bundle {
             raw: None,
             arranged: BTreeMap::from([(key, arrangement)]),
+        }
+    }
+
+    /// The same, in which no error made here counts for more than a million.
+    ///
+    /// A plan that reads a binding twice counts the binding's errors twice, and a
+    /// chain of such bindings doubles them at each step, until the counts overflow.
+    /// Only that an error is there means anything, so that a limit changes nothing.
+    pub fn with_few_errors(self) -> Self {
+        const MOST: Diff = 1 << 20;
+        let few = |errs: Errs<'s, T>| errs.threshold(|_, count| (*count).clamp(-MOST, MOST));
+        let raw = self.raw.map(|(oks, errs)| (oks, few(errs)));
+        let arranged = self.arranged.into_iter().map(|(key, arrangement)| {
+            let arrangement = match arrangement {
+                Arrangement::Local { oks, errs } => {
+                    let errs = few(errs.as_collection(|error, &()| error.clone()));
+                    let errs = arrange_errs(errs, "Few errors");
+                    Arrangement::Local { oks, errs }
+                }
+                imported @ Arrangement::Imported { .. } => imported,
+            };
+            (key, arrangement)
+        });
+        Bundle {
+            raw,
+            arranged: arranged.collect(),
         }
     }
 

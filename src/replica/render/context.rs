@@ -10,7 +10,7 @@ use timely::dataflow::Scope;
 
 use super::{Bundle, RenderError, RenderTimestamp};
 use crate::protocol::v26_30::{Id, LetFreePlan, RenderPlan};
-use crate::replica::mutants::Mutants;
+use crate::replica::mutants::{Mutant, Mutants};
 use crate::repr::Timestamp;
 
 /// The same for a whole dataflow.
@@ -56,6 +56,11 @@ impl<'s, T: RenderTimestamp> Context<'s, T> {
         for stage in &plan.binds {
             for bind in &stage.lets {
                 let bundle = self.render_let_free(&bind.value)?;
+                // Mutant: errors multiply with every reader of a binding.
+                let bundle = match self.settings.mutants.is(Mutant::ErrorsMultiply) {
+                    true => bundle,
+                    false => bundle.with_few_errors(),
+                };
                 self.bindings.insert(Id::Local(bind.id), bundle);
             }
             self.render_recs(&stage.recs)?;

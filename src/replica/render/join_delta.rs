@@ -3,7 +3,9 @@
 //!
 //! Invariants: of two changes at one time, that of the later relation sees the
 //! other's; results are stamped with the joined time only when they leave, so
-//! that every lookup of a path is made at the time of its source.
+//! that every lookup of a path is made at the time of its source. What is there
+//! at the as_of goes through the path of the first relation alone: the others
+//! could only repeat it, and raise errors of rows that join nothing.
 
 use std::collections::BTreeSet;
 
@@ -60,7 +62,13 @@ fn render_path<'s, T: RenderTimestamp>(
 ) -> Result<Oks<'s, T>, RenderError> {
     let source = relation(inputs, path.source_relation)?.arrangement(&path.source_key)?;
     let initial = Closure::new(ctx, &path.initial_closure)?;
+    let as_of = T::to_inner(ctx.settings.as_of);
+    // Mutant: every path starts with the snapshot.
+    let whole = path.source_relation == 0 || ctx.settings.mutants.is(Mutant::DeltaJoinFailsEarly);
     let (rows, errs) = source.flat_map("DeltaPath", None, move |rows, time, diff, oks, errs| {
+        if !whole && *time == as_of {
+            return;
+        }
         let arena = Arena::new();
         let datums: Vec<Datum<'_>> = rows.iter().flat_map(|row| row.iter()).collect();
         match initial.apply(datums, &arena) {

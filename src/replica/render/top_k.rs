@@ -90,7 +90,13 @@ impl Cut {
         let datums: Vec<Datum<'_>> = group.iter().collect();
         let limit = match eval(limit, &datums, &arena) {
             Ok(Datum::Null) => return None,
-            Ok(Datum::Int64(limit)) => limit.checked_add(self.more).unwrap_or(0),
+            Ok(Datum::Int64(limit)) => match limit.checked_add(self.more) {
+                Some(all) => all,
+                // Mutant: what cannot be counted is nothing.
+                None if self.mutants.is(Mutant::TopKLimitOverflows) => 0,
+                // No group is that long.
+                None => return None,
+            },
             Ok(_) | Err(_) => 0,
         };
         // Mutant: a limit of nothing is no limit.

@@ -47,6 +47,8 @@ enum News {
 #[derive(Debug)]
 struct Shared {
     writable: AtomicBool,
+    /// Mutant: the view was dropped, and goes on writing without reading back.
+    unread: AtomicBool,
     /// The upper of the shard, as last seen.
     upper: Mutex<Antichain>,
     failure: Mutex<Option<String>>,
@@ -155,11 +157,16 @@ impl Writer {
         let Some(from) = lower.as_option() else {
             return Ok(false);
         };
-        if !fresh && !read_back {
+        let unread = self.shared.unread.load(Ordering::Relaxed);
+        if !fresh && !read_back && !unread {
             return Ok(false);
         }
         self.correction.advance(from);
         let mut updates = self.correction.before(&self.desired);
+        // Mutant: what was not read back yet is not corrected.
+        if unread {
+            updates.clear();
+        }
         // Mutant: every change once.
         if self.mutants.is(Mutant::ViewClampsMultiplicity) {
             for (_, _, diff) in &mut updates {
@@ -214,6 +221,11 @@ impl MaterializedView {
     /// From now on the shard may be written.
     pub fn allow_writes(&self) {
         self.shared.writable.store(true, Ordering::Relaxed);
+    }
+
+    /// Mutant: the view was dropped, and goes on writing.
+    pub fn stop_reading(&self) {
+        self.shared.unread.store(true, Ordering::Relaxed);
     }
 
     /// Whether the shard may be written.
@@ -279,6 +291,7 @@ pub fn materialized_view(
     let (tell, news) = channel();
     let shared = Arc::new(Shared {
         writable: AtomicBool::new(false),
+        unread: AtomicBool::new(false),
         upper: Mutex::new(Antichain::minimum()),
         failure: Mutex::new(None),
     });

@@ -4,7 +4,7 @@
 //! its as-of, so that nobody sees a frontier that rests there.
 
 use std::cell::RefCell;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use differential_dataflow::Hashable;
 use timely::container::CapacityContainerBuilder;
@@ -24,7 +24,8 @@ pub type SourceStream<'s> = Stream<'s, Timestamp, Vec<SourceUpdate>>;
 type SourceUpdate = (Result<Row, DataflowError>, Timestamp, Diff);
 
 /// Renders a source on one worker. `feed` is called on the worker that reads
-/// the shard; with several workers the rows are spread over all.
+/// the shard; with several workers the rows are spread over all. The source ends
+/// when nothing holds it any more.
 ///
 /// Gives what must be polled, if the feed is polled.
 pub fn persist_source<'s>(
@@ -32,6 +33,7 @@ pub fn persist_source<'s>(
     id: GlobalId,
     as_of: Timestamp,
     fate: Fate,
+    held: Weak<()>,
     feed: Option<impl FnOnce(Activator, std::rc::Rc<[usize]>) -> Feed>,
 ) -> (SourceStream<'s>, Option<Rc<RefCell<Inline>>>) {
     let mut inline = None;
@@ -44,10 +46,10 @@ pub fn persist_source<'s>(
         }
         let mut capability = feed.is_some().then_some(capability);
         move |output| {
-            let (Some(held), Some(events)) = (&mut capability, &mut feed) else {
+            let (Some(may_send), Some(events)) = (&mut capability, &mut feed) else {
                 return;
             };
-            let mut over = false;
+            let mut over = held.strong_count() == 0;
             while let Some(event) = events.next() {
                 match event {
                     Ok(Event::Updates(updates)) => {
@@ -59,10 +61,10 @@ pub fn persist_source<'s>(
                                 (datum, time, diff)
                             })
                             .collect();
-                        output.session(&*held).give_container(&mut updates);
+                        output.session(&*may_send).give_container(&mut updates);
                     }
                     Ok(Event::Frontier(frontier)) => match frontier.as_option() {
-                        Some(time) if time > as_of => held.downgrade(&time),
+                        Some(time) if time > as_of => may_send.downgrade(&time),
                         Some(_) => {}
                         None => over = true,
                     },

@@ -1,0 +1,74 @@
+//! Scripts from outside that failed once: public bug reports retold, findings on a
+//! real clusterd, damaged input. Each says in its header where it comes from and
+//! what is right. What this file alone can catch: a kind of mistake coming back
+//! that our own campaigns did not look for.
+
+use std::path::{Path, PathBuf};
+
+use clusterd_fuzz::campaign::{Facts, Replayed, Shape, replay};
+use clusterd_fuzz::cli::InProcessLab;
+use clusterd_fuzz::replica::mutants::Mutants;
+
+/// Scripts that are no part of a valid sequence, and what is said of them.
+const INVALID: [(&str, &str); 2] = [
+    ("project-over-an-arrangement", "means something else once it is lowered"),
+    ("import-by-another-schema", "column 0 of the import of shard `s` is String"),
+];
+
+/// Scripts that the model does not judge, and why.
+const UNDECIDED: [&str; 1] = ["count-of-a-join-overflows"];
+
+fn path(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+    folder.join(name).with_extension("spec")
+}
+
+fn names() -> Vec<String> {
+    let entries = std::fs::read_dir(path("").parent().unwrap()).unwrap();
+    let mut names: Vec<String> = entries
+        .map(|entry| {
+            let path = entry.unwrap().path();
+            path.file_stem().unwrap().to_str().unwrap().to_string()
+        })
+        .collect();
+    names.sort();
+    assert!(names.len() > 20, "only {} scripts", names.len());
+    names
+}
+
+fn replayed(name: &str, workers: Option<usize>) -> Replayed {
+    let path = path(name);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let shape = Facts::parse(&text).unwrap().shape().unwrap_or(Shape::ONE);
+    let shape = workers.map_or(shape, Shape::workers);
+    let lab = InProcessLab::new(Mutants::none(), false);
+    replay(&lab, shape, &path, &text).unwrap()
+}
+
+fn assert_right(workers: Option<usize>) {
+    let mut wrong = Vec::new();
+    for name in names() {
+        let replayed = replayed(&name, workers);
+        let invalid = INVALID.iter().find(|(known, _)| *known == name);
+        let right = match (invalid, &replayed.invalid) {
+            (Some((_, why)), Some(said)) => said.contains(why) && replayed.violations.is_empty(),
+            (Some(_), None) => false,
+            (None, _) if UNDECIDED.contains(&name.as_str()) => replayed.violations.is_empty(),
+            (None, _) => replayed.passed(),
+        };
+        if !right {
+            wrong.push(format!("{name}: {replayed:#?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_failed_once_is_right_with_the_workers_that_it_names() {
+    assert_right(None);
+}
+
+#[test]
+fn what_failed_once_is_right_with_four_workers() {
+    assert_right(Some(4));
+}
