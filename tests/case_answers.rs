@@ -10,7 +10,7 @@ use clusterd_fuzz::campaign::{Shape, expected_blocks, run_in};
 use clusterd_fuzz::cli::InProcessLab;
 use clusterd_fuzz::replica::mutants::Mutants;
 use clusterd_fuzz::script::play::block;
-use clusterd_fuzz::script::text::{self, Script};
+use clusterd_fuzz::script::{Script, text};
 
 /// A case, and whether the contract leaves some of its answers open.
 struct Case {

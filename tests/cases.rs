@@ -18,13 +18,12 @@ const INVALID: [(&str, &str); 2] = [
 /// Scripts that the model does not judge, and why.
 const UNDECIDED: [&str; 1] = ["count-of-a-join-overflows"];
 
-fn path(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
-    folder.join(name).with_extension("spec")
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases")
 }
 
 fn names() -> Vec<String> {
-    let entries = std::fs::read_dir(path("").parent().unwrap()).unwrap();
+    let entries = std::fs::read_dir(folder()).unwrap();
     let mut names: Vec<String> = entries
         .map(|entry| {
             let path = entry.unwrap().path();
@@ -37,7 +36,7 @@ fn names() -> Vec<String> {
 }
 
 fn replayed(name: &str, workers: Option<usize>) -> Replayed {
-    let path = path(name);
+    let path = folder().join(name).with_extension("spec");
     let text = std::fs::read_to_string(&path).unwrap();
     let shape = Facts::parse(&text).unwrap().shape().unwrap_or(Shape::ONE);
     let shape = workers.map_or(shape, Shape::workers);

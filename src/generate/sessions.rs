@@ -75,11 +75,11 @@ impl World<'_> {
             })
             .collect();
         let scheduled: Vec<GlobalId> = (self.model.session().live_collections())
-            .filter(|c| c.scheduled)
+            .filter(|c| c.scheduled.may())
             .map(|c| c.id)
             .collect();
         let writing: Vec<GlobalId> = (self.model.session().live_collections())
-            .filter(|c| c.writes_allowed)
+            .filter(|c| c.writes.may())
             .map(|c| c.id)
             .collect();
         let again = plan.iter().any(|(_, fate, _)| *fate != Fate::Omit);

@@ -89,7 +89,7 @@ impl World<'_> {
         let views = exports.into_iter().filter(|id| {
             let is_view = self.export_of(*id).is_some_and(FlowExport::is_view);
             let collection = self.model.collection(*id);
-            is_view && collection.is_some_and(|c| !c.writes_allowed)
+            is_view && collection.is_some_and(|c| !c.writes.must())
         });
         views.collect()
     }

@@ -40,7 +40,7 @@ impl Invariant for NothingBeforeSchedule {
                 Kind::Write | Kind::Output => {}
                 Kind::Input => continue,
             }
-            verdicts.check(model.session().started(dataflow), || Finding {
+            verdicts.check(model.session().may_have_started(dataflow), || Finding {
                 kind: "before-schedule",
                 place: Place::at(id),
                 expected: format!("no {kind} frontier before the dataflow is scheduled"),

@@ -20,6 +20,9 @@ impl Invariant for NoCrash {
             Event::Finished if !model.is_lost() => return verdicts.holds(),
             _ => return,
         };
+        if model.overflows() {
+            return verdicts.unknown();
+        }
         verdicts.violated(Finding {
             kind,
             place: Place::nowhere(),

@@ -56,7 +56,7 @@ impl Invariant for BatchesJoin {
         let up_to = collection.up_to();
         let may = model.may_reach(id).unwrap_or_else(Antichain::empty);
         let ends = upper.is_empty() && up_to.is_some_and(|up_to| !lower.less_than(up_to));
-        let started = model.session().started(&collection.dataflow);
+        let started = model.session().may_have_started(&collection.dataflow);
         let reads = (collection.dataflow).reads_source_directly(collection.export.on());
         if !collection.is_live() || collection.disturbed || ends {
             return verdicts.holds();

@@ -108,6 +108,9 @@ pub enum Undefined {
     Arity { peek: usize, collection: usize },
     /// The replica writes this shard itself.
     ReplicaWrites(String),
+    /// A multiplicity does not fit into 64 bits: what a replica does then follows
+    /// its overflow mode, and means nothing.
+    Overflow,
     /// It is never computed: a recursion that does not settle.
     Endless(String),
     /// The model does not evaluate this.
@@ -132,6 +135,7 @@ impl fmt::Display for Undefined {
                 )
             }
             Undefined::ReplicaWrites(shard) => write!(f, "the replica writes shard `{shard}`"),
+            Undefined::Overflow => write!(f, "a multiplicity is beyond 64 bits"),
             Undefined::Endless(what) => write!(f, "{what} never ends"),
             Undefined::Unsupported(what) => write!(f, "the model does not evaluate {what}"),
         }

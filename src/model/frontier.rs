@@ -76,7 +76,7 @@ impl Model {
             FrontierKind::Write => {
                 let writes = match &collection.export {
                     ExportSpec::Index { .. } | ExportSpec::Subscribe { .. } => true,
-                    ExportSpec::MaterializedView { .. } => collection.writes_allowed,
+                    ExportSpec::MaterializedView { .. } => collection.writes.must(),
                 };
                 match writes || !collection.is_live() {
                     true => self.must_reach(id),
@@ -99,7 +99,7 @@ impl Model {
         if collection.life == Life::Dropped {
             return Antichain::empty();
         }
-        if collection.disturbed || !self.session.started(&collection.dataflow) {
+        if collection.disturbed || !self.session.has_started(&collection.dataflow) {
             return nothing;
         }
         let until = collection.dataflow.until();
@@ -122,20 +122,43 @@ impl Model {
     }
 
     /// The first time before `reached` at which a collection's recursion never
-    /// settles. No more than some times are looked at.
+    /// settles.
     fn first_endless(&self, collection: &Collection, reached: &Antichain) -> Option<Timestamp> {
-        const LOOKED_AT: u64 = 64;
-        let dataflow = &collection.dataflow;
-        if !dataflow.may_be_endless() {
+        if !collection.dataflow.may_be_endless() {
             return None;
         }
+        self.first_undefined(collection, reached, |undefined| {
+            matches!(undefined, Undefined::Endless(_))
+        })
+    }
+
+    /// Whether a multiplicity does not fit in something that the session asked
+    /// for, so that the replica may have ended.
+    pub fn overflows(&self) -> bool {
+        self.session.collections.values().any(|collection| {
+            let sealed = self.sealed(&collection.dataflow, collection.export.on());
+            let overflow = |undefined: &Undefined| *undefined == Undefined::Overflow;
+            let first = self.first_undefined(collection, &sealed, overflow);
+            first.is_some()
+        })
+    }
+
+    /// The first time before `end` at which a collection has no contents for such
+    /// a reason. No more than some times are looked at.
+    fn first_undefined(
+        &self,
+        collection: &Collection,
+        end: &Antichain,
+        such: impl Fn(&Undefined) -> bool,
+    ) -> Option<Timestamp> {
+        const LOOKED_AT: u64 = 64;
         let first = collection.as_of();
         let looked_at = first.saturating_add(LOOKED_AT);
-        let end = reached.as_option().unwrap_or(looked_at).min(looked_at);
+        let end = end.as_option().unwrap_or(looked_at).min(looked_at);
         let object = collection.export.on();
         (first..end).find(|ts| {
-            let contents = self.object_at(dataflow, object, *ts);
-            matches!(contents, Err(Undefined::Endless(_)))
+            let contents = self.object_at(&collection.dataflow, object, *ts);
+            contents.is_err_and(|undefined| such(&undefined))
         })
     }
 

@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 pub use answer::{ErrorTexts, Expected, Undefined};
 pub use multiset::Multiset;
-pub use session::{Collection, Life, Peek, Session};
+pub use session::{Collection, Life, Peek, Permission, Session};
 pub use shard::Shard;
 pub use valid::{Invalid, Unwise};
 
@@ -74,6 +74,9 @@ impl Model {
         {
             self.invalid = Some((self.step, invalid));
         }
+        if event.is_compute_command() {
+            self.session.sent += 1;
+        }
         match event {
             Event::Command { step } => self.step = *step,
             Event::SessionStarted { session } => self.start_session(*session),
@@ -83,7 +86,7 @@ impl Model {
             Event::DataflowCreated(spec) => self.create(spec),
             Event::Scheduled { id } => {
                 if let Some(collection) = self.session.collections.get_mut(id) {
-                    collection.scheduled = true;
+                    collection.scheduled = Permission::Given(self.session.sent);
                 }
             }
             Event::AllowedCompaction { id, frontier } => {
@@ -92,7 +95,7 @@ impl Model {
             }
             Event::AllowedWrites { id } => {
                 if let Some(collection) = self.session.collections.get_mut(id) {
-                    collection.writes_allowed = true;
+                    collection.writes = Permission::Given(self.session.sent);
                     if let ExportSpec::MaterializedView { shard, .. } = &collection.export {
                         self.views.entry(shard.clone()).or_default().allow();
                     }
@@ -102,6 +105,7 @@ impl Model {
                 let collection = self.session.collections.get(&spec.id);
                 let peek = Peek {
                     spec: spec.clone(),
+                    sent: self.session.sent,
                     since: collection.map(|c| c.since.clone()).unwrap_or_default(),
                     compacted: collection.and_then(|c| c.compacted.clone()),
                     canceled: false,
@@ -255,9 +259,20 @@ impl Model {
     /// Takes note of a write frontier that was reported. That of what was
     /// dropped is empty, and tells nothing of what was read before.
     fn frontier_reached(&mut self, id: GlobalId, frontier: &Antichain) {
-        let as_of = self.session.live(id).map(Collection::as_of);
-        if as_of.is_some_and(|as_of| !frontier.less_equal(as_of)) {
+        let Some(collection) = self.session.live(id) else {
+            return;
+        };
+        let (created, scheduled) = (collection.created, collection.scheduled);
+        let beyond = !frontier.less_equal(collection.as_of());
+        self.session.prove(created);
+        if beyond {
             self.unread.read(id);
+            // What reads no shard gets there without having been scheduled.
+            if let Permission::Given(command) = scheduled
+                && !self.starts_unscheduled(id)
+            {
+                self.session.prove(command);
+            }
         }
     }
 
@@ -291,7 +306,17 @@ impl Model {
     fn peek_answered(&mut self, uuid: uuid::Uuid) {
         if let Some(peek) = self.session.peeks.get_mut(&uuid) {
             peek.answered = true;
+            let sent = peek.sent;
+            self.session.prove(sent);
         }
+    }
+
+    /// Whether a collection may go on without a `Schedule`.
+    fn starts_unscheduled(&self, id: GlobalId) -> bool {
+        self.collection(id).is_none_or(|collection| {
+            let on = collection.export.on();
+            !collection.is_index() || !collection.dataflow.reads_source_directly(on)
+        })
     }
 
     /// The current session.

@@ -1,7 +1,8 @@
 //! Multisets of rows: what a collection holds at one time. Multiplicities may
 //! be negative, as in differential's collections, and are never zero.
 //!
-//! Invariant: no entry has multiplicity zero, so equal contents are equal maps.
+//! Invariants: no entry has multiplicity zero, so equal contents are equal maps; a
+//! multiplicity that did not fit is never forgotten.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +12,8 @@ use crate::repr::{Diff, Row};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Multiset {
     rows: BTreeMap<Row, Diff>,
+    /// Some multiplicity did not fit: the others mean nothing either.
+    overflowed: bool,
 }
 
 impl Multiset {
@@ -19,8 +22,7 @@ impl Multiset {
         Multiset::default()
     }
 
-    /// Adds `diff` copies of `row`. Sums saturate: a multiplicity beyond i64 is
-    /// beyond what any script writes.
+    /// Adds `diff` copies of `row`.
     pub fn add(&mut self, row: Row, diff: Diff) {
         use std::collections::btree_map::Entry;
         if diff == 0 {
@@ -31,7 +33,8 @@ impl Multiset {
                 entry.insert(diff);
             }
             Entry::Occupied(mut entry) => {
-                let sum = entry.get().saturating_add(diff);
+                let (sum, overflows) = entry.get().overflowing_add(diff);
+                self.overflowed |= overflows;
                 if sum == 0 {
                     entry.remove();
                 } else {
@@ -44,8 +47,21 @@ impl Multiset {
     /// Adds every row of `other`, `times` times.
     pub fn add_all(&mut self, other: &Multiset, times: Diff) {
         for (row, diff) in other.iter() {
-            self.add(row.clone(), diff.saturating_mul(times));
+            self.add_times(row.clone(), diff, times);
         }
+        self.overflowed |= other.overflowed;
+    }
+
+    /// Adds `diff` copies of `row`, `times` times.
+    pub fn add_times(&mut self, row: Row, diff: Diff, times: Diff) {
+        let (product, overflows) = diff.overflowing_mul(times);
+        self.overflowed |= overflows;
+        self.add(row, product);
+    }
+
+    /// Whether some multiplicity was beyond 64 bits.
+    pub fn has_overflowed(&self) -> bool {
+        self.overflowed
     }
 
     /// How often `row` is in here; 0 if it is not.
@@ -113,6 +129,19 @@ mod tests {
         m.add(row(2), -3);
         assert!(m.has_negative());
         assert_eq!(m.count(&row(2)), -2);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_not_forgotten() {
+        let mut m = Multiset::new();
+        m.add_times(row(1), Diff::MAX, 2);
+        m.add(row(1), 3);
+        assert!(m.has_overflowed());
+        let mut sum = Multiset::new();
+        sum.add_all(&m, 1);
+        assert!(sum.has_overflowed());
+        sum = [(row(1), Diff::MAX), (row(2), 1)].into_iter().collect();
+        assert!(!sum.has_overflowed());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::dataflow::Dataflow;
-use super::session::Session;
+use super::session::{Collection, Permission, Session};
 use crate::repr::{Antichain, GlobalId};
 use crate::script::trace::ExportSpec;
 
@@ -26,8 +26,8 @@ struct Old {
     as_of: Antichain,
     /// Compaction frontiers that differ from that.
     leftovers: Vec<Antichain>,
-    scheduled: BTreeSet<GlobalId>,
-    writes_allowed: BTreeSet<GlobalId>,
+    scheduled: BTreeMap<GlobalId, Permission>,
+    writes: BTreeMap<GlobalId, Permission>,
 }
 
 impl Baseline {
@@ -55,8 +55,9 @@ impl Baseline {
                 .filter_map(|c| c.compaction.clone())
                 .filter(|frontier| *frontier != as_of)
                 .collect();
-            let ids = |keep: fn(&super::session::Collection) -> bool| {
-                exports.iter().filter(|c| keep(c)).map(|c| c.id).collect()
+            let permissions = |of: fn(&Collection) -> Permission| {
+                let kept = exports.iter().map(|c| (c.id, of(c).kept(session.proved)));
+                kept.collect()
             };
             old.insert(
                 dataflow.export_ids(),
@@ -64,8 +65,8 @@ impl Baseline {
                     dataflow: Arc::clone(dataflow),
                     as_of,
                     leftovers,
-                    scheduled: ids(|c| c.scheduled),
-                    writes_allowed: ids(|c| c.writes_allowed),
+                    scheduled: permissions(|c| c.scheduled),
+                    writes: permissions(|c| c.writes),
                 },
             );
         }
@@ -90,8 +91,12 @@ impl Baseline {
             for id in &ids {
                 if let Some(collection) = session.collections.get_mut(id) {
                     collection.retained = true;
-                    collection.scheduled |= old.scheduled.contains(id);
-                    collection.writes_allowed |= old.writes_allowed.contains(id);
+                    if let Some(scheduled) = old.scheduled.get(id) {
+                        collection.scheduled = collection.scheduled.or(*scheduled);
+                    }
+                    if let Some(writes) = old.writes.get(id) {
+                        collection.writes = collection.writes.or(*writes);
+                    }
                     // What is kept goes on with its own `until`.
                     collection.disturbed |= old.dataflow.until() != new.until();
                 }

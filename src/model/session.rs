@@ -26,6 +26,10 @@ pub struct Session {
     /// In the order of their creation.
     pub dataflows: Vec<Arc<Dataflow>>,
     pub peeks: BTreeMap<Uuid, Peek>,
+    /// Commands that were sent.
+    pub sent: u64,
+    /// So many of them the replica has received for sure.
+    pub proved: u64,
 }
 
 /// What one export of a dataflow is to the replica.
@@ -42,13 +46,58 @@ pub struct Collection {
     /// The join of all of them: what the arrangement was compacted to.
     pub compacted: Option<Antichain>,
     pub life: Life,
-    pub scheduled: bool,
-    pub writes_allowed: bool,
+    pub scheduled: Permission,
+    pub writes: Permission,
+    /// The number of the command that created it.
+    pub created: u64,
     /// Reconciliation kept it from an earlier session.
     pub retained: bool,
     /// Something that it reads was dropped from under it: nothing that it says
     /// from then on is specified (`spec/replica.md` §3.6).
     pub disturbed: bool,
+}
+
+/// Whether a collection was told that it may do something: start, or write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permission {
+    No,
+    /// It was told so in a session that ended before the replica said anything
+    /// that it can only have said afterwards: the word may be lost.
+    Perhaps,
+    /// By the command of this number; 0 if that was in an earlier session.
+    Given(u64),
+}
+
+impl Permission {
+    /// Whether it may have been told so.
+    pub fn may(self) -> bool {
+        self != Permission::No
+    }
+
+    /// Whether it was told so for sure.
+    pub fn must(self) -> bool {
+        matches!(self, Permission::Given(_))
+    }
+
+    /// What is left of it when a session ends that has proved to have received
+    /// so many commands.
+    pub fn kept(self, proved: u64) -> Permission {
+        match self {
+            Permission::Given(command) if command <= proved => Permission::Given(0),
+            Permission::Given(_) | Permission::Perhaps => Permission::Perhaps,
+            Permission::No => Permission::No,
+        }
+    }
+
+    /// Whichever of the two says more.
+    pub fn or(self, other: Permission) -> Permission {
+        match (self, other) {
+            (Permission::Given(_), _) => self,
+            (_, Permission::Given(_)) => other,
+            (Permission::Perhaps, _) | (_, Permission::Perhaps) => Permission::Perhaps,
+            (Permission::No, Permission::No) => Permission::No,
+        }
+    }
 }
 
 /// Whether a collection still exists.
@@ -62,6 +111,8 @@ pub enum Life {
 #[derive(Debug, Clone)]
 pub struct Peek {
     pub spec: PeekSpec,
+    /// The number of the command that sent it.
+    pub sent: u64,
     /// The collection's since when the peek was sent: a later compaction does
     /// not disturb it (`spec/replica.md` §3.7).
     pub since: Antichain,
@@ -111,12 +162,25 @@ impl Session {
 
     /// Whether computation of the dataflow may have begun: every export was
     /// scheduled or dropped (`spec/replica.md` §3.1).
-    pub fn started(&self, dataflow: &Dataflow) -> bool {
+    pub fn may_have_started(&self, dataflow: &Dataflow) -> bool {
+        self.all_exports(dataflow, |c| c.scheduled.may())
+    }
+
+    /// Whether it has begun for sure.
+    pub fn has_started(&self, dataflow: &Dataflow) -> bool {
+        self.all_exports(dataflow, |c| c.scheduled.must())
+    }
+
+    fn all_exports(&self, dataflow: &Dataflow, scheduled: impl Fn(&Collection) -> bool) -> bool {
         dataflow.spec.exports.iter().all(|export| {
-            self.collections
-                .get(&export.id())
-                .is_none_or(|c| c.scheduled || c.life == Life::Dropped)
+            let collection = self.collections.get(&export.id());
+            collection.is_none_or(|c| scheduled(c) || c.life == Life::Dropped)
         })
+    }
+
+    /// Takes note that the replica has received a command.
+    pub fn prove(&mut self, command: u64) {
+        self.proved = self.proved.max(command);
     }
 
     /// Registers the exports of a dataflow.
@@ -133,8 +197,9 @@ impl Session {
                     compaction: None,
                     compacted: None,
                     life: Life::Live,
-                    scheduled: false,
-                    writes_allowed: false,
+                    scheduled: Permission::No,
+                    writes: Permission::No,
+                    created: self.sent,
                     retained: false,
                     disturbed: false,
                 },

@@ -111,7 +111,7 @@ impl Views {
     pub(super) fn must_seal(&self, model: &Model) -> Antichain {
         let writing = self.views.iter().filter(|view| {
             let live = model.session.live(view.id);
-            live.is_some_and(|c| c.writes_allowed && c.dataflow.uid == view.dataflow.uid)
+            live.is_some_and(|c| c.writes.must() && c.dataflow.uid == view.dataflow.uid)
         });
         writing
             .filter_map(|view| model.must_reach(view.id))

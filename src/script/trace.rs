@@ -92,6 +92,33 @@ pub enum Event {
 }
 
 impl Event {
+    /// Whether this is a command that was sent to the replica.
+    pub fn is_compute_command(&self) -> bool {
+        match self {
+            Event::InstanceCreated
+            | Event::InitializationComplete
+            | Event::ConfigurationUpdated
+            | Event::DataflowCreated(_)
+            | Event::Scheduled { .. }
+            | Event::AllowedCompaction { .. }
+            | Event::AllowedWrites { .. }
+            | Event::PeekSent(_)
+            | Event::PeekCanceled { .. } => true,
+            Event::Command { .. }
+            | Event::SessionStarted { .. }
+            | Event::ShardWritten { .. }
+            | Event::SinceDowngraded { .. }
+            | Event::ShardInDoubt { .. }
+            | Event::TargetRestarted
+            | Event::ShardRead(_)
+            | Event::Response(_)
+            | Event::WaitTimedOut { .. }
+            | Event::ConnectionLost { .. }
+            | Event::TargetDied { .. }
+            | Event::Finished => false,
+        }
+    }
+
     /// Whether the driver did this, and not the replica. What a shard holds is
     /// the replica's doing where it is not the driver's own.
     pub fn is_drivers(&self) -> bool {

@@ -32,7 +32,7 @@ pub(super) fn flat_map(
                 for (extension, times) in extensions {
                     let mut values: Vec<Value> = datums.iter().map(|d| Value::new(*d)).collect();
                     values.extend(extension);
-                    out.rows.add(pack(&values), diff.saturating_mul(times));
+                    out.rows.add_times(pack(&values), diff, times);
                 }
             }
             Err(stop) => out.fail(stop.fault()?, diff),

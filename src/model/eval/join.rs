@@ -47,7 +47,7 @@ pub(super) fn join(
                 values.extend(row.iter().map(Value::new));
                 let datums: Vec<_> = values.iter().map(|value| Some(value.datum())).collect();
                 if agrees(&datums, equivalences, ts) {
-                    next.push((values, diff.saturating_mul(times)));
+                    next.push((values, diff.checked_mul(times).ok_or(Undefined::Overflow)?));
                 }
                 if next.len() > LARGEST {
                     let text = format!("a join of more than {LARGEST} rows");

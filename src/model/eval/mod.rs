@@ -247,6 +247,14 @@ struct Scope<'a, 'g, 'p> {
 
 impl<'p> Scope<'_, '_, 'p> {
     fn relation(&mut self, plan: &'p Relation) -> Result<Evaluated, Undefined> {
+        let evaluated = self.operator(plan)?;
+        match evaluated.rows.has_overflowed() {
+            true => Err(Undefined::Overflow),
+            false => Ok(evaluated),
+        }
+    }
+
+    fn operator(&mut self, plan: &'p Relation) -> Result<Evaluated, Undefined> {
         match plan {
             Relation::Constant { rows, typ: _ } => {
                 let mut out = Evaluated::default();
