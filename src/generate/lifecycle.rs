@@ -31,6 +31,7 @@ const HARMLESS: &[(&str, &str, &[&str])] = &[
         &["true", "false"],
     ),
     ("compute_apply_column_demands", "bool", &["true", "false"]),
+    ("enable_compute_sync_mv_sink", "bool", &["true", "false"]),
     (
         "compute_server_maintenance_interval",
         "duration",

@@ -131,7 +131,8 @@ pub struct Profile {
     pub sinks: bool,
     /// Move the since that the driver holds.
     pub downgrade: bool,
-    /// Limits whose double overflows (`spec/replica.md` §11 B02).
+    /// Limits of peeks whose double overflows (`spec/replica.md` §11 B02), and of
+    /// a TopK that overflow together with its offset.
     pub huge_limits: bool,
     /// How many live collections a session may have.
     pub collections: usize,

@@ -372,8 +372,12 @@ impl Planner<'_, '_> {
             .copied()
             .filter(|c| columns[*c].scalar_type == ReprScalarType::Int64)
             .collect();
-        match self.choices.weighted("limit", &[6, 2, 1]) {
+        let huge = u64::from(self.profile.huge_limits);
+        match self.choices.weighted("limit", &[12, 4, 2, huge]) {
             Some(1) => None,
+            Some(3) => Some(int64(
+                i64::MAX - self.choices.draw("less than the most", 1) as i64,
+            )),
             Some(2) if !numbers.is_empty() => {
                 let c = numbers[self.choices.index("limit column", numbers.len())];
                 let negative = !self.careful && self.choices.chance("negative limit", 1, 3);
