@@ -92,6 +92,16 @@ fn written() -> Vec<(Mutant, String, Option<Timestamp>)> {
                 .into(),
         ),
         plan(
+            Mutant::DeltaJoinFailsEarly,
+            "Map ((10 / #3))\n  Join on=(#0 = #2 = #4)\n    Filter (#0 = 1)\n      Get u1000\n    \
+             Get u1000\n    Get u1000"
+                .into(),
+        ),
+        plan(
+            Mutant::TopKLimitOverflows,
+            "TopK order_by=[#0 asc nulls_last] limit=9223372036854775807 offset=1\n  Get u1000".into(),
+        ),
+        plan(
             Mutant::SumWraps,
             agg("sum_int32(cast_int64_to_int32((#0 * 40000)))"),
         ),
@@ -232,4 +242,14 @@ fn every_operator_mutant_has_its_plan() {
         .collect();
     assert_eq!(all, shown);
     assert!(all.len() >= 30);
+}
+#[test]
+fn scratch_find() {
+    for case in golden_file::lines("answers/plans.jsonl.gz") {
+        let mode = Mode { mutants: Mutants::from(Mutant::DeltaJoinCountsTwice), ..PLAIN };
+        let spec = case["spec"].as_str().unwrap();
+        if spec.contains(" Join on=") && disagreement(spec, PLAIN).is_ok() && disagreement(spec, mode).is_err() {
+            println!("COUNTS {}", case["n"]);
+        }
+    }
 }

@@ -162,6 +162,8 @@ mutants! {
         "dropping a collection reports no empty frontiers";
     DropTwice, Lifecycle, "drop-reported-twice",
         "the empty frontiers of a dropped collection are reported twice";
+    ErrorsMultiply, Lifecycle, "errors-multiply",
+        "errors of a binding count once for each of its readers; counts that overflow end the process";
     PanicOnSecondSchedule, Lifecycle, "panic-on-second-schedule",
         "scheduling a collection that is already running ends the process";
     ReportsTooEarly, Lifecycle, "reports-before-initialization",
@@ -212,8 +214,6 @@ mutants! {
         "a temporal filter keeps rows beyond their upper bound";
     TemporalStartsLate, Operators, "temporal-starts-late",
         "a temporal filter lets rows appear one time late";
-    ErrorsMultiply, Operators, "errors-multiply",
-        "errors of a binding count once for each of its readers, until the counts overflow";
     UnionLosesErrors, Operators, "union-loses-errors",
         "a union keeps the errors of its first input only";
     FlatMapMisplacesKey, Operators, "flat-map-misplaces-key",

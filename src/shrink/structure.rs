@@ -61,7 +61,8 @@ pub fn moved(commands: &[Command], at: usize, to: usize) -> Commands {
 }
 
 /// Candidates with the session that ends at the reconnect `at` merged into the
-/// one that follows: without the second handshake, or without the first.
+/// one that follows: without the second handshake, without the first, or with
+/// nothing of the first but what it allowed.
 pub fn merged_sessions(commands: &[Command], at: usize) -> Vec<Commands> {
     let start = (0..at)
         .rev()
@@ -95,7 +96,27 @@ pub fn merged_sessions(commands: &[Command], at: usize) -> Vec<Commands> {
         removed.retain(|i| !matches!(commands[*i], Command::Schedule { .. }));
         candidates.push(without_raw(commands, &removed));
     }
+    // Nothing of the first session, but what it allowed is allowed in the second.
+    let completes = |command: &Command| matches!(command, Command::InitializationComplete);
+    if let Some(complete) = (at + 1..end).find(|i| completes(&commands[*i])) {
+        let allowed = (start..at).filter(|i| {
+            let repeated = commands[at + 1..end].contains(&commands[*i]);
+            is_permission(&commands[*i]) && !repeated
+        });
+        let allowed: Vec<Command> = allowed.map(|i| commands[i].clone()).collect();
+        let mut moved = commands.to_vec();
+        moved.splice(complete + 1..complete + 1, allowed);
+        candidates.push(without_raw(&moved, &session(start, at)));
+    }
     candidates
+}
+
+/// Whether a command lets a collection do something for the rest of its life.
+fn is_permission(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Schedule { .. } | Command::AllowWrites { .. }
+    )
 }
 
 fn without_raw(commands: &[Command], removed: &BTreeSet<usize>) -> Commands {

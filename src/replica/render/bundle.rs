@@ -94,9 +94,18 @@ impl<'s, T: RenderTimestamp> Bundle<'s, T> {
     /// A plan that reads a binding twice counts the binding's errors twice, and a
     /// chain of such bindings doubles them at each step, until the counts overflow.
     /// Only that an error is there means anything, so that a limit changes nothing.
-    pub fn with_few_errors(self) -> Self {
+    ///
+    /// Mutant, with `multiply`: there is no limit, and twice a count that does not
+    /// fit any more ends the process.
+    pub fn with_few_errors(self, multiply: bool) -> Self {
         const MOST: Diff = 1 << 20;
-        let few = |errs: Errs<'s, T>| errs.threshold(|_, count| (*count).clamp(-MOST, MOST));
+        let few = |errs: Errs<'s, T>| {
+            errs.threshold(move |_, count| match multiply {
+                true if count.checked_mul(2).is_none() => panic!("Overflow: {count} + {count}"),
+                true => *count,
+                false => (*count).clamp(-MOST, MOST),
+            })
+        };
         let raw = self.raw.map(|(oks, errs)| (oks, few(errs)));
         let arranged = self.arranged.into_iter().map(|(key, arrangement)| {
             let arrangement = match arrangement {

@@ -56,11 +56,8 @@ impl<'s, T: RenderTimestamp> Context<'s, T> {
         for stage in &plan.binds {
             for bind in &stage.lets {
                 let bundle = self.render_let_free(&bind.value)?;
-                // Mutant: errors multiply with every reader of a binding.
-                let bundle = match self.settings.mutants.is(Mutant::ErrorsMultiply) {
-                    true => bundle,
-                    false => bundle.with_few_errors(),
-                };
+                let multiply = self.settings.mutants.is(Mutant::ErrorsMultiply);
+                let bundle = bundle.with_few_errors(multiply);
                 self.bindings.insert(Id::Local(bind.id), bundle);
             }
             self.render_recs(&stage.recs)?;
