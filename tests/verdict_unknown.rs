@@ -124,7 +124,9 @@ impl Lab for LosingLab {
         Ok(Seat {
             shape,
             driver: Driver::new(PersistHost::new(client, location), Box::new(target)),
+            seed,
             served: 0,
+            before: None,
             process: None,
         })
     }
@@ -158,7 +160,7 @@ impl Target for Sound {
         Err(TargetError::Unsupported("nobody asks for it here"))
     }
 
-    fn ended(&mut self) -> Option<String> {
+    fn ended(&mut self, _patience: Duration) -> Option<String> {
         self.0.borrow().ended().map(ToString::to_string)
     }
 }
@@ -298,6 +300,8 @@ fn a_campaign_counts_what_it_could_not_decide() {
             budget: Budget::default(),
             findings: None,
             facts: Vec::new(),
+            command: String::new(),
+            repeat: String::new(),
         };
         let summary = run_campaign(&config, &lab, &mut Silent);
         assert_eq!(summary.cases, 24);

@@ -62,6 +62,14 @@ impl CtpTarget {
         }
     }
 
+    /// The numbers that the system gave its processes; none of somebody else's.
+    pub fn process_ids(&self) -> Vec<u32> {
+        match &*self.origin() {
+            Origin::Spawned(processes) => processes.ids(),
+            Origin::Attached(_) => Vec::new(),
+        }
+    }
+
     fn origin(&self) -> MutexGuard<'_, Origin> {
         self.origin.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -106,10 +114,17 @@ impl Target for CtpTarget {
         }
     }
 
-    fn ended(&mut self) -> Option<String> {
-        match &mut *self.origin() {
-            Origin::Spawned(processes) => processes.ended(),
+    fn ended(&mut self, patience: Duration) -> Option<String> {
+        match &*self.origin() {
+            Origin::Spawned(processes) => processes.ended(patience),
             Origin::Attached(_) => None,
+        }
+    }
+
+    fn alarms(&mut self) -> Vec<String> {
+        match &mut *self.origin() {
+            Origin::Spawned(processes) => processes.alarms(),
+            Origin::Attached(_) => Vec::new(),
         }
     }
 }

@@ -6,8 +6,10 @@
 //! no AllowCompaction, no read hold is sent or moved unless the caller says so.
 
 mod builder;
+mod child;
 mod ctp_target;
 mod host;
+mod log;
 mod process;
 mod session;
 mod target;
@@ -20,11 +22,16 @@ use uuid::Uuid;
 pub use builder::{BuildError, BuiltDataflow, DataflowBuilder, IndexInfo};
 pub use ctp_target::{CtpTarget, Origin};
 pub use host::{ChangeError, PersistHost};
+pub use log::ALARMS;
 pub use process::{ProcessConfig, Processes};
 pub use session::{Frontiers, Session, Subscribe};
 pub use target::{Link, LinkClosed, Received, Target, TargetError};
 
 use crate::protocol::v26_30::{ComputeCommand, ComputeResponse, PersistLocation};
+
+/// How long a target may take to end whose session ended: it writes its last
+/// words, and the other processes of the replica follow it.
+pub const DEATH: Duration = Duration::from_secs(3);
 
 /// A driver of one target over one persist location.
 pub struct Driver {
@@ -92,7 +99,7 @@ impl Driver {
         let Some(link) = &mut self.link else {
             return Polled::Closed {
                 reason: "not connected".to_string(),
-                ended: self.target.ended(),
+                ended: self.target.ended(DEATH),
             };
         };
         match link.recv(patience) {
@@ -105,10 +112,21 @@ impl Driver {
                 self.link = None;
                 Polled::Closed {
                     reason,
-                    ended: self.target.ended(),
+                    ended: self.target.ended(DEATH),
                 }
             }
         }
+    }
+
+    /// How the target ended, if it did and no session has told so.
+    pub fn ended(&mut self) -> Option<String> {
+        self.target.ended(Duration::ZERO)
+    }
+
+    /// What the target has logged that says that something is wrong, since the
+    /// last time.
+    pub fn alarms(&mut self) -> Vec<String> {
+        self.target.alarms()
     }
 
     /// What the replica has said in this session.

@@ -40,8 +40,15 @@ pub trait Target {
     /// remember.
     fn restart(&mut self) -> Result<(), TargetError>;
 
-    /// How the target ended, if it did: an exit code, a signal.
-    fn ended(&mut self) -> Option<String>;
+    /// How the target ended, if it does so within `patience`: which process,
+    /// with what exit code or signal, and what it said.
+    fn ended(&mut self, patience: Duration) -> Option<String>;
+
+    /// The lines of its log that say that something is wrong, since the last
+    /// time; none of a target whose log is not ours.
+    fn alarms(&mut self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// One session with a target, merged over its processes.

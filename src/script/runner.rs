@@ -161,6 +161,8 @@ impl<'a> Runner<'a> {
                 Ok(Output::Ok)
             }
             Command::Restart => {
+                // What it did on its own until now is not our doing.
+                self.look_at_target();
                 let restarted = self.driver.restart().map_err(|e| e.to_string());
                 let connected = restarted.and_then(|()| {
                     self.emit(Event::TargetRestarted);
@@ -377,6 +379,21 @@ impl<'a> Runner<'a> {
     /// Takes note of everything that has arrived, without waiting.
     pub fn drain(&mut self) {
         while self.pump(Duration::ZERO) {}
+    }
+
+    /// Tells what the target did on its own, beside what it answers.
+    fn look_at_target(&mut self) {
+        if self.lost {
+            return;
+        }
+        if let Some(status) = self.driver.ended() {
+            self.lost = true;
+            self.emit(Event::TargetDied { status });
+            return;
+        }
+        for line in self.driver.alarms() {
+            self.emit(Event::TargetLogged { line });
+        }
     }
 
     /// Takes note of the next response; false when none came in time.
@@ -618,6 +635,7 @@ impl<'a> Runner<'a> {
     /// The run is over: tells the sink so.
     pub fn finish(&mut self) {
         self.drain();
+        self.look_at_target();
         self.emit(Event::Finished);
     }
 
