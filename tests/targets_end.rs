@@ -163,11 +163,12 @@ fn a_finding_that_is_being_shrunk_is_written_as_far_as_it_is() {
     let mut running = Running::start(&[
         "fuzz",
         "--format=json",
-        "--target=in-process",
-        "--mutant=delta-join-omits-last-path",
-        "--seed=1",
+        "--mutant=frontier-too-far",
+        // With a flag of its own it is no other than itself, so that every run
+        // starts a process.
+        "--target-arg=--is-cc",
+        "--seed=3",
         "--jobs=1",
-        "--seconds=600",
         "--shrink-seconds=600",
     ]);
     running.until("shrinking");
@@ -180,6 +181,7 @@ fn a_finding_that_is_being_shrunk_is_written_as_far_as_it_is() {
     let script = std::fs::read_to_string(path).unwrap();
     assert_eq!(script, found["script"].as_str().unwrap());
     assert_eq!(found["reproduced"], true);
+    assert_eq!(found["at_fixpoint"], false);
     running.until("finished");
     assert_eq!(running.child.wait().unwrap().code(), Some(1));
 }
@@ -208,6 +210,19 @@ fn a_second_signal_ends_the_program_at_once() {
     assert_eq!(running.left_behind(), Vec::<String>::new());
     complaints.read_to_string(&mut line).unwrap();
     assert_eq!(line.lines().count(), 1, "{line}");
+}
+
+#[test]
+fn an_interrupted_replay_tells_how_far_it_came() {
+    let regressions = concat!(env!("CARGO_MANIFEST_DIR"), "/regressions");
+    let mut running = Running::start(&["replay", regressions]);
+    let first = running.lines.next().unwrap().unwrap();
+    assert!(first.starts_with("ok: "), "{first}");
+    running.signal(libc::SIGINT);
+    let last = (&mut running.lines).last().unwrap().unwrap();
+    assert!(last.ends_with(" not replayed"), "{last}");
+    assert_eq!(running.child.wait().unwrap().code(), Some(4));
+    assert_eq!(running.left_behind(), Vec::<String>::new());
 }
 
 /// A lab whose targets serve many cases.

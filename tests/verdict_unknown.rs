@@ -138,6 +138,7 @@ impl Lab for LosingLab {
             patience: Duration::from_secs(10),
             seed: Some(seed),
             keep_log: false,
+            linger: Duration::ZERO,
         }
     }
 

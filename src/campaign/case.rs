@@ -27,6 +27,9 @@ pub struct CaseOptions {
     pub seed: Option<u64>,
     /// Keeps every event, one line each.
     pub keep_log: bool,
+    /// For how long the target is looked at when the session is over: what it
+    /// does then counts as the case's.
+    pub linger: Duration,
 }
 
 /// What became of a case.

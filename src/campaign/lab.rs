@@ -12,14 +12,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::aftermath::{Aftermath, lingered};
 use super::case::{CaseOptions, Outcome, run_case};
 use crate::driver::{
-    ALARMS, CtpTarget, DEATH, Driver, Origin, PersistHost, ProcessConfig, Processes, Target,
+    ALARMS, CtpTarget, DEATH, Driver, Origin, PersistHost, ProcessConfig, Processes,
 };
 use crate::persist::{PersistClient, PubSubServer};
 use crate::protocol::v26_30::PersistLocation;
 use crate::script::Command;
-use crate::script::trace::Event;
 
 /// How many processes and workers a replica has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,17 +55,6 @@ pub struct Seat {
     pub before: Option<u64>,
     /// The target, if it can serve another case.
     pub process: Option<CtpTarget>,
-}
-
-/// What a target did on its own after a case, before it served another one.
-#[derive(Debug, Clone)]
-pub struct Aftermath {
-    /// The seed of the case.
-    pub seed: u64,
-    pub shape: Shape,
-    /// What it did, as the case would have been told.
-    pub event: Event,
-    pub target_log: Option<String>,
 }
 
 /// Hands out seats.
@@ -217,20 +206,7 @@ impl Pooled {
     /// What it did on its own since its last case, for as long as `patience`
     /// waits.
     fn aftermath(&mut self, patience: Duration) -> Option<Aftermath> {
-        let (seed, shape) = (self.before?, self.shape?);
-        let died = self.target.ended(patience);
-        let event = match died {
-            Some(status) => Event::TargetDied { status },
-            None => Event::TargetLogged {
-                line: self.target.alarms().into_iter().next()?,
-            },
-        };
-        Some(Aftermath {
-            seed,
-            shape,
-            event,
-            target_log: self.target.logs(),
-        })
+        Aftermath::of(&mut self.target, self.before?, self.shape?, patience)
     }
 }
 
@@ -401,15 +377,9 @@ impl Lab for ProcessLab {
     }
 
     fn refused(&self, seat: &Seat) -> bool {
-        let aftermath = seat.process.as_ref().and_then(|target| {
-            let mut last = Pooled {
-                target: target.clone(),
-                shape: Some(seat.shape),
-                served: seat.served,
-                before: seat.before,
-            };
-            last.aftermath(DEATH)
-        });
+        let used = seat.process.clone().zip(seat.before);
+        let aftermath = used
+            .and_then(|(mut target, before)| Aftermath::of(&mut target, before, seat.shape, DEATH));
         let Some(aftermath) = aftermath else {
             return false;
         };
@@ -435,6 +405,7 @@ impl Lab for ProcessLab {
             patience: self.config.patience,
             seed: None,
             keep_log: self.config.keep_log,
+            linger: Duration::ZERO,
         }
     }
 
@@ -502,6 +473,11 @@ pub fn run_with(
             }
         };
         seat.served += 1;
+        if !outcome.lost && outcome.violations.is_empty() {
+            outcome
+                .violations
+                .extend(lingered(&mut seat, options.linger, &outcome));
+        }
         let broken = !outcome.violations.is_empty();
         if options.keep_log || broken {
             outcome.target_log = seat.process.as_ref().and_then(CtpTarget::logs);

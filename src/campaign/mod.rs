@@ -8,6 +8,7 @@
 //!
 //! Architecture Invariant: nothing here prints; outputs are consumers of events.
 
+mod aftermath;
 mod blocks;
 mod case;
 mod event;
@@ -25,14 +26,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
+pub use aftermath::Aftermath;
+use aftermath::Lingering;
 pub use blocks::{expected_blocks, with_blocks};
 pub use case::{CaseOptions, Outcome, run_case};
 pub use event::{CampaignEvent, CaseReport, Found, Reporter, Summary};
 pub use finding::{Broken, Finding, pursue};
 pub use json_lines::JsonLines;
-pub use lab::{
-    Aftermath, Lab, LabConfig, ProcessLab, Processed, Seat, Shape, StoreUrls, run_in, run_with,
-};
+pub use lab::{Lab, LabConfig, ProcessLab, Processed, Seat, Shape, StoreUrls, run_in, run_with};
 pub use replay::{Facts, ReplayError, Replayed, replay};
 pub use terminal::Terminal;
 pub use viable::viable;
@@ -276,7 +277,7 @@ impl Worker<'_> {
                 shape,
                 violation,
             };
-            self.take_up(&broken, outcome.target_log);
+            self.take_up(self.lab, &broken, outcome.target_log);
         }
     }
 
@@ -306,13 +307,13 @@ impl Worker<'_> {
                 shape,
                 violation,
             };
-            self.take_up(&broken, target_log);
+            self.take_up(&Lingering(self.lab), &broken, target_log);
         }
     }
 
-    /// Confirms, shrinks, writes and tells what a case broke, unless the same
-    /// was taken up before.
-    fn take_up(&self, broken: &Broken<'_>, target_log: Option<String>) {
+    /// Confirms and shrinks in a lab, writes and tells what a case broke, unless
+    /// the same was taken up before.
+    fn take_up(&self, lab: &dyn Lab, broken: &Broken<'_>, target_log: Option<String>) {
         let config = self.config;
         let signature = broken.violation.signature();
         let number = {
@@ -332,7 +333,7 @@ impl Worker<'_> {
         if config.stop_after > 0 && number >= config.stop_after {
             self.shared.stop.store(true, Ordering::Relaxed);
         }
-        let mut finding = pursue(self.lab, broken, config.budget);
+        let mut finding = pursue(lab, broken, config.budget);
         // Of the run that showed it first, if no other one did.
         finding.target_log = finding.target_log.or(target_log);
         let mut facts = config.facts.clone();

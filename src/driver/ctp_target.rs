@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use super::process::Processes;
-use super::target::{Link, LinkClosed, Received, Target, TargetError};
+use super::target::{Link, LinkClosed, OnItsOwn, Received, Target, TargetError};
 use crate::protocol::ctp::{self, Connection, HandshakeError, Incoming};
 use crate::protocol::merge::Merger;
 use crate::protocol::v26_30::{ComputeCommand, ComputeResponse};
@@ -121,10 +121,10 @@ impl Target for CtpTarget {
         }
     }
 
-    fn alarms(&mut self) -> Vec<String> {
+    fn on_its_own(&mut self, patience: Duration) -> Option<OnItsOwn> {
         match &mut *self.origin() {
-            Origin::Spawned(processes) => processes.alarms(),
-            Origin::Attached(_) => Vec::new(),
+            Origin::Spawned(processes) => processes.on_its_own(patience),
+            Origin::Attached(_) => None,
         }
     }
 }

@@ -81,7 +81,7 @@ impl Log {
         let lines: Vec<&str> = (text.lines().map(str::trim))
             .filter(|line| !line.is_empty())
             .collect();
-        let at = lines.iter().rposition(|line| tells_an_end(line));
+        let at = lines.iter().rposition(|line| tells_a_reason(line));
         let at = at.or_else(|| lines.len().checked_sub(1))?;
         // A panic says where in one line, and why in the next.
         let why = lines[at].ends_with(':').then(|| lines.get(at + 1));
@@ -92,10 +92,15 @@ impl Log {
     }
 }
 
-fn tells_an_end(line: &str) -> bool {
-    let begins = ["error:", "miniclusterd:", "clusterd:", "panic"];
-    let holds = ["panicked at", "halting process:", "aborting process:"];
-    begins.iter().any(|text| line.starts_with(text)) || holds.iter().any(|text| line.contains(text))
+/// Whether a process writes this line when it is about to end.
+pub fn tells_an_end(line: &str) -> bool {
+    let texts = ["panicked at", "halting process:", "aborting process:"];
+    texts.iter().any(|text| line.contains(text))
+}
+
+fn tells_a_reason(line: &str) -> bool {
+    let starts = ["error:", "miniclusterd:", "clusterd:", "panic"];
+    starts.iter().any(|text| line.starts_with(text)) || tells_an_end(line)
 }
 
 /// The end of a file, from a whole line on; nothing if it cannot be read.

@@ -25,13 +25,9 @@ pub use host::{ChangeError, PersistHost};
 pub use log::ALARMS;
 pub use process::{ProcessConfig, Processes};
 pub use session::{Frontiers, Session, Subscribe};
-pub use target::{Link, LinkClosed, Received, Target, TargetError};
+pub use target::{DEATH, Link, LinkClosed, OnItsOwn, Received, Target, TargetError};
 
 use crate::protocol::v26_30::{ComputeCommand, ComputeResponse, PersistLocation};
-
-/// How long a target may take to end whose session ended: it writes its last
-/// words, and the other processes of the replica follow it.
-pub const DEATH: Duration = Duration::from_secs(3);
 
 /// A driver of one target over one persist location.
 pub struct Driver {
@@ -79,6 +75,11 @@ impl Driver {
         Ok(())
     }
 
+    /// Ends the session; what was not sent yet is lost.
+    pub fn disconnect(&mut self) {
+        self.link = None;
+    }
+
     /// Ends the session, kills the target, and starts it anew.
     pub fn restart(&mut self) -> Result<(), TargetError> {
         self.link = None;
@@ -118,15 +119,10 @@ impl Driver {
         }
     }
 
-    /// How the target ended, if it did and no session has told so.
-    pub fn ended(&mut self) -> Option<String> {
-        self.target.ended(Duration::ZERO)
-    }
-
-    /// What the target has logged that says that something is wrong, since the
-    /// last time.
-    pub fn alarms(&mut self) -> Vec<String> {
-        self.target.alarms()
+    /// What the target did on its own since the last time, beside what it says
+    /// in sessions.
+    pub fn on_its_own(&mut self) -> Option<OnItsOwn> {
+        self.target.on_its_own(Duration::ZERO)
     }
 
     /// What the replica has said in this session.

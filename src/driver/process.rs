@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, Socket, Type};
 
 use super::child::Child;
-use super::log::Log;
-use super::target::TargetError;
+use super::log::{self, Log};
+use super::target::{DEATH, OnItsOwn, TargetError};
 
 /// How often a start is tried whose processes end before they listen.
 const STARTS: usize = 3;
@@ -116,8 +116,23 @@ impl Processes {
         (!told.is_empty()).then(|| told.join("; "))
     }
 
+    /// What the replica did on its own since the last time: it ended, within
+    /// `patience`, or its logs raise alarm.
+    pub fn on_its_own(&mut self, patience: Duration) -> Option<OnItsOwn> {
+        if let Some(ended) = self.ended(patience) {
+            return Some(OnItsOwn::Ended(ended));
+        }
+        let alarms = self.alarms();
+        // Between its last words and its end a process takes a moment.
+        let ends = alarms.iter().any(|line| log::tells_an_end(line));
+        match ends.then(|| self.ended(DEATH)).flatten() {
+            Some(ended) => Some(OnItsOwn::Ended(ended)),
+            None => (!alarms.is_empty()).then_some(OnItsOwn::Logged(alarms)),
+        }
+    }
+
     /// The lines that raise alarm in the logs, since the last time.
-    pub fn alarms(&mut self) -> Vec<String> {
+    fn alarms(&mut self) -> Vec<String> {
         let mut alarms = std::mem::take(&mut self.unheard);
         let several = self.running.len() > 1;
         for (process, running) in self.running.iter_mut().enumerate() {

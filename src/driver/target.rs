@@ -31,6 +31,20 @@ pub enum TargetError {
     Unsupported(&'static str),
 }
 
+/// What a target did without being told to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OnItsOwn {
+    /// It ended, as [`Target::ended`] tells it.
+    Ended(String),
+    /// It lives, and its log has lines that say that something is wrong.
+    Logged(Vec<String>),
+}
+
+/// How long a target may take to end whose session ended, or which says that it
+/// ends: it writes its last words, and the other processes of the replica follow
+/// it.
+pub const DEATH: Duration = Duration::from_secs(3);
+
 /// A target: a clusterd or a miniclusterd, spawned, attached to, or in process.
 pub trait Target {
     /// Opens a session: the transport's handshake and `Hello` with this nonce.
@@ -44,10 +58,10 @@ pub trait Target {
     /// with what exit code or signal, and what it said.
     fn ended(&mut self, patience: Duration) -> Option<String>;
 
-    /// The lines of its log that say that something is wrong, since the last
-    /// time; none of a target whose log is not ours.
-    fn alarms(&mut self) -> Vec<String> {
-        Vec::new()
+    /// What it did on its own since the last time; its end is waited for for so
+    /// long. A target whose log is not ours can only end.
+    fn on_its_own(&mut self, patience: Duration) -> Option<OnItsOwn> {
+        self.ended(patience).map(OnItsOwn::Ended)
     }
 }
 

@@ -61,3 +61,26 @@ pub fn after_case(step: usize, event: &Event) -> Option<Violation> {
         observed: format!("after the case, before another one began, {observed}"),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Checker;
+    use super::*;
+
+    #[test]
+    fn an_error_in_the_log_is_told_in_a_case_and_after_it_alike() {
+        let line = "2026-01-01 ERROR soft assertion failed".to_string();
+        let event = Event::TargetLogged { line };
+        let mut checker = Checker::new();
+        checker.on_event(&Event::SessionStarted { session: 1 });
+        checker.on_event(&event);
+        let [within] = checker.violations() else {
+            panic!("{:?}", checker.violations());
+        };
+        let after = after_case(4, &event).unwrap();
+        assert_eq!(within.signature(), "I-13/logged-error");
+        assert_eq!(after.signature(), within.signature());
+        assert!(after.observed.ends_with(&within.observed), "{after}");
+        assert!(after_case(4, &Event::Finished).is_none());
+    }
+}

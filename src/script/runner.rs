@@ -19,7 +19,7 @@ use super::data::Schemas;
 use super::output::{Output, finished_lines, row_lines, update_lines};
 use super::selection::Finish;
 use super::trace::{Event, PeekSpec, ShardContents, Wait};
-use crate::driver::{Driver, IndexInfo, Polled};
+use crate::driver::{Driver, IndexInfo, OnItsOwn, Polled};
 use crate::plan::cells;
 use crate::protocol::v26_30::{
     CollectionMetadata, ComputeCommand, ComputeParameters, ConfigVal, InstanceConfig, Peek,
@@ -386,13 +386,17 @@ impl<'a> Runner<'a> {
         if self.lost {
             return;
         }
-        if let Some(status) = self.driver.ended() {
-            self.lost = true;
-            self.emit(Event::TargetDied { status });
-            return;
-        }
-        for line in self.driver.alarms() {
-            self.emit(Event::TargetLogged { line });
+        match self.driver.on_its_own() {
+            Some(OnItsOwn::Ended(status)) => {
+                self.lost = true;
+                self.emit(Event::TargetDied { status });
+            }
+            Some(OnItsOwn::Logged(lines)) => {
+                for line in lines {
+                    self.emit(Event::TargetLogged { line });
+                }
+            }
+            None => {}
         }
     }
 
