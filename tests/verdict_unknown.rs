@@ -124,7 +124,7 @@ impl Lab for LosingLab {
         Ok(Seat {
             shape,
             driver: Driver::new(PersistHost::new(client, location), Box::new(target)),
-            seed,
+            tells: Some(seed),
             served: 0,
             before: None,
             process: None,

@@ -11,15 +11,15 @@ use crate::driver::{CtpTarget, OnItsOwn, Target};
 use crate::invariants::{Violation, after_case};
 use crate::script::trace::Event;
 
-/// For how long a [`Lingering`] lab looks; most of what a target does too late,
+/// For how long a target is looked at after a run of a late finding; most of what a target does too late,
 /// it does at once.
 const LINGER: Duration = Duration::from_millis(500);
 
 /// What a target did after a case.
 #[derive(Debug, Clone)]
 pub struct Aftermath {
-    /// The seed of the case.
-    pub seed: u64,
+    /// The seed of the case; `None` of a run that is told by itself.
+    pub seed: Option<u64>,
     pub shape: Shape,
     /// What it did, as the case would have been told.
     pub event: Event,
@@ -27,11 +27,11 @@ pub struct Aftermath {
 }
 
 impl Aftermath {
-    /// What a target of this shape has done since the case with this seed; its
-    /// end is waited for for so long.
+    /// What a target of this shape has done since its last case; its end is
+    /// waited for for so long.
     pub(super) fn of(
         target: &mut CtpTarget,
-        seed: u64,
+        seed: Option<u64>,
         shape: Shape,
         patience: Duration,
     ) -> Option<Aftermath> {
@@ -58,43 +58,52 @@ pub(super) fn lingered(seat: &mut Seat, linger: Duration, outcome: &Outcome) -> 
     }
     seat.driver.disconnect();
     let target = seat.process.as_mut()?;
-    let aftermath = Aftermath::of(target, seat.seed, seat.shape, linger)?;
+    let aftermath = Aftermath::of(target, None, seat.shape, linger)?;
     after_case(outcome.commands.saturating_sub(1), &aftermath.event)
 }
 
-/// A lab in which every target is looked at for a while after each case.
-pub struct Lingering<'a>(pub &'a dyn Lab);
+/// A lab as a finding is pursued in it: what targets do after its runs is no
+/// news, since the finding is told already.
+pub struct Pursuit<'a> {
+    pub lab: &'a dyn Lab,
+    /// The finding is what a target did when the case was over, so that it is
+    /// looked at for a while after each run.
+    pub late: bool,
+}
 
-impl Lab for Lingering<'_> {
+impl Lab for Pursuit<'_> {
     fn seat(&self, shape: Shape, seed: u64) -> Result<Seat, String> {
-        self.0.seat(shape, seed)
+        let seat = self.lab.seat(shape, seed)?;
+        Ok(Seat {
+            tells: None,
+            ..seat
+        })
     }
 
     fn leave(&self, seat: Seat, spoiled: bool) {
-        self.0.leave(seat, spoiled);
+        self.lab.leave(seat, spoiled);
     }
 
     fn refused(&self, seat: &Seat) -> bool {
-        self.0.refused(seat)
+        self.lab.refused(seat)
     }
 
     fn aftermaths(&self, patience: Duration) -> Vec<Aftermath> {
-        self.0.aftermaths(patience)
+        self.lab.aftermaths(patience)
     }
 
     fn options(&self, seed: u64) -> CaseOptions {
-        CaseOptions {
-            linger: LINGER,
-            ..self.0.options(seed)
-        }
+        let options = self.lab.options(seed);
+        let linger = if self.late { LINGER } else { options.linger };
+        CaseOptions { linger, ..options }
     }
 
     fn concurrency(&self) -> Option<usize> {
-        self.0.concurrency()
+        self.lab.concurrency()
     }
 
     /// What has no processes does nothing when it is not looked at.
     fn stand_in(&self) -> Option<&dyn Lab> {
-        None
+        self.lab.stand_in().filter(|_| !self.late)
     }
 }

@@ -47,11 +47,12 @@ pub struct Seat {
     /// Not connected yet.
     pub driver: Driver,
     pub shape: Shape,
-    /// The seed that it was asked for with.
-    pub seed: u64,
+    /// The seed that it was asked for with, as long as what its target does
+    /// afterwards is to be told of that case.
+    pub tells: Option<u64>,
     /// Cases that its target has served.
     pub served: usize,
-    /// The seed of the last of them.
+    /// What the last of them had in `tells`.
     pub before: Option<u64>,
     /// The target, if it can serve another case.
     pub process: Option<CtpTarget>,
@@ -198,7 +199,7 @@ struct Pooled {
     /// `None` for one that is attached to.
     shape: Option<Shape>,
     served: usize,
-    /// The seed of its last case.
+    /// What its last seat had in `tells`.
     before: Option<u64>,
 }
 
@@ -206,7 +207,7 @@ impl Pooled {
     /// What it did on its own since its last case, for as long as `patience`
     /// waits.
     fn aftermath(&mut self, patience: Duration) -> Option<Aftermath> {
-        Aftermath::of(&mut self.target, self.before?, self.shape?, patience)
+        Aftermath::of(&mut self.target, self.before, self.shape?, patience)
     }
 }
 
@@ -340,7 +341,7 @@ impl Lab for ProcessLab {
         Ok(Seat {
             driver: Driver::new(host, Box::new(target.clone())),
             shape,
-            seed,
+            tells: Some(seed),
             served,
             before,
             process: Some(target),
@@ -351,7 +352,7 @@ impl Lab for ProcessLab {
         let Seat {
             driver,
             shape,
-            seed,
+            tells,
             served,
             before: _,
             process,
@@ -370,16 +371,16 @@ impl Lab for ProcessLab {
                 target,
                 shape,
                 served,
-                before: Some(seed),
+                before: tells,
             });
             self.returned.notify_one();
         }
     }
 
     fn refused(&self, seat: &Seat) -> bool {
-        let used = seat.process.clone().zip(seat.before);
-        let aftermath = used
-            .and_then(|(mut target, before)| Aftermath::of(&mut target, before, seat.shape, DEATH));
+        let used = seat.process.clone().filter(|_| seat.served > 0);
+        let aftermath =
+            used.and_then(|mut target| Aftermath::of(&mut target, seat.before, seat.shape, DEATH));
         let Some(aftermath) = aftermath else {
             return false;
         };
@@ -460,10 +461,10 @@ pub fn run_with(
         // What ends before it is asked for anything was ended by the case before.
         let mut outcome = match outcome {
             Ok(outcome) if outcome.lost && !asks(&commands[..outcome.commands]) => {
-                match seat.before {
-                    Some(_) if lab.refused(&seat) => continue,
-                    Some(_) | None => outcome,
+                if lab.refused(&seat) {
+                    continue;
                 }
+                outcome
             }
             Ok(outcome) => outcome,
             Err(_) if lab.refused(&seat) => continue,

@@ -27,7 +27,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
 pub use aftermath::Aftermath;
-use aftermath::Lingering;
+use aftermath::Pursuit;
 pub use blocks::{expected_blocks, with_blocks};
 pub use case::{CaseOptions, Outcome, run_case};
 pub use event::{CampaignEvent, CaseReport, Found, Reporter, Summary};
@@ -277,7 +277,7 @@ impl Worker<'_> {
                 shape,
                 violation,
             };
-            self.take_up(self.lab, &broken, outcome.target_log);
+            self.take_up(&broken, false, outcome.target_log);
         }
     }
 
@@ -290,6 +290,8 @@ impl Worker<'_> {
                 event,
                 target_log,
             } = aftermath;
+            // Of a run that only looks at a finding again.
+            let Some(seed) = seed else { continue };
             let case = case_of(self.config.seed, seed);
             let (commands, _) = case_script(self.config.seed, case, &self.config.profile);
             let last = commands.len().saturating_sub(1);
@@ -307,14 +309,14 @@ impl Worker<'_> {
                 shape,
                 violation,
             };
-            self.take_up(&Lingering(self.lab), &broken, target_log);
+            self.take_up(&broken, true, target_log);
         }
     }
 
-    /// Confirms and shrinks in a lab, writes and tells what a case broke, unless
-    /// the same was taken up before.
-    fn take_up(&self, lab: &dyn Lab, broken: &Broken<'_>, target_log: Option<String>) {
-        let config = self.config;
+    /// Confirms, shrinks, writes and tells what a case broke, unless the same
+    /// was taken up before. `late` is what a target did when it was over.
+    fn take_up(&self, broken: &Broken<'_>, late: bool, target_log: Option<String>) {
+        let (config, lab) = (self.config, self.lab);
         let signature = broken.violation.signature();
         let number = {
             let lock = self.shared.seen.lock();
@@ -333,7 +335,7 @@ impl Worker<'_> {
         if config.stop_after > 0 && number >= config.stop_after {
             self.shared.stop.store(true, Ordering::Relaxed);
         }
-        let mut finding = pursue(lab, broken, config.budget);
+        let mut finding = pursue(&Pursuit { lab, late }, broken, config.budget);
         // Of the run that showed it first, if no other one did.
         finding.target_log = finding.target_log.or(target_log);
         let mut facts = config.facts.clone();

@@ -57,7 +57,7 @@ impl Lab for InProcessLab {
         Ok(Seat {
             driver: Driver::new(PersistHost::new(client, location), Box::new(target)),
             shape,
-            seed,
+            tells: Some(seed),
             served: 0,
             before: None,
             process: None,
