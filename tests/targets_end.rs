@@ -335,6 +335,8 @@ fn found(action: &str, extra: &[&str]) -> (i32, Vec<(String, String)>) {
             &format!("file://{}/blob", directory.path().display()),
         ])
         .args(extra)
+        // The program kills its own group: never that of the test.
+        .process_group(0)
         .output()
         .unwrap();
     let said = String::from_utf8(output.stdout).unwrap();

@@ -268,6 +268,20 @@ fn a_reader_that_is_gone_ends_every_output_quietly() {
 }
 
 #[test]
+fn a_script_is_rewritten_though_nobody_reads_what_it_answers() {
+    let directory = tempfile::tempdir().unwrap();
+    let script = directory.path().join("good.spec");
+    std::fs::write(&script, GOOD.replace("ok\n", "no\n")).unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = program();
+    command.env("REWRITE", "1").stdout(writer);
+    command.args(["run", "--target=in-process", script.to_str().unwrap()]);
+    assert_eq!(command.status().unwrap().code(), Some(0));
+    assert_eq!(std::fs::read_to_string(script).unwrap(), GOOD);
+}
+
+#[test]
 fn a_stderr_that_is_closed_changes_no_exit_code() {
     for (arguments, expected) in [
         (vec!["run", "no-such-file.spec"], 2),

@@ -21,6 +21,21 @@ impl Write for Out {
     }
 }
 
+/// Stdout, for what is to be done to its end whether or not anybody reads.
+pub struct Unheeded;
+
+impl Write for Unheeded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let _ = Out.write_all(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let _ = Out.flush();
+        Ok(())
+    }
+}
+
 fn noted<T>(written: io::Result<T>) -> io::Result<T> {
     if let Err(error) = &written
         && error.kind() == ErrorKind::BrokenPipe

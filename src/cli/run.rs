@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::path::Path;
 
 use super::args::Run;
-use super::out::{Out, complain};
+use super::out::{Out, Unheeded, complain};
 use super::{CliError, Done, labs, signals};
 use crate::campaign::Shape;
 use crate::script::play::{Source, play_json, play_text};
@@ -26,10 +26,14 @@ pub fn run(args: &Run) -> Done {
     };
     let mut runner = Runner::new(seat.driver, config, |_| {});
     runner.connect().map_err(CliError::Target)?;
-    let mut out = Out;
+    // What is to be rewritten is executed to its end.
+    let mut out: Box<dyn Write> = match rewrite {
+        true => Box::new(Unheeded),
+        false => Box::new(Out),
+    };
     let played = match &mut source {
-        Source::Text(script) => play_text(script, &mut runner, rewrite, &mut out),
-        Source::Json(lines) => play_json(lines, &mut runner, &mut out),
+        Source::Text(script) => play_text(script, &mut runner, rewrite, &mut *out),
+        Source::Json(lines) => play_json(lines, &mut runner, &mut *out),
     };
     let played = played?;
     if rewrite && let Source::Text(script) = &source {

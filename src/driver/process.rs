@@ -45,7 +45,7 @@ pub struct ProcessConfig {
 /// The running processes of one replica.
 #[derive(Debug)]
 pub struct Processes {
-    config: ProcessConfig,
+    config: Box<ProcessConfig>,
     running: Vec<Running>,
     /// Those of the processes that run.
     ports: Vec<ReservedPort>,
@@ -65,7 +65,7 @@ impl Processes {
     /// Starts all processes and waits until each listens for compute commands.
     pub fn start(config: ProcessConfig) -> Result<Self, TargetError> {
         let mut processes = Processes {
-            config,
+            config: Box::new(config),
             running: Vec::new(),
             ports: Vec::new(),
             starts: 0,
