@@ -359,7 +359,7 @@ impl Lab for ProcessLab {
         } = seat;
         // The session ends before the next one begins.
         drop(driver);
-        let Some(target) = process else { return };
+        let Some(mut target) = process else { return };
         let (again, shape) = match &self.config.target {
             Processed::Spawn {
                 cases_per_start, ..
@@ -374,6 +374,11 @@ impl Lab for ProcessLab {
                 before: tells,
             });
             self.returned.notify_one();
+        } else if !spoiled {
+            // Its last case; afterwards it is gone.
+            let aftermath =
+                shape.and_then(|shape| Aftermath::of(&mut target, tells, shape, Duration::ZERO));
+            lock(&self.aftermaths).extend(aftermath);
         }
     }
 
