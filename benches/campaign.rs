@@ -30,6 +30,8 @@ fn measure(name: &str, lab: &dyn Lab, cases: u64, jobs: usize) {
         time: None,
         budget: Budget::default(),
         findings: None,
+        command: String::new(),
+        repeat: String::new(),
         facts: Vec::new(),
     };
     let start = Instant::now();

@@ -101,6 +101,7 @@ fn measure(name: &str, scratch: &Path, consensus: &str, how: How, interval: &str
         workers: 1,
         directory: scratch.to_path_buf(),
         pubsub_url,
+        alarms: Vec::new(),
     })
     .unwrap();
     let version = v26_30::VERSION.parse().unwrap();

@@ -7,6 +7,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::time::Duration;
 
 use clusterd_fuzz::driver::{CtpTarget, Driver, Origin, PersistHost, ProcessConfig, Processes};
 use clusterd_fuzz::persist::PersistClient;
@@ -35,6 +36,7 @@ fn config(directory: &Path, extra_args: Vec<String>) -> ProcessConfig {
         workers: 1,
         directory: directory.to_path_buf(),
         pubsub_url: "http://127.0.0.1:1".to_string(),
+        alarms: Vec::new(),
     }
 }
 
@@ -187,22 +189,41 @@ fn a_thousand_connections_in_a_row_leave_it_serving() {
 
 #[test]
 fn a_command_before_hello_ends_it_as_it_ends_the_real_one() {
-    let mut fixture = Fixture::start(|_| Vec::new());
+    let fixture = Fixture::start(|_| Vec::new());
     let mut peer = fixture.dial();
     let first = command(&ComputeCommand::InitializationComplete);
     peer.write_all(&greeted(&first)).unwrap();
     let mut rest = Vec::new();
     // Reset or end of file: it is gone.
     let _ = peer.read_to_end(&mut rest);
-    let ended = loop {
-        match fixture.processes.ended() {
-            Some(ended) => break ended,
-            None => std::thread::yield_now(),
-        }
-    };
+    let ended = fixture.processes.ended(Duration::from_secs(60)).unwrap();
     assert!(ended.starts_with("panicked, signal 6: "), "{ended}");
     assert!(
         ended.contains("began with InitializationComplete: expected Hello"),
+        "{ended}"
+    );
+}
+
+#[test]
+fn of_several_processes_the_one_is_named_that_the_others_followed() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut config = config(directory.path(), Vec::new());
+    config.processes = 2;
+    let processes = Processes::start(config).unwrap();
+    // Only the first process is sent anything but a greeting.
+    let mut peer = TcpStream::connect(&processes.addresses()[1]).unwrap();
+    let first = command(&ComputeCommand::InitializationComplete);
+    peer.write_all(&greeted(&first)).unwrap();
+    let ended = processes.ended(Duration::from_secs(60)).unwrap();
+    let (cause, follower) = ended.split_once("; ").unwrap();
+    assert!(
+        cause.starts_with(
+            "process 1 panicked, signal 6: aborting process: a connection began with "
+        ),
+        "{ended}"
+    );
+    assert!(
+        follower.starts_with("process 0 halted, exit code 166: "),
         "{ended}"
     );
 }

@@ -63,7 +63,7 @@ impl Target for Playback {
         Err(TargetError::Unsupported("a recording"))
     }
 
-    fn ended(&mut self) -> Option<String> {
+    fn ended(&mut self, _patience: Duration) -> Option<String> {
         None
     }
 }

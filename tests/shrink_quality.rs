@@ -12,7 +12,7 @@ use clusterd_fuzz::model::{Expected, Model};
 use clusterd_fuzz::repr::{Datum, Row};
 use clusterd_fuzz::script::trace::Event;
 use clusterd_fuzz::script::{Command, Import};
-use clusterd_fuzz::shrink::{Budget, shrink};
+use clusterd_fuzz::shrink::{Budget, Stop, shrink};
 
 /// What a planted bug sees of a script: every command with the world after it.
 type Bug = fn(&[(Command, Model)]) -> bool;
@@ -41,6 +41,7 @@ fn minima(bug: Bug, starts: usize) -> Vec<String> {
     let budget = Budget {
         max_runs: 20_000,
         max_time: Duration::from_secs(600),
+        stop: Stop::never(),
     };
     let showing = (0..5_000).filter_map(|case| {
         let (commands, _) = case_script(7, case, &Profile::default().with_operators(0));

@@ -124,7 +124,9 @@ impl Lab for LosingLab {
         Ok(Seat {
             shape,
             driver: Driver::new(PersistHost::new(client, location), Box::new(target)),
+            tells: Some(seed),
             served: 0,
+            before: None,
             process: None,
         })
     }
@@ -136,6 +138,7 @@ impl Lab for LosingLab {
             patience: Duration::from_secs(10),
             seed: Some(seed),
             keep_log: false,
+            linger: Duration::ZERO,
         }
     }
 
@@ -158,7 +161,7 @@ impl Target for Sound {
         Err(TargetError::Unsupported("nobody asks for it here"))
     }
 
-    fn ended(&mut self) -> Option<String> {
+    fn ended(&mut self, _patience: Duration) -> Option<String> {
         self.0.borrow().ended().map(ToString::to_string)
     }
 }
@@ -298,6 +301,8 @@ fn a_campaign_counts_what_it_could_not_decide() {
             budget: Budget::default(),
             findings: None,
             facts: Vec::new(),
+            command: String::new(),
+            repeat: String::new(),
         };
         let summary = run_campaign(&config, &lab, &mut Silent);
         assert_eq!(summary.cases, 24);

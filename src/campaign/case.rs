@@ -26,6 +26,9 @@ pub struct CaseOptions {
     pub seed: Option<u64>,
     /// Keeps every event, one line each.
     pub keep_log: bool,
+    /// For how long the target is looked at when the session is over: what it
+    /// does then counts as the case's.
+    pub linger: Duration,
 }
 
 /// What became of a case.
@@ -65,12 +68,12 @@ impl Outcome {
 /// Runs a case to its end, or to its first violation. Gives the driver back,
 /// for another case on the same target.
 ///
-/// Errors: the target could not be connected to.
+/// Errors: the target could not be connected to; with its driver too.
 pub fn run_case(
     commands: &[Command],
     driver: Driver,
     options: &CaseOptions,
-) -> Result<(Outcome, Driver), String> {
+) -> (Result<Outcome, String>, Driver) {
     let start = Instant::now();
     // A wait must run out as "stuck" only after the whole patience.
     let patience_ms = options.patience.as_millis() as u64;
@@ -93,7 +96,9 @@ pub fn run_case(
     };
     let mut runner = Runner::new(driver, config, sink);
     let broken = || !checker.borrow().violations().is_empty();
-    runner.connect()?;
+    if let Err(why) = runner.connect() {
+        return (Err(why), runner.into_driver());
+    }
     let mut outcome = Outcome::default();
     for (step, command) in commands.iter().enumerate() {
         let answer = runner.execute(step, command);
@@ -127,7 +132,7 @@ pub fn run_case(
     }
     outcome.elapsed = start.elapsed();
     outcome.log = log.into_inner();
-    Ok((outcome, driver))
+    (Ok(outcome), driver)
 }
 
 /// Waits for everything that must still happen, then reads what the replica

@@ -25,14 +25,29 @@ pub enum CampaignEvent {
         signature: String,
         commands: usize,
     },
-    /// The finding, shrunk; and where it was written.
-    Found(Box<Finding>, Option<PathBuf>),
+    /// What its target did on its own after a case that was told already.
+    AfterCase {
+        case: u64,
+        signature: String,
+    },
+    /// The finding, shrunk.
+    Found(Box<Found>),
     /// A case could not be run at all.
     TargetFailed {
         case: u64,
         reason: String,
     },
     Finished(Summary),
+}
+
+/// A finding, and what became of it.
+#[derive(Debug, Clone)]
+pub struct Found {
+    pub finding: Finding,
+    /// As a script with its whole header.
+    pub script: String,
+    /// Where it was written, or why it could not be; None if it was not to be.
+    pub written: Option<Result<PathBuf, String>>,
 }
 
 /// One case that was run.
@@ -77,6 +92,8 @@ pub struct Summary {
     pub elapsed: Duration,
     /// It ended before all cases were run.
     pub stopped_early: bool,
+    /// The command line that repeats it.
+    pub repeat: String,
 }
 
 impl Summary {
@@ -91,10 +108,7 @@ impl Summary {
         self.invalid += u64::from(report.invalid.is_some());
         self.unknown += u64::from(report.unknown.is_some());
         for signature in &report.violations {
-            match self.signatures.iter_mut().find(|(s, _)| s == signature) {
-                Some((_, n)) => *n += 1,
-                None => self.signatures.push((signature.clone(), 1)),
-            }
+            self.add_signature(signature);
         }
         if self.counts.is_empty() {
             self.counts = report.counts.clone();
@@ -104,6 +118,25 @@ impl Summary {
             sum.checked += one.checked;
             sum.violated += one.violated;
             sum.unknown += one.unknown;
+        }
+    }
+
+    /// Takes into account that a case broke an invariant after it was told.
+    pub fn add_after(&mut self, signature: &str) {
+        self.broken += 1;
+        self.add_signature(signature);
+        let (invariant, _) = signature.split_once('/').unwrap_or((signature, ""));
+        let counts = self.counts.iter_mut().find(|(id, _)| *id == invariant);
+        if let Some((_, counts)) = counts {
+            counts.checked += 1;
+            counts.violated += 1;
+        }
+    }
+
+    fn add_signature(&mut self, signature: &str) {
+        match self.signatures.iter_mut().find(|(s, _)| s == signature) {
+            Some((_, n)) => *n += 1,
+            None => self.signatures.push((signature.to_string(), 1)),
         }
     }
 

@@ -3,9 +3,11 @@
 //! that says what would have been right.
 //!
 //! Invariants: a finding that did not happen again is reported as such, never
-//! dropped; what is written is replayable from its file alone.
+//! dropped; what is written is replayable from its file alone, and overwrites
+//! nothing.
 
 use std::fmt::Write as _;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -125,8 +127,13 @@ fn pursue_in(lab: &dyn Lab, broken: &Broken<'_>, budget: Budget) -> Finding {
     finding.commands = simplest;
     finding.at_fixpoint = at_fixpoint;
     // The simplest script may show it less often than the first one.
-    let last_tries = if seen == CONFIRMATIONS { 2 } else { 25 };
-    if !finding.show_in(lab, seed, last_tries) {
+    let stopped = budget.stop.is_raised();
+    let last_tries = match (seen, stopped) {
+        (_, true) => 1,
+        (CONFIRMATIONS, false) => 2,
+        (_, false) => 25,
+    };
+    if !finding.show_in(lab, seed, last_tries) && !stopped {
         finding.commands = finding.original.clone();
         finding.at_fixpoint = false;
         finding.show_in(lab, seed, last_tries);
@@ -161,6 +168,10 @@ impl Finding {
     /// with the answers that would have been right. `facts` are further lines
     /// `name: value` about the target.
     pub fn script(&self, facts: &[(&str, String)]) -> String {
+        self.with_header(&self.commands, facts)
+    }
+
+    fn with_header(&self, commands: &[Command], facts: &[(&str, String)]) -> String {
         let mut text = String::new();
         for line in self.violation.to_string().lines() {
             // Random ids in it would make two equal findings differ.
@@ -181,36 +192,67 @@ impl Finding {
         for (name, value) in facts {
             let _ = writeln!(text, "# {name}: {value}");
         }
-        let _ = write!(text, "\n{}", with_blocks(&self.commands));
+        let _ = write!(text, "\n{}", with_blocks(commands));
         text
     }
 
-    /// The name of its file, without a folder.
-    pub fn file_name(&self) -> String {
-        format!(
-            "{}-case-{}.spec",
-            self.signature.replace('/', "-"),
-            self.case
-        )
+    /// The name of its files in a campaign of this seed, without a folder and
+    /// what says which file it is.
+    pub fn file_name(&self, seed: u64) -> String {
+        let signature = self.signature.replace('/', "-");
+        format!("{signature}-seed-{seed}-case-{}", self.case)
     }
 
     /// Writes the script, and beside it the events and the target's log of its
-    /// last run.
-    pub fn write(&self, directory: &Path, facts: &[(&str, String)]) -> std::io::Result<PathBuf> {
+    /// last run, and the script as it was found. Files that are there already
+    /// stay as they are: the same script is not written again, and another one
+    /// gets another name.
+    pub fn write(
+        &self,
+        directory: &Path,
+        seed: u64,
+        facts: &[(&str, String)],
+    ) -> std::io::Result<PathBuf> {
         std::fs::create_dir_all(directory)?;
-        let path = directory.join(self.file_name());
-        std::fs::write(&path, self.script(facts))?;
+        let script = self.script(facts);
         let mut log = self.log.join("\n");
         log.push('\n');
-        std::fs::write(path.with_extension("log"), log)?;
-        if let Some(log) = &self.target_log {
-            std::fs::write(path.with_extension("target.log"), log)?;
+        let original =
+            (self.original != self.commands).then(|| self.with_header(&self.original, facts));
+        let files = [
+            ("spec", Some(&script)),
+            ("log", Some(&log)),
+            ("target.log", self.target_log.as_ref()),
+            ("original.spec", original.as_ref()),
+        ];
+        let name = self.file_name(seed);
+        for count in 1_u64.. {
+            let name = match count {
+                1 => name.clone(),
+                count => format!("{name}-{count}"),
+            };
+            let path = |what: &str| directory.join(format!("{name}.{what}"));
+            let spec = path("spec");
+            if std::fs::read(&spec).is_ok_and(|known| known == script.as_bytes()) {
+                return Ok(spec);
+            }
+            if files.iter().any(|(what, _)| path(what).exists()) {
+                continue;
+            }
+            match File::create_new(&spec) {
+                Ok(_) => {}
+                // Another campaign was faster.
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => continue,
+                Err(error) => return Err(error),
+            }
+            for (what, text) in files {
+                if let Some(text) = text {
+                    std::fs::write(path(what), text)?;
+                }
+            }
+            return Ok(spec);
         }
-        if self.original.len() != self.commands.len() {
-            let original = with_blocks(&self.original).to_string();
-            std::fs::write(path.with_extension("original.spec"), original)?;
-        }
-        Ok(path)
+        unreachable!("there are more numbers than files")
     }
 }
 

@@ -6,7 +6,7 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
-use super::event::{CampaignEvent, CaseReport, Reporter, Summary};
+use super::event::{CampaignEvent, CaseReport, Found, Reporter, Summary};
 
 /// Writes every event as one line.
 pub struct JsonLines<W: Write> {
@@ -21,7 +21,7 @@ impl<W: Write> JsonLines<W> {
 
 impl<W: Write> Reporter for JsonLines<W> {
     fn on_event(&mut self, event: &CampaignEvent) {
-        // A reader that is gone must not end the campaign.
+        // A reader that is gone is none of the campaign's business.
         let _ = writeln!(self.out, "{}", line(event));
     }
 }
@@ -54,14 +54,26 @@ fn line(event: &CampaignEvent) -> Value {
         } => json!({
             "event": "shrinking", "case": case, "signature": signature, "commands": commands,
         }),
-        CampaignEvent::Found(finding, path) => json!({
-            "event": "found", "case": finding.case, "signature": finding.signature,
-            "violation": finding.violation.to_string(), "commands": finding.commands.len(),
-            "original_commands": finding.original.len(), "reproduced": finding.reproduced,
-            "runs": finding.runs, "at_fixpoint": finding.at_fixpoint,
-            "path": path.as_ref().map(|p| p.display().to_string()),
-            "script": finding.script(&[]),
-        }),
+        CampaignEvent::AfterCase { case, signature } => {
+            json!({"event": "after-case", "case": case, "signature": signature})
+        }
+        CampaignEvent::Found(found) => {
+            let Found {
+                finding,
+                script,
+                written,
+            } = found.as_ref();
+            let path = written.as_ref().and_then(|written| written.as_ref().ok());
+            let problem = written.as_ref().and_then(|written| written.as_ref().err());
+            json!({
+                "event": "found", "case": finding.case, "signature": finding.signature,
+                "violation": finding.violation.to_string(), "commands": finding.commands.len(),
+                "original_commands": finding.original.len(), "reproduced": finding.reproduced,
+                "runs": finding.runs, "at_fixpoint": finding.at_fixpoint,
+                "path": path.map(|p| p.display().to_string()), "not_written": problem,
+                "script": script,
+            })
+        }
         CampaignEvent::TargetFailed { case, reason } => {
             json!({"event": "target-failed", "case": case, "reason": reason})
         }
@@ -91,6 +103,6 @@ fn finished(summary: &Summary) -> Value {
         "target_failures": summary.target_failures, "invalid": summary.invalid,
         "unknown": summary.unknown,
         "invariants": invariants, "seconds": summary.elapsed.as_secs_f64(),
-        "stopped_early": summary.stopped_early,
+        "stopped_early": summary.stopped_early, "repeat": summary.repeat,
     })
 }

@@ -3,17 +3,20 @@
 //!
 //! Invariants: two cases never share a target at the same time; a target that
 //! was lost, or that has served its share of cases, is never handed out again
-//! (one that is attached to is the only one there is, and always is); scratch
-//! files are gone when the lab is dropped.
+//! (one that is attached to is the only one there is, and always is); what a
+//! target does while no case uses it is told, and no case begins on it then.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
-use std::time::Duration;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
+use super::aftermath::{Aftermath, lingered};
 use super::case::{CaseOptions, Outcome, run_case};
-use crate::driver::{CtpTarget, Driver, Origin, PersistHost, ProcessConfig, Processes};
+use crate::driver::{
+    ALARMS, CtpTarget, DEATH, Driver, Origin, PersistHost, ProcessConfig, Processes,
+};
 use crate::persist::{PersistClient, PubSubServer};
 use crate::protocol::v26_30::PersistLocation;
 use crate::script::Command;
@@ -44,8 +47,13 @@ pub struct Seat {
     /// Not connected yet.
     pub driver: Driver,
     pub shape: Shape,
+    /// The seed that it was asked for with, as long as what its target does
+    /// afterwards is to be told of that case.
+    pub tells: Option<u64>,
     /// Cases that its target has served.
     pub served: usize,
+    /// What the last of them had in `tells`.
+    pub before: Option<u64>,
     /// The target, if it can serve another case.
     pub process: Option<CtpTarget>,
 }
@@ -62,6 +70,18 @@ pub trait Lab: Sync {
     /// Takes a seat back. `spoiled` says that its target was lost, or broke an
     /// invariant: what it would do next is nobody's bug.
     fn leave(&self, seat: Seat, spoiled: bool);
+
+    /// Whether the target of a seat, which does nothing for this case, had ended
+    /// after the case before. That is told then, and another seat will do.
+    fn refused(&self, _seat: &Seat) -> bool {
+        false
+    }
+
+    /// What targets did on their own while no case used them, as far as it was
+    /// not told yet; waits for so long for the end of one that is idle.
+    fn aftermaths(&self, _patience: Duration) -> Vec<Aftermath> {
+        Vec::new()
+    }
 
     /// How a case is run here.
     fn options(&self, seed: u64) -> CaseOptions;
@@ -127,6 +147,8 @@ pub struct LabConfig {
     pub pubsub: SocketAddr,
     pub patience: Duration,
     pub keep_log: bool,
+    /// Texts that say that something is wrong, in a line of a target's log.
+    pub alarms: Vec<String>,
 }
 
 impl LabConfig {
@@ -151,6 +173,7 @@ impl LabConfig {
             pubsub: (Ipv4Addr::LOCALHOST, 0).into(),
             patience,
             keep_log: false,
+            alarms: ALARMS.map(String::from).to_vec(),
         }
     }
 }
@@ -165,6 +188,7 @@ pub struct ProcessLab {
     idle: Mutex<Vec<Pooled>>,
     /// Somebody gave a target back.
     returned: Condvar,
+    aftermaths: Mutex<Vec<Aftermath>>,
     starts: AtomicU64,
     stand_in: Option<Box<dyn Lab>>,
 }
@@ -175,6 +199,16 @@ struct Pooled {
     /// `None` for one that is attached to.
     shape: Option<Shape>,
     served: usize,
+    /// What its last seat had in `tells`.
+    before: Option<u64>,
+}
+
+impl Pooled {
+    /// What it did on its own since its last case, for as long as `patience`
+    /// waits.
+    fn aftermath(&mut self, patience: Duration) -> Option<Aftermath> {
+        Aftermath::of(&mut self.target, self.before, self.shape?, patience)
+    }
 }
 
 impl ProcessLab {
@@ -194,6 +228,7 @@ impl ProcessLab {
                 ),
                 shape: None,
                 served: 0,
+                before: None,
             }],
         };
         Ok(ProcessLab {
@@ -203,6 +238,7 @@ impl ProcessLab {
             _pubsub: Mutex::new(pubsub),
             idle: Mutex::new(idle),
             returned: Condvar::new(),
+            aftermaths: Mutex::default(),
             starts: AtomicU64::new(0),
             stand_in: None,
         })
@@ -217,6 +253,23 @@ impl ProcessLab {
     /// The client of the stores.
     pub fn client(&self) -> &Arc<PersistClient> {
         &self.client
+    }
+
+    /// A target that no case uses; `None` if one is to be started.
+    fn take(&self, shape: Shape) -> Option<Pooled> {
+        let mut idle = lock(&self.idle);
+        loop {
+            let fits = |pooled: &Pooled| pooled.shape.is_none_or(|known| known == shape);
+            let at = idle.iter().rposition(fits);
+            match (at.map(|at| idle.remove(at)), &self.config.target) {
+                (Some(pooled), _) => return Some(pooled),
+                (None, Processed::Spawn { .. }) => return None,
+                (None, Processed::Attach(_)) => {
+                    let waited = self.returned.wait(idle);
+                    idle = waited.unwrap_or_else(PoisonError::into_inner);
+                }
+            }
+        }
     }
 
     fn start(&self, shape: Shape) -> Result<CtpTarget, String> {
@@ -238,6 +291,7 @@ impl ProcessLab {
             workers: shape.workers,
             directory: self.config.directory.join(format!("target-{start}")),
             pubsub_url: self.pubsub_url.clone(),
+            alarms: self.config.alarms.clone(),
         })
         .map_err(|e| e.to_string())?;
         Ok(CtpTarget::new(
@@ -248,32 +302,37 @@ impl ProcessLab {
     }
 }
 
+/// What a mutex holds, also after a panic elsewhere.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Lab for ProcessLab {
     fn stand_in(&self) -> Option<&dyn Lab> {
         self.stand_in.as_deref()
     }
 
-    fn seat(&self, shape: Shape, _seed: u64) -> Result<Seat, String> {
-        let target = {
-            let lock = self.idle.lock();
-            let mut idle = lock.unwrap_or_else(std::sync::PoisonError::into_inner);
-            loop {
-                let fits = |pooled: &Pooled| pooled.shape.is_none_or(|known| known == shape);
-                let at = idle.iter().rposition(fits);
-                match (at.map(|at| idle.remove(at)), &self.config.target) {
-                    (Some(pooled), _) => break Some(pooled),
-                    (None, Processed::Spawn { .. }) => break None,
-                    (None, Processed::Attach(_)) => {
-                        let waited = self.returned.wait(idle);
-                        idle = waited.unwrap_or_else(std::sync::PoisonError::into_inner);
-                    }
-                }
+    fn seat(&self, shape: Shape, seed: u64) -> Result<Seat, String> {
+        let taken = loop {
+            let Some(mut taken) = self.take(shape) else {
+                break Pooled {
+                    target: self.start(shape)?,
+                    shape: Some(shape),
+                    served: 0,
+                    before: None,
+                };
+            };
+            match taken.aftermath(Duration::ZERO) {
+                None => break taken,
+                Some(aftermath) => lock(&self.aftermaths).push(aftermath),
             }
         };
-        let (target, served) = match target {
-            Some(Pooled { target, served, .. }) => (target, served),
-            None => (self.start(shape)?, 0),
-        };
+        let Pooled {
+            target,
+            served,
+            before,
+            shape: _,
+        } = taken;
         let location = PersistLocation {
             blob_uri: self.config.store.blob.clone(),
             consensus_uri: self.config.store.consensus.clone(),
@@ -282,7 +341,9 @@ impl Lab for ProcessLab {
         Ok(Seat {
             driver: Driver::new(host, Box::new(target.clone())),
             shape,
+            tells: Some(seed),
             served,
+            before,
             process: Some(target),
         })
     }
@@ -291,12 +352,14 @@ impl Lab for ProcessLab {
         let Seat {
             driver,
             shape,
+            tells,
             served,
+            before: _,
             process,
         } = seat;
         // The session ends before the next one begins.
         drop(driver);
-        let Some(target) = process else { return };
+        let Some(mut target) = process else { return };
         let (again, shape) = match &self.config.target {
             Processed::Spawn {
                 cases_per_start, ..
@@ -304,15 +367,43 @@ impl Lab for ProcessLab {
             Processed::Attach(_) => (true, None),
         };
         if again {
-            let lock = self.idle.lock();
-            let mut idle = lock.unwrap_or_else(std::sync::PoisonError::into_inner);
-            idle.push(Pooled {
+            lock(&self.idle).push(Pooled {
                 target,
                 shape,
                 served,
+                before: tells,
             });
             self.returned.notify_one();
+        } else if !spoiled {
+            // Its last case; afterwards it is gone.
+            let aftermath =
+                shape.and_then(|shape| Aftermath::of(&mut target, tells, shape, Duration::ZERO));
+            lock(&self.aftermaths).extend(aftermath);
         }
+    }
+
+    fn refused(&self, seat: &Seat) -> bool {
+        let used = seat.process.clone().filter(|_| seat.served > 0);
+        let aftermath =
+            used.and_then(|mut target| Aftermath::of(&mut target, seat.before, seat.shape, DEATH));
+        let Some(aftermath) = aftermath else {
+            return false;
+        };
+        lock(&self.aftermaths).push(aftermath);
+        true
+    }
+
+    fn aftermaths(&self, patience: Duration) -> Vec<Aftermath> {
+        let deadline = Instant::now() + patience;
+        let mut told = std::mem::take(&mut *lock(&self.aftermaths));
+        lock(&self.idle).retain_mut(|pooled| {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let aftermath = pooled.aftermath(left);
+            let sound = aftermath.is_none();
+            told.extend(aftermath);
+            sound
+        });
+        told
     }
 
     fn options(&self, _seed: u64) -> CaseOptions {
@@ -320,6 +411,7 @@ impl Lab for ProcessLab {
             patience: self.config.patience,
             seed: None,
             keep_log: self.config.keep_log,
+            linger: Duration::ZERO,
         }
     }
 
@@ -329,6 +421,22 @@ impl Lab for ProcessLab {
             Processed::Attach(_) => Some(1),
         }
     }
+}
+
+/// Whether one of the commands has a replica do more than greet.
+fn asks(commands: &[Command]) -> bool {
+    commands.iter().any(|command| {
+        !matches!(
+            command,
+            Command::CreateInstance { .. }
+                | Command::InitializationComplete
+                | Command::UpdateConfiguration { .. }
+                | Command::DefineSchema { .. }
+                | Command::WriteSingleTs { .. }
+                | Command::WriteSpread { .. }
+                | Command::WriteRows { .. }
+        )
+    })
 }
 
 /// Runs a case in a lab, on a target of this shape.
@@ -351,14 +459,37 @@ pub fn run_with(
     seed: u64,
     options: &CaseOptions,
 ) -> Result<Outcome, String> {
-    let mut seat = lab.seat(shape, seed)?;
-    let (mut outcome, driver) = run_case(commands, seat.driver, options)?;
-    seat.driver = driver;
-    seat.served += 1;
-    if options.keep_log {
-        outcome.target_log = seat.process.as_ref().and_then(CtpTarget::logs);
+    loop {
+        let mut seat = lab.seat(shape, seed)?;
+        let (outcome, driver) = run_case(commands, seat.driver, options);
+        seat.driver = driver;
+        // What ends before it is asked for anything was ended by the case before.
+        let mut outcome = match outcome {
+            Ok(outcome) if outcome.lost && !asks(&commands[..outcome.commands]) => {
+                if lab.refused(&seat) {
+                    continue;
+                }
+                outcome
+            }
+            Ok(outcome) => outcome,
+            Err(_) if lab.refused(&seat) => continue,
+            Err(why) => {
+                lab.leave(seat, true);
+                return Err(why);
+            }
+        };
+        seat.served += 1;
+        if !outcome.lost && outcome.violations.is_empty() {
+            outcome
+                .violations
+                .extend(lingered(&mut seat, options.linger, &outcome));
+        }
+        let broken = !outcome.violations.is_empty();
+        if options.keep_log || broken {
+            outcome.target_log = seat.process.as_ref().and_then(CtpTarget::logs);
+        }
+        let spoiled = outcome.lost || broken;
+        lab.leave(seat, spoiled);
+        return Ok(outcome);
     }
-    let spoiled = outcome.lost || !outcome.violations.is_empty();
-    lab.leave(seat, spoiled);
-    Ok(outcome)
 }

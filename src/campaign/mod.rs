@@ -3,10 +3,12 @@
 //! is a typed event.
 //!
 //! Invariants: the same seed gives the same cases, whatever the number of jobs;
-//! an error of the lab is never counted as green.
+//! an error of the lab is never counted as green; what a target does between two
+//! cases is told of the case before.
 //!
 //! Architecture Invariant: nothing here prints; outputs are consumers of events.
 
+mod aftermath;
 mod blocks;
 mod case;
 mod event;
@@ -24,17 +26,20 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
+pub use aftermath::Aftermath;
+use aftermath::Pursuit;
 pub use blocks::{expected_blocks, with_blocks};
 pub use case::{CaseOptions, Outcome, run_case};
-pub use event::{CampaignEvent, CaseReport, Reporter, Summary};
+pub use event::{CampaignEvent, CaseReport, Found, Reporter, Summary};
 pub use finding::{Broken, Finding, pursue};
 pub use json_lines::JsonLines;
 pub use lab::{Lab, LabConfig, ProcessLab, Processed, Seat, Shape, StoreUrls, run_in, run_with};
-pub use replay::{Facts, Replayed, replay};
+pub use replay::{Facts, ReplayError, Replayed, replay};
 pub use terminal::Terminal;
 pub use viable::viable;
 
 use crate::generate::{Choices, Profile, SeededChoices, Tally, generate_counted};
+use crate::invariants;
 use crate::script::Command;
 use crate::shrink::Budget;
 
@@ -55,17 +60,45 @@ pub struct CampaignConfig {
     pub time: Option<Duration>,
     /// Ends after so many different findings; 0 never.
     pub stop_after: usize,
+    /// For shrinking; its `stop` ends the whole campaign, which then still tells
+    /// everything that it has found.
     pub budget: Budget,
     /// Where findings are written.
     pub findings: Option<PathBuf>,
     /// What a finding says of the target, as `name: value`.
     pub facts: Vec<(&'static str, String)>,
+    /// The command line that runs the same cases on the same target, but for
+    /// which of them.
+    pub command: String,
+    /// What `command` lacks to be this campaign, such as `--cases 200`.
+    pub repeat: String,
 }
+
+/// How far apart the seeds of neighbouring cases are. It is odd, so that no two
+/// cases have the same seed.
+const STRIDE: u64 = 0xD1B5_4A32_D192_ED03;
+
+/// The number that times [`STRIDE`] is 1, modulo 2^64: each step of Newton's
+/// doubles the number of bits that are right, of which an odd number is itself
+/// good for three.
+const STRIDE_INVERSE: u64 = {
+    let (mut inverse, mut bits) = (STRIDE, 3);
+    while bits < 64 {
+        let product = STRIDE.wrapping_mul(inverse);
+        inverse = inverse.wrapping_mul(2_u64.wrapping_sub(product));
+        bits *= 2;
+    }
+    inverse
+};
 
 /// The seed of one case of a campaign.
 pub fn case_seed(seed: u64, case: u64) -> u64 {
-    // Far apart for neighbouring cases, equal for none of them.
-    seed.wrapping_add(case.wrapping_mul(0xD1B5_4A32_D192_ED03))
+    seed.wrapping_add(case.wrapping_mul(STRIDE))
+}
+
+/// The case of a campaign that has this seed.
+fn case_of(seed: u64, case_seed: u64) -> u64 {
+    case_seed.wrapping_sub(seed).wrapping_mul(STRIDE_INVERSE)
 }
 
 /// The script of one case of a campaign.
@@ -101,6 +134,10 @@ pub fn run_campaign(
         .max(1);
     let mut summary = Summary {
         seed: config.seed,
+        repeat: [config.command.as_str(), &config.repeat]
+            .join(" ")
+            .trim_end()
+            .to_string(),
         ..Summary::default()
     };
     reporter.on_event(&CampaignEvent::Started {
@@ -118,13 +155,24 @@ pub fn run_campaign(
     std::thread::scope(|scope| {
         for _ in 0..jobs {
             let (events, shared) = (events.clone(), &shared);
-            scope.spawn(move || worker(config, lab, shared, &events));
+            scope.spawn(move || {
+                let worker = Worker {
+                    config,
+                    lab,
+                    shared,
+                    events,
+                };
+                worker.run_cases();
+                // No case follows that would ask.
+                worker.look_back(LAST_LOOK);
+            });
         }
         drop(events);
         for event in heard {
             match &event {
                 CampaignEvent::CaseDone(report) => summary.add(report),
                 CampaignEvent::TargetFailed { .. } => summary.target_failures += 1,
+                CampaignEvent::AfterCase { signature, .. } => summary.add_after(signature),
                 CampaignEvent::Started { .. }
                 | CampaignEvent::Shrinking { .. }
                 | CampaignEvent::Found(..)
@@ -149,95 +197,172 @@ struct Shared {
     seen: Mutex<HashSet<String>>,
 }
 
-fn worker(config: &CampaignConfig, lab: &dyn Lab, shared: &Shared, events: &Sender<CampaignEvent>) {
-    // The receiver outlives every worker; a failed send has nobody to tell.
-    let tell = |event| drop(events.send(event));
-    let mut failures = 0;
-    while !shared.stop.load(Ordering::Relaxed) {
-        if config
-            .time
-            .is_some_and(|time| shared.start.elapsed() >= time)
-        {
-            return;
-        }
-        let number = shared.next.fetch_add(1, Ordering::Relaxed);
-        if config.cases.is_some_and(|cases| number >= cases) {
-            return;
-        }
-        let case = config.first_case + number;
-        let seed = case_seed(config.seed, case);
-        let (commands, tally) = case_script(config.seed, case, &config.profile);
-        let shape = (config.shape).unwrap_or_else(|| case_shape(config.seed, case));
-        let outcome = match run_in(lab, &commands, shape, seed) {
-            Ok(outcome) => outcome,
-            Err(reason) => {
-                tell(CampaignEvent::TargetFailed { case, reason });
-                failures += 1;
-                // A target that cannot be had three times in a row is gone.
-                if failures >= 3 {
-                    shared.stop.store(true, Ordering::Relaxed);
-                }
-                continue;
-            }
-        };
-        failures = 0;
-        let mut signatures: Vec<String> =
-            outcome.violations.iter().map(|v| v.signature()).collect();
-        signatures.sort();
-        signatures.dedup();
-        let first = outcome.violations.first().cloned();
-        tell(CampaignEvent::CaseDone(CaseReport {
-            case,
-            commands: outcome.commands,
-            failed: outcome.failed,
-            violations: signatures,
-            counts: outcome.counts,
-            cells: outcome.cells,
-            tally,
-            invalid: outcome.invalid,
-            unknown: outcome.unknown,
-            elapsed: outcome.elapsed,
-        }));
-        let Some(violation) = first else { continue };
-        let signature = violation.signature();
-        let number = {
-            let lock = shared.seen.lock();
-            let mut seen = lock.unwrap_or_else(std::sync::PoisonError::into_inner);
-            if config.stop_after > 0 && seen.len() >= config.stop_after {
+/// How long the last case of a target is given to end it.
+const LAST_LOOK: Duration = Duration::from_millis(200);
+
+struct Worker<'a> {
+    config: &'a CampaignConfig,
+    lab: &'a dyn Lab,
+    shared: &'a Shared,
+    events: Sender<CampaignEvent>,
+}
+
+impl Worker<'_> {
+    /// The receiver outlives every worker; a failed send has nobody to tell.
+    fn tell(&self, event: CampaignEvent) {
+        let _ = self.events.send(event);
+    }
+
+    fn is_over(&self) -> bool {
+        let time = self.config.time;
+        self.shared.stop.load(Ordering::Relaxed)
+            || self.config.budget.stop.is_raised()
+            || time.is_some_and(|time| self.shared.start.elapsed() >= time)
+    }
+
+    fn run_cases(&self) {
+        let Worker {
+            config,
+            lab,
+            shared,
+            events: _,
+        } = *self;
+        let mut failures = 0;
+        while !self.is_over() {
+            let number = shared.next.fetch_add(1, Ordering::Relaxed);
+            if config.cases.is_some_and(|cases| number >= cases) {
                 return;
             }
-            if !seen.insert(signature.clone()) {
+            let case = config.first_case + number;
+            let seed = case_seed(config.seed, case);
+            let (commands, tally) = case_script(config.seed, case, &config.profile);
+            let shape = (config.shape).unwrap_or_else(|| case_shape(config.seed, case));
+            let ran = run_in(lab, &commands, shape, seed);
+            self.look_back(Duration::ZERO);
+            let outcome = match ran {
+                Ok(outcome) => outcome,
+                Err(reason) => {
+                    self.tell(CampaignEvent::TargetFailed { case, reason });
+                    failures += 1;
+                    // A target that cannot be had three times in a row is gone.
+                    if failures >= 3 {
+                        shared.stop.store(true, Ordering::Relaxed);
+                    }
+                    continue;
+                }
+            };
+            failures = 0;
+            let mut signatures: Vec<String> =
+                outcome.violations.iter().map(|v| v.signature()).collect();
+            signatures.sort();
+            signatures.dedup();
+            let first = outcome.violations.first().cloned();
+            self.tell(CampaignEvent::CaseDone(CaseReport {
+                case,
+                commands: outcome.commands,
+                failed: outcome.failed,
+                violations: signatures,
+                counts: outcome.counts,
+                cells: outcome.cells,
+                tally,
+                invalid: outcome.invalid,
+                unknown: outcome.unknown,
+                elapsed: outcome.elapsed,
+            }));
+            let Some(violation) = first else { continue };
+            let broken = Broken {
+                case,
+                seed,
+                commands: &commands,
+                shape,
+                violation,
+            };
+            self.take_up(&broken, false, outcome.target_log);
+        }
+    }
+
+    /// Takes up what targets did after the cases that they served.
+    fn look_back(&self, patience: Duration) {
+        for aftermath in self.lab.aftermaths(patience) {
+            let Aftermath {
+                seed,
+                shape,
+                event,
+                target_log,
+            } = aftermath;
+            // Of a run that only looks at a finding again.
+            let Some(seed) = seed else { continue };
+            let case = case_of(self.config.seed, seed);
+            let (commands, _) = case_script(self.config.seed, case, &self.config.profile);
+            let last = commands.len().saturating_sub(1);
+            let Some(violation) = invariants::after_case(last, &event) else {
                 continue;
+            };
+            self.tell(CampaignEvent::AfterCase {
+                case,
+                signature: violation.signature(),
+            });
+            let broken = Broken {
+                case,
+                seed,
+                commands: &commands,
+                shape,
+                violation,
+            };
+            self.take_up(&broken, true, target_log);
+        }
+    }
+
+    /// Confirms, shrinks, writes and tells what a case broke, unless the same
+    /// was taken up before. `late` is what a target did when it was over.
+    fn take_up(&self, broken: &Broken<'_>, late: bool, target_log: Option<String>) {
+        let (config, lab) = (self.config, self.lab);
+        let signature = broken.violation.signature();
+        let number = {
+            let lock = self.shared.seen.lock();
+            let mut seen = lock.unwrap_or_else(std::sync::PoisonError::into_inner);
+            let enough = config.stop_after > 0 && seen.len() >= config.stop_after;
+            if enough || !seen.insert(signature.clone()) {
+                return;
             }
             seen.len()
         };
-        tell(CampaignEvent::Shrinking {
-            case,
+        self.tell(CampaignEvent::Shrinking {
+            case: broken.case,
             signature,
-            commands: commands.len(),
+            commands: broken.commands.len(),
         });
         if config.stop_after > 0 && number >= config.stop_after {
-            shared.stop.store(true, Ordering::Relaxed);
+            self.shared.stop.store(true, Ordering::Relaxed);
         }
-        let broken = Broken {
-            case,
-            seed,
-            commands: &commands,
-            shape,
-            violation,
-        };
-        let finding = pursue(lab, &broken, config.budget);
-        let path = config.findings.as_ref().and_then(|directory| {
-            let mut facts = config.facts.clone();
-            facts.push(("found-by", format!("--seed {} --case {case}", config.seed)));
-            match finding.write(directory, &facts) {
-                Ok(path) => Some(path),
-                Err(error) => {
-                    tracing::error!("writing a finding to {}: {error}", directory.display());
-                    None
-                }
-            }
+        let mut finding = pursue(&Pursuit { lab, late }, broken, config.budget);
+        // Of the run that showed it first, if no other one did.
+        finding.target_log = finding.target_log.or(target_log);
+        let mut facts = config.facts.clone();
+        let found_by = format!("{} --case {}", config.command, broken.case);
+        facts.push(("found-by", found_by));
+        let written = config.findings.as_ref().map(|directory| {
+            let written = finding.write(directory, config.seed, &facts);
+            written.map_err(|error| format!("{}: {error}", directory.display()))
         });
-        tell(CampaignEvent::Found(Box::new(finding), path));
+        self.tell(CampaignEvent::Found(Box::new(Found {
+            script: finding.script(&facts),
+            finding,
+            written,
+        })));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_case_is_known_by_its_seed() {
+        for seed in [0, 1, u64::MAX, 0x1234_5678_9abc_def0] {
+            for case in [0, 1, 2, 25, 1 << 40, u64::MAX] {
+                assert_eq!(case_of(seed, case_seed(seed, case)), case);
+            }
+        }
     }
 }

@@ -98,16 +98,30 @@ impl Replayed {
     }
 }
 
+/// A script that was not replayed: one line that says why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReplayError {
+    /// It cannot be read.
+    #[error("{0}")]
+    Script(String),
+    /// The target cannot be had.
+    #[error("{0}")]
+    Target(String),
+}
+
 /// Replays the script in `text`, which came from `path`, on a target of this
 /// shape.
-///
-/// Errors: one line, for a script that cannot be read or a target that cannot
-/// be had.
-pub fn replay(lab: &dyn Lab, shape: Shape, path: &Path, text: &str) -> Result<Replayed, String> {
+pub fn replay(
+    lab: &dyn Lab,
+    shape: Shape,
+    path: &Path,
+    text: &str,
+) -> Result<Replayed, ReplayError> {
     let shown = path.display();
-    let source = Source::parse(text).map_err(|e| format!("{shown}: {e}"))?;
+    let source = Source::parse(text).map_err(|e| ReplayError::Script(format!("{shown}: {e}")))?;
     let commands = source.commands();
-    let outcome: Outcome = run_in(lab, &commands, shape, 0).map_err(|e| format!("{shown}: {e}"))?;
+    let outcome: Outcome = run_in(lab, &commands, shape, 0)
+        .map_err(|e| ReplayError::Target(format!("{shown}: {e}")))?;
     if outcome.unknown.is_some() {
         return Ok(Replayed {
             commands: outcome.commands,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::event::{CampaignEvent, Reporter, Summary};
+use super::event::{CampaignEvent, Found, Reporter, Summary};
 use super::finding::Finding;
 use crate::invariants;
 use crate::plan::cells;
@@ -30,7 +30,7 @@ impl<W: Write> Terminal<W> {
 
     fn say(&mut self, text: &str) {
         let out = &mut self.out;
-        // A reader that is gone must not end the campaign.
+        // A reader that is gone is none of the campaign's business.
         self.bar
             .suspend(|| drop(writeln!(out, "{text}").and_then(|()| out.flush())));
     }
@@ -77,13 +77,13 @@ impl<W: Write> Reporter for Terminal<W> {
             } => self.say(&format!(
                 "case {case} breaks {signature}; shrinking its {commands} commands"
             )),
-            CampaignEvent::Found(finding, path) => {
-                let mut text = found(finding);
-                if let Some(path) = path {
-                    text.push_str(&format!("\nwritten to {}", path.display()));
-                }
-                self.say(&text);
+            CampaignEvent::AfterCase { case, signature } => {
+                self.broken += 1;
+                self.say(&format!(
+                    "case {case} was over when its target broke {signature}"
+                ));
             }
+            CampaignEvent::Found(found) => self.say(&shown(found)),
             CampaignEvent::TargetFailed { case, reason } => {
                 self.say(&format!("case {case} could not be run: {reason}"));
             }
@@ -95,7 +95,12 @@ impl<W: Write> Reporter for Terminal<W> {
     }
 }
 
-fn found(finding: &Finding) -> String {
+fn shown(found: &Found) -> String {
+    let Found {
+        finding,
+        script,
+        written,
+    } = found;
     let Finding {
         commands,
         original,
@@ -112,10 +117,14 @@ fn found(finding: &Finding) -> String {
             original.len()
         ),
     };
+    let written = match written {
+        Some(Ok(path)) => format!("\nwritten to {}", path.display()),
+        Some(Err(problem)) => format!("\nnot written: {problem}"),
+        None => String::new(),
+    };
     format!(
-        "\n{} commands ({how}):\n\n{}",
-        commands.len(),
-        finding.script(&[])
+        "\n{} commands ({how}):\n\n{script}{written}",
+        commands.len()
     )
 }
 
@@ -123,7 +132,7 @@ fn found(finding: &Finding) -> String {
 /// and what came of it.
 fn summarised(summary: &Summary) -> String {
     let Summary {
-        seed,
+        seed: _,
         cases,
         commands,
         failed,
@@ -137,6 +146,7 @@ fn summarised(summary: &Summary) -> String {
         unknown,
         elapsed,
         stopped_early,
+        repeat,
     } = summary;
     let mut lines = vec![String::new()];
     lines.push(format!(
@@ -194,11 +204,9 @@ fn summarised(summary: &Summary) -> String {
             lines.push(format!("  {signature} in {n}"));
         }
     }
-    let early = if *stopped_early {
-        " (stopped early)"
-    } else {
-        ""
-    };
-    lines.push(format!("repeat with --seed {seed}{early}"));
+    if *stopped_early {
+        lines.push("stopped early".to_string());
+    }
+    lines.push(format!("repeat with: {repeat}"));
     lines.join("\n")
 }

@@ -3,17 +3,25 @@
 //! Invariant: every flag says here what it means; README.md explains the ones
 //! that a newcomer needs.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::campaign::Shape;
+use crate::driver::ALARMS;
 use crate::protocol::v26_30;
 use crate::replica;
 
 /// How many of a hundred dataflows have plans of operators.
 const DEFAULT_OPERATORS: u64 = 50;
+
+/// Seconds after which something counts as stuck.
+pub const DEFAULT_PATIENCE: u64 = 10;
+
+/// Where PubSub is served.
+pub const DEFAULT_PUBSUB: &str = "127.0.0.1:0";
 
 /// A property-based fuzzer and model checker for clusterd.
 #[derive(Debug, Parser)]
@@ -78,14 +86,18 @@ pub struct TargetArgs {
     #[arg(long, value_name = "URL", requires = "consensus")]
     pub blob: Option<String>,
     /// Where we serve persist's PubSub; port 0 takes a free one.
-    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:0")]
+    #[arg(long, value_name = "IP:PORT", default_value = DEFAULT_PUBSUB)]
     pub pubsub: SocketAddr,
     /// The version to announce, within this wire profile.
     #[arg(long, value_name = "VERSION", default_value = v26_30::VERSION)]
     pub protocol: semver::Version,
     /// What must happen counts as stuck after this many seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    #[arg(long, value_name = "SECONDS", default_value_t = DEFAULT_PATIENCE)]
     pub patience: u64,
+    /// A line of a target's log with this text in it is a finding, though the
+    /// target lives (may repeat, and then stands for the defaults).
+    #[arg(long, value_name = "TEXT", default_values_t = ALARMS.map(String::from))]
+    pub alarm: Vec<String>,
     /// Keep logs of targets here instead of in a scratch folder.
     #[arg(long, value_name = "DIR")]
     pub logs: Option<PathBuf>,
@@ -108,6 +120,17 @@ pub enum TargetKind {
     InProcess,
     Spawn(PathBuf),
     Connect(Vec<String>),
+}
+
+impl fmt::Display for TargetKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TargetKind::Mini => f.write_str("mini"),
+            TargetKind::InProcess => f.write_str("in-process"),
+            TargetKind::Spawn(path) => write!(f, "spawn:{}", path.display()),
+            TargetKind::Connect(addresses) => write!(f, "connect:{}", addresses.join(",")),
+        }
+    }
 }
 
 impl std::str::FromStr for TargetKind {
@@ -152,7 +175,7 @@ pub struct Fuzz {
     #[arg(long)]
     pub seed: Option<u64>,
     /// Run only this case of the campaign.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", conflicts_with = "cases")]
     pub case: Option<u64>,
     /// Cases that run at the same time (default: one a core; three for mini).
     #[arg(long)]

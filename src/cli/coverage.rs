@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::args::Coverage;
-use super::{CliError, Done, InProcessLab};
+use super::{CliError, Done, InProcessLab, out, signals};
 use crate::campaign::{CampaignConfig, CampaignEvent, Reporter, Shape, run_campaign};
 use crate::generate::Profile;
 use crate::plan::cells::{self, Cell, Needs};
@@ -36,16 +36,20 @@ pub fn coverage(args: &Coverage) -> Done {
         budget: Budget {
             max_runs: 0,
             max_time: std::time::Duration::ZERO,
+            stop: signals::stop(),
         },
         findings: None,
         facts: Vec::new(),
+        command: String::new(),
+        repeat: String::new(),
     };
+    signals::watch(signals::First::Stops)?;
     let lab = InProcessLab::new(Mutants::none(), false);
     let summary = run_campaign(&config, &lab, &mut Quiet);
     if summary.cases == 0 {
         return Err(CliError::Target("no case could be run".to_string()));
     }
-    print!("{}", report(&summary.cells, summary.cases, args.seed));
+    out::print(report(&summary.cells, summary.cases, args.seed))?;
     Ok(true)
 }
 

@@ -1,10 +1,11 @@
 //! `fuzz` and `show`.
 
-use std::io::stdout;
+use std::path::Path;
 use std::time::Duration;
 
 use super::args::{Format, Fuzz, Show, TargetArgs, TargetKind};
-use super::{Done, labs};
+use super::out::Out;
+use super::{CliError, Done, labs, out, repeat, signals};
 use crate::campaign::{
     CampaignConfig, JsonLines, Reporter, Terminal, case_script, run_campaign, with_blocks,
 };
@@ -23,6 +24,11 @@ const MINIS_PER_CORE: usize = 3;
 
 /// Runs a campaign.
 pub fn fuzz(args: Fuzz) -> Done {
+    writable(&args.findings).map_err(|error| {
+        let findings = args.findings.display();
+        CliError::Input(format!("--findings {findings}: cannot be written: {error}"))
+    })?;
+    signals::watch(signals::First::Stops)?;
     let open = labs::open(&args.target, false)?;
     let seed = args.seed.unwrap_or_else(fresh_seed);
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -54,29 +60,48 @@ pub fn fuzz(args: Fuzz) -> Done {
         budget: Budget {
             max_runs: args.shrink_runs,
             max_time: Duration::from_secs(args.shrink_seconds),
+            stop: signals::stop(),
         },
-        findings: Some(args.findings),
+        command: repeat::command(&args, seed),
+        repeat: repeat::rest(&args, cases),
         facts: facts(&args.target),
+        findings: Some(args.findings),
     };
     let mut reporter: Box<dyn Reporter> = match args.format {
-        Format::Text => Box::new(Terminal::new(stdout())),
-        Format::Json => Box::new(JsonLines::new(stdout())),
+        Format::Text => Box::new(Terminal::new(Out)),
+        Format::Json => Box::new(JsonLines::new(Out)),
     };
     let summary = run_campaign(&config, open.lab.as_ref(), reporter.as_mut());
     if summary.broken == 0 && summary.target_failures > 0 {
         let failed = summary.target_failures;
         let all = summary.cases + failed;
-        return Err(super::CliError::Target(format!(
+        return Err(CliError::Target(format!(
             "{failed} of {all} cases could not be run"
         )));
     }
     match (summary.broken, summary.unknown) {
         (0, 0) => Ok(true),
-        (0, unknown) => Err(super::CliError::Unknown(format!(
+        (0, unknown) => Err(CliError::Unknown(format!(
             "{unknown} cases could not be decided"
         ))),
         (_, _) => Ok(false),
     }
+}
+
+/// Tries whether files can be put into a folder; leaves nothing behind.
+fn writable(folder: &Path) -> std::io::Result<()> {
+    let missing: Vec<&Path> = folder
+        .ancestors()
+        .take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists())
+        .collect();
+    let tried = std::fs::create_dir_all(folder)
+        .and_then(|()| tempfile::tempfile_in(folder))
+        .map(drop);
+    for folder in missing {
+        // Others may have put something into it.
+        let _ = std::fs::remove_dir(folder);
+    }
+    tried
 }
 
 /// What the cases of a campaign are drawn from.
@@ -104,6 +129,6 @@ fn fresh_seed() -> u64 {
 /// Prints the script of one case, with the answers that the model expects.
 pub fn show(args: &Show) -> Done {
     let (commands, _) = case_script(args.seed, args.case, &profile(&args.target, args.operators));
-    print!("{}", with_blocks(&commands));
+    out::print(with_blocks(&commands))?;
     Ok(true)
 }

@@ -57,7 +57,9 @@ impl Lab for InProcessLab {
         Ok(Seat {
             driver: Driver::new(PersistHost::new(client, location), Box::new(target)),
             shape,
+            tells: Some(seed),
             served: 0,
+            before: None,
             process: None,
         })
     }
@@ -70,6 +72,7 @@ impl Lab for InProcessLab {
             patience: Duration::from_secs(10),
             seed: Some(seed),
             keep_log: self.keep_log,
+            linger: Duration::ZERO,
         }
     }
 
@@ -99,7 +102,7 @@ impl Target for InProcessTarget {
         Ok(())
     }
 
-    fn ended(&mut self) -> Option<String> {
+    fn ended(&mut self, _patience: Duration) -> Option<String> {
         let replica = self.replica.borrow();
         let end = replica.as_ref().and_then(InProcess::ended);
         end.map(ToString::to_string)

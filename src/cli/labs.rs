@@ -6,13 +6,14 @@ use std::time::Duration;
 use super::CliError;
 use super::args::{TargetArgs, TargetKind};
 use super::in_process::InProcessLab;
+use super::scratch::Scratch;
 use crate::campaign::{Lab, LabConfig, ProcessLab, Processed, StoreUrls};
 
 /// A lab, and the scratch folder that lives as long as it does.
 pub struct OpenLab {
     pub lab: Box<dyn Lab>,
     // Dropped after the lab: its targets write there.
-    _scratch: Option<tempfile::TempDir>,
+    _scratch: Option<Scratch>,
 }
 
 /// Cases that one start of an unknown program serves: a real clusterd takes
@@ -53,9 +54,7 @@ pub fn open(args: &TargetArgs, keep_log: bool) -> Result<OpenLab, CliError> {
             )));
         }
     }
-    let scratch = tempfile::Builder::new()
-        .prefix("clusterd-fuzz-")
-        .tempdir()
+    let scratch = Scratch::create()
         .map_err(|e| CliError::Target(format!("creating a scratch folder: {e}")))?;
     let directory = args
         .logs
@@ -96,6 +95,7 @@ pub fn open(args: &TargetArgs, keep_log: bool) -> Result<OpenLab, CliError> {
         pubsub: args.pubsub,
         patience,
         keep_log,
+        alarms: args.alarm.clone(),
     })
     .map_err(CliError::Input)?;
     let lab = match &args.target {

@@ -10,9 +10,13 @@ mod coverage;
 mod fuzz;
 mod in_process;
 mod labs;
+mod out;
+mod repeat;
 mod replay;
 mod run;
+mod scratch;
 mod shard;
+mod signals;
 
 use std::process::ExitCode;
 
@@ -33,6 +37,12 @@ pub enum CliError {
     /// Nothing was found, and not everything could be decided: exit code 4.
     #[error("unknown: {0}")]
     Unknown(String),
+    /// Bad input that was told where it was met: exit code 2.
+    #[error("bad input")]
+    Told,
+    /// Nobody reads what is printed any more: no reason to say so.
+    #[error("stdout was closed")]
+    Unread,
 }
 
 /// Whether nothing was found.
@@ -47,6 +57,8 @@ pub fn main(cli: Cli) -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::new(log))
         .with_writer(std::io::stderr)
+        // It would print them on the stderr that is gone.
+        .log_internal_errors(false)
         .init();
     let done = match command {
         Command::Fuzz(args) => fuzz::fuzz(args),
@@ -55,22 +67,22 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::Show(args) => fuzz::show(&args),
         Command::Coverage(args) => coverage::coverage(&args),
         Command::Shard(args) => shard::shard(&args),
-        Command::ListMutants => {
-            print!("{}", replica::mutants::list());
-            Ok(true)
-        }
+        Command::ListMutants => out::print(replica::mutants::list()).map(|()| true),
         Command::Miniclusterd(_) => Ok(true),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::from(1),
         Err(error) => {
-            eprintln!("clusterd-fuzz: {error}");
-            ExitCode::from(match error {
+            let code = match error {
+                CliError::Unread => return ExitCode::SUCCESS,
+                CliError::Told => return ExitCode::from(2),
                 CliError::Input(_) => 2,
                 CliError::Target(_) => 3,
                 CliError::Unknown(_) => 4,
-            })
+            };
+            out::complain(error);
+            ExitCode::from(code)
         }
     }
 }

@@ -1,93 +1,213 @@
 //! `replay`: scripts of findings, each on a target of its own.
+//!
+//! Invariant: a script that cannot be read keeps no other from being replayed.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::args::Replay;
+use super::out::{complain, print};
 use super::run::read;
-use super::{CliError, Done, labs};
-use crate::campaign::{self, Facts, Replayed, Shape};
+use super::{CliError, Done, labs, signals};
+use crate::campaign::{self, Aftermath, Facts, Lab, ReplayError, Replayed, Shape};
+use crate::invariants;
+
+/// How long the last script is given to end its target.
+const LAST_LOOK: Duration = Duration::from_millis(200);
 
 /// Replays every script below the paths; true if all passed.
 pub fn replay(args: &Replay) -> Done {
     let mut scripts = Vec::new();
+    let mut totals = Totals::default();
     for path in &args.paths {
-        collect(path, &mut scripts)?;
+        collect(path, &mut scripts, &mut totals);
     }
-    if scripts.is_empty() {
+    if scripts.is_empty() && totals.unreadable == 0 {
         return Err(CliError::Input(
             "no script (.spec or .jsonl) was found".to_string(),
         ));
     }
+    signals::watch(signals::First::Stops)?;
     let open = labs::open(&args.target, false)?;
-    let (mut failed, mut unknown) = (0, 0);
-    for path in &scripts {
-        let text = read(path)?;
-        let shown = path.display();
-        let facts = Facts::parse(&text).map_err(|e| CliError::Input(format!("{shown}: {e}")))?;
-        // A script says what it takes; the flags may ask for more.
-        let shape = args.target.shape().into_iter().chain(facts.shape()).max();
-        let shape = shape.unwrap_or(Shape::ONE);
-        let replayed = campaign::replay(open.lab.as_ref(), shape, path, &text);
-        let replayed = replayed.map_err(CliError::Input)?;
-        if replayed.passed() {
-            println!("ok: {shown} ({} commands)", replayed.commands);
-            continue;
-        }
-        if let Some(why) = &replayed.unknown {
-            unknown += 1;
-            println!("UNKNOWN: {shown}: {why}");
-            continue;
-        }
-        failed += 1;
-        println!("FAILED: {shown}");
-        tell(&replayed);
-    }
-    let undecided = match unknown {
-        0 => String::new(),
-        n => format!(", {n} unknown"),
-    };
-    println!("{} scripts, {failed} failed{undecided}", scripts.len());
-    match (failed, unknown) {
-        (0, 1..) => Err(CliError::Unknown(format!(
-            "{unknown} scripts could not be decided"
-        ))),
-        (_, _) => Ok(failed == 0),
+    let replayed = totals.replay_all(args, open.lab.as_ref(), &scripts);
+    match (replayed, totals.failed) {
+        (Err(CliError::Unread), 1..) => Ok(false),
+        (Err(error), _) => Err(error),
+        (Ok(()), _) => totals.verdict(scripts.len()),
     }
 }
 
-fn tell(replayed: &Replayed) {
-    for violation in &replayed.violations {
-        for line in violation.to_string().lines() {
-            println!("  {line}");
+/// How the scripts fared.
+#[derive(Debug, Default)]
+struct Totals {
+    /// Those that were looked at, readable or not.
+    reached: usize,
+    failed: usize,
+    unknown: usize,
+    unreadable: usize,
+}
+
+impl Totals {
+    /// Errors: nothing can be replayed, or told, any more.
+    fn replay_all(
+        &mut self,
+        args: &Replay,
+        lab: &dyn Lab,
+        scripts: &[PathBuf],
+    ) -> Result<(), CliError> {
+        let mut before = None;
+        for path in scripts {
+            if signals::stop().is_raised() {
+                break;
+            }
+            self.reached += 1;
+            let replayed = match one(args, lab, path) {
+                Ok(replayed) => replayed,
+                Err(CliError::Input(problem)) => {
+                    self.unreadable(&problem);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            self.look_back(lab.aftermaths(Duration::ZERO), before)?;
+            before = Some(path);
+            self.tell(path, &replayed)?;
+        }
+        self.look_back(lab.aftermaths(LAST_LOOK), before)?;
+        let mut parts = vec![
+            format!("{} scripts", scripts.len()),
+            format!("{} failed", self.failed),
+        ];
+        for (count, what) in [
+            (self.unknown, "unknown"),
+            (self.unreadable, "could not be read"),
+            (scripts.len() - self.reached, "not replayed"),
+        ] {
+            if count > 0 {
+                parts.push(format!("{count} {what}"));
+            }
+        }
+        print(format_args!("{}\n", parts.join(", ")))
+    }
+
+    fn unreadable(&mut self, problem: &str) {
+        self.unreadable += 1;
+        complain(problem);
+    }
+
+    fn tell(&mut self, path: &Path, replayed: &Replayed) -> Result<(), CliError> {
+        let shown = path.display();
+        if replayed.passed() {
+            return print(format_args!(
+                "ok: {shown} ({} commands)\n",
+                replayed.commands
+            ));
+        }
+        if let Some(why) = &replayed.unknown {
+            self.unknown += 1;
+            return print(format_args!("UNKNOWN: {shown}: {why}\n"));
+        }
+        self.failed += 1;
+        print(format_args!("FAILED: {shown}\n{}", details(replayed)))
+    }
+
+    /// What the target did after the script that it served before.
+    fn look_back(
+        &mut self,
+        aftermaths: Vec<Aftermath>,
+        before: Option<&PathBuf>,
+    ) -> Result<(), CliError> {
+        for Aftermath { event, .. } in aftermaths {
+            let violation = before.zip(invariants::after_case(0, &event));
+            let Some((path, violation)) = violation else {
+                continue;
+            };
+            self.failed += 1;
+            let shown = path.display();
+            print(format_args!(
+                "FAILED: {shown}\n{}",
+                indented(&violation.to_string())
+            ))?;
+        }
+        Ok(())
+    }
+
+    fn verdict(&self, scripts: usize) -> Done {
+        let Totals {
+            reached,
+            failed,
+            unknown,
+            unreadable,
+        } = *self;
+        match (failed, unreadable, unknown) {
+            (1.., _, _) => Ok(false),
+            (0, 1.., _) => Err(CliError::Told),
+            (0, 0, 1..) => Err(CliError::Unknown(format!(
+                "{unknown} scripts could not be decided"
+            ))),
+            (0, 0, 0) if reached < scripts => Err(CliError::Unknown(format!(
+                "{} scripts were not replayed",
+                scripts - reached
+            ))),
+            (0, 0, 0) => Ok(true),
         }
     }
+}
+
+fn one(args: &Replay, lab: &dyn Lab, path: &Path) -> Result<Replayed, CliError> {
+    let text = read(path)?;
+    let facts =
+        Facts::parse(&text).map_err(|e| CliError::Input(format!("{}: {e}", path.display())))?;
+    // A script says what it takes; the flags may ask for more.
+    let shape = args.target.shape().into_iter().chain(facts.shape()).max();
+    let shape = shape.unwrap_or(Shape::ONE);
+    campaign::replay(lab, shape, path, &text).map_err(|error| match error {
+        ReplayError::Script(problem) => CliError::Input(problem),
+        ReplayError::Target(problem) => CliError::Target(problem),
+    })
+}
+
+fn details(replayed: &Replayed) -> String {
+    let mut text = String::new();
+    for violation in &replayed.violations {
+        text.push_str(&indented(&violation.to_string()));
+    }
     for (step, expected, actual) in &replayed.mismatches {
-        println!("  command {step}:\n    expected: {expected:?}\n    actual:   {actual:?}");
+        text.push_str(&format!(
+            "  command {step}:\n    expected: {expected:?}\n    actual:   {actual:?}\n"
+        ));
     }
     if let Some(invalid) = &replayed.invalid {
-        println!("  not a valid script: {invalid}");
+        text.push_str(&format!("  not a valid script: {invalid}\n"));
     }
+    text
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("  {line}\n")).collect()
 }
 
 /// The scripts at or below a path, in the order of their names.
-fn collect(path: &Path, scripts: &mut Vec<PathBuf>) -> Result<(), CliError> {
+fn collect(path: &Path, scripts: &mut Vec<PathBuf>, totals: &mut Totals) {
     if !path.is_dir() {
         scripts.push(path.to_path_buf());
-        return Ok(());
+        return;
     }
-    let unreadable =
-        |e: std::io::Error| CliError::Input(format!("reading {}: {e}", path.display()));
-    let mut entries = std::fs::read_dir(path)
-        .map_err(unreadable)?
-        .map(|entry| entry.map(|e| e.path()))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(unreadable)?;
+    let listed = std::fs::read_dir(path).and_then(|entries| {
+        let paths = entries.map(|entry| entry.map(|e| e.path()));
+        paths.collect::<Result<Vec<_>, _>>()
+    });
+    let mut entries = match listed {
+        Ok(entries) => entries,
+        Err(error) => {
+            return totals.unreadable(&format!("reading {}: {error}", path.display()));
+        }
+    };
     entries.sort();
     for entry in entries {
         let extension = entry.extension().and_then(|e| e.to_str());
         if entry.is_dir() || matches!(extension, Some("spec" | "jsonl")) {
-            collect(&entry, scripts)?;
+            collect(&entry, scripts, totals);
         }
     }
-    Ok(())
 }

@@ -1,10 +1,11 @@
 //! `run`: one script against one target.
 
-use std::io::{Read, Write, stdout};
+use std::io::{Read, Write};
 use std::path::Path;
 
 use super::args::Run;
-use super::{CliError, Done, labs};
+use super::out::{Out, Unheeded, complain};
+use super::{CliError, Done, labs, signals};
 use crate::campaign::Shape;
 use crate::script::play::{Source, play_json, play_text};
 use crate::script::runner::{Runner, RunnerConfig};
@@ -15,6 +16,7 @@ pub fn run(args: &Run) -> Done {
     let text = read(&args.file)?;
     let shown = args.file.display();
     let mut source = Source::parse(&text).map_err(|e| CliError::Input(format!("{shown}: {e}")))?;
+    signals::watch(signals::First::Ends)?;
     let open = labs::open(&args.target, false)?;
     let shape = args.target.shape().unwrap_or(Shape::ONE);
     let seat = open.lab.seat(shape, 0).map_err(CliError::Target)?;
@@ -24,12 +26,16 @@ pub fn run(args: &Run) -> Done {
     };
     let mut runner = Runner::new(seat.driver, config, |_| {});
     runner.connect().map_err(CliError::Target)?;
-    let mut out = stdout().lock();
-    let played = match &mut source {
-        Source::Text(script) => play_text(script, &mut runner, rewrite, &mut out),
-        Source::Json(lines) => play_json(lines, &mut runner, &mut out),
+    // What is to be rewritten is executed to its end.
+    let mut out: Box<dyn Write> = match rewrite {
+        true => Box::new(Unheeded),
+        false => Box::new(Out),
     };
-    let played = played.map_err(|e| CliError::Input(format!("writing the results: {e}")))?;
+    let played = match &mut source {
+        Source::Text(script) => play_text(script, &mut runner, rewrite, &mut *out),
+        Source::Json(lines) => play_json(lines, &mut runner, &mut *out),
+    };
+    let played = played?;
     if rewrite && let Source::Text(script) = &source {
         if is_stdin(&args.file) {
             return Err(CliError::Input(
@@ -40,11 +46,10 @@ pub fn run(args: &Run) -> Done {
             .map_err(|e| CliError::Input(format!("rewriting {shown}: {e}")))?;
         return Ok(true);
     }
-    // Whoever closed stdout has seen enough.
-    let _ = out.flush();
+    out.flush()?;
     if played.failed > 0 {
-        eprintln!(
-            "clusterd-fuzz: {shown}: {}",
+        complain(format!(
+            "{shown}: {}",
             match &source {
                 Source::Text(_) => format!(
                     "{} stanza(s) did not match their expected output",
@@ -52,7 +57,7 @@ pub fn run(args: &Run) -> Done {
                 ),
                 Source::Json(_) => "one or more script commands failed".to_string(),
             }
-        );
+        ));
     }
     match played.unknown {
         Some(why) if played.failed == 0 => Err(CliError::Unknown(format!("{shown}: {why}"))),
@@ -64,13 +69,23 @@ fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
-/// The text of a script.
+/// The text of a script, without the byte-order mark that some editors put in
+/// front.
 pub(super) fn read(path: &Path) -> Result<String, CliError> {
     let read = |e: std::io::Error| CliError::Input(format!("reading {}: {e}", path.display()));
     if is_stdin(path) {
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text).map_err(read)?;
-        return Ok(text);
+        return Ok(without_mark(text));
     }
-    std::fs::read_to_string(path).map_err(read)
+    std::fs::read_to_string(path)
+        .map(without_mark)
+        .map_err(read)
+}
+
+fn without_mark(text: String) -> String {
+    match text.strip_prefix('\u{feff}') {
+        Some(text) => text.to_string(),
+        None => text,
+    }
 }

@@ -1,7 +1,7 @@
 //! `shard inspect` and `shard check`.
 
 use super::args::{Shard, ShardCommand};
-use super::{CliError, Done};
+use super::{CliError, Done, out};
 use crate::persist::{Examine, examine};
 use crate::repr::ShardId;
 
@@ -15,6 +15,6 @@ pub fn shard(args: &Shard) -> Done {
     let shard = shard.map_err(|e| CliError::Input(e.to_string()))?;
     let examined = examine(how, &args.consensus, &args.blob, shard)
         .map_err(|e| CliError::Input(e.to_string()))?;
-    print!("{}", examined.text);
+    out::print(&examined.text)?;
     Ok(examined.sound)
 }

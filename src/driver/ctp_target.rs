@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use super::process::Processes;
-use super::target::{Link, LinkClosed, Received, Target, TargetError};
+use super::target::{Link, LinkClosed, OnItsOwn, Received, Target, TargetError};
 use crate::protocol::ctp::{self, Connection, HandshakeError, Incoming};
 use crate::protocol::merge::Merger;
 use crate::protocol::v26_30::{ComputeCommand, ComputeResponse};
@@ -62,6 +62,14 @@ impl CtpTarget {
         }
     }
 
+    /// The numbers that the system gave its processes; none of somebody else's.
+    pub fn process_ids(&self) -> Vec<u32> {
+        match &*self.origin() {
+            Origin::Spawned(processes) => processes.ids(),
+            Origin::Attached(_) => Vec::new(),
+        }
+    }
+
     fn origin(&self) -> MutexGuard<'_, Origin> {
         self.origin.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -106,9 +114,16 @@ impl Target for CtpTarget {
         }
     }
 
-    fn ended(&mut self) -> Option<String> {
+    fn ended(&mut self, patience: Duration) -> Option<String> {
+        match &*self.origin() {
+            Origin::Spawned(processes) => processes.ended(patience),
+            Origin::Attached(_) => None,
+        }
+    }
+
+    fn on_its_own(&mut self, patience: Duration) -> Option<OnItsOwn> {
         match &mut *self.origin() {
-            Origin::Spawned(processes) => processes.ended(),
+            Origin::Spawned(processes) => processes.on_its_own(patience),
             Origin::Attached(_) => None,
         }
     }

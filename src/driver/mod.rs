@@ -6,8 +6,10 @@
 //! no AllowCompaction, no read hold is sent or moved unless the caller says so.
 
 mod builder;
+mod child;
 mod ctp_target;
 mod host;
+mod log;
 mod process;
 mod session;
 mod target;
@@ -20,9 +22,10 @@ use uuid::Uuid;
 pub use builder::{BuildError, BuiltDataflow, DataflowBuilder, IndexInfo};
 pub use ctp_target::{CtpTarget, Origin};
 pub use host::{ChangeError, PersistHost};
+pub use log::ALARMS;
 pub use process::{ProcessConfig, Processes};
 pub use session::{Frontiers, Session, Subscribe};
-pub use target::{Link, LinkClosed, Received, Target, TargetError};
+pub use target::{DEATH, Link, LinkClosed, OnItsOwn, Received, Target, TargetError};
 
 use crate::protocol::v26_30::{ComputeCommand, ComputeResponse, PersistLocation};
 
@@ -72,6 +75,11 @@ impl Driver {
         Ok(())
     }
 
+    /// Ends the session; what was not sent yet is lost.
+    pub fn disconnect(&mut self) {
+        self.link = None;
+    }
+
     /// Ends the session, kills the target, and starts it anew.
     pub fn restart(&mut self) -> Result<(), TargetError> {
         self.link = None;
@@ -92,7 +100,7 @@ impl Driver {
         let Some(link) = &mut self.link else {
             return Polled::Closed {
                 reason: "not connected".to_string(),
-                ended: self.target.ended(),
+                ended: self.target.ended(DEATH),
             };
         };
         match link.recv(patience) {
@@ -105,10 +113,16 @@ impl Driver {
                 self.link = None;
                 Polled::Closed {
                     reason,
-                    ended: self.target.ended(),
+                    ended: self.target.ended(DEATH),
                 }
             }
         }
+    }
+
+    /// What the target did on its own since the last time, beside what it says
+    /// in sessions.
+    pub fn on_its_own(&mut self) -> Option<OnItsOwn> {
+        self.target.on_its_own(Duration::ZERO)
     }
 
     /// What the replica has said in this session.

@@ -5,16 +5,16 @@
 //! own ids; every process is gone when its target is dropped; ports are taken
 //! on loopback only, and stay reserved for as long as their process lives.
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 
-use super::target::TargetError;
+use super::child::Child;
+use super::log::{self, Log};
+use super::target::{DEATH, OnItsOwn, TargetError};
 
 /// How often a start is tried whose processes end before they listen.
 const STARTS: usize = 3;
@@ -37,33 +37,39 @@ pub struct ProcessConfig {
     pub directory: PathBuf,
     /// The driver's PubSub server.
     pub pubsub_url: String,
+    /// Texts that say that something is wrong, in a line of a log; such as
+    /// [`ALARMS`](super::ALARMS).
+    pub alarms: Vec<String>,
 }
 
 /// The running processes of one replica.
 #[derive(Debug)]
 pub struct Processes {
-    config: ProcessConfig,
+    config: Box<ProcessConfig>,
     running: Vec<Running>,
     /// Those of the processes that run.
     ports: Vec<ReservedPort>,
     starts: u32,
+    /// Alarms in the logs of processes that do not run any more.
+    unheard: Vec<String>,
 }
 
 #[derive(Debug)]
 struct Running {
     child: Child,
     compute_address: String,
-    log: PathBuf,
+    log: Log,
 }
 
 impl Processes {
     /// Starts all processes and waits until each listens for compute commands.
     pub fn start(config: ProcessConfig) -> Result<Self, TargetError> {
         let mut processes = Processes {
-            config,
+            config: Box::new(config),
             running: Vec::new(),
             ports: Vec::new(),
             starts: 0,
+            unheard: Vec::new(),
         };
         processes.start_all()?;
         Ok(processes)
@@ -79,22 +85,75 @@ impl Processes {
 
     /// Kills what runs and starts anew, on fresh ports.
     pub fn restart(&mut self) -> Result<(), TargetError> {
+        self.unheard = self.alarms();
         self.kill_all();
         self.start_all()
     }
 
-    /// How the first process that ended ended.
-    pub fn ended(&mut self) -> Option<String> {
-        self.running.iter_mut().find_map(|running| {
-            let status = running.child.try_wait().ok()??;
-            Some(format!("{}{}", describe(status), said_last(&running.log)))
-        })
+    /// How the replica ended, if a process of it does so within `patience`:
+    /// every process is asked, and the one that the others followed is named
+    /// first, with what it said.
+    pub fn ended(&self, patience: Duration) -> Option<String> {
+        let deadline = Instant::now() + patience;
+        let mut ends: Vec<(usize, ExitStatus, String)> = Vec::new();
+        for (process, running) in self.running.iter().enumerate() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if let Some(status) = running.child.ended(left) {
+                ends.push((process, status, running.log.reason().unwrap_or_default()));
+            }
+        }
+        // The sort is stable.
+        ends.sort_by_key(|(_, status, said)| follows(*status, said));
+        let several = self.running.len() > 1;
+        let told = ends.iter().map(|(process, status, said)| {
+            let by = several.then(|| format!("process {process} "));
+            let said = Some(said).filter(|said| !said.is_empty());
+            let said = said.map(|said| format!(": {said}"));
+            let (by, said) = (by.unwrap_or_default(), said.unwrap_or_default());
+            format!("{by}{}{said}", describe(*status))
+        });
+        let told: Vec<String> = told.collect();
+        (!told.is_empty()).then(|| told.join("; "))
+    }
+
+    /// What the replica did on its own since the last time: it ended, within
+    /// `patience`, or its logs raise alarm.
+    pub fn on_its_own(&mut self, patience: Duration) -> Option<OnItsOwn> {
+        if let Some(ended) = self.ended(patience) {
+            return Some(OnItsOwn::Ended(ended));
+        }
+        let alarms = self.alarms();
+        // Between its last words and its end a process takes a moment.
+        let ends = alarms.iter().any(|line| log::tells_an_end(line));
+        match ends.then(|| self.ended(DEATH)).flatten() {
+            Some(ended) => Some(OnItsOwn::Ended(ended)),
+            None => (!alarms.is_empty()).then_some(OnItsOwn::Logged(alarms)),
+        }
+    }
+
+    /// The lines that raise alarm in the logs, since the last time.
+    fn alarms(&mut self) -> Vec<String> {
+        let mut alarms = std::mem::take(&mut self.unheard);
+        let several = self.running.len() > 1;
+        for (process, running) in self.running.iter_mut().enumerate() {
+            let lines = running.log.alarms(&self.config.alarms);
+            alarms.extend(lines.into_iter().map(|line| match several {
+                true => format!("process {process}: {line}"),
+                false => line,
+            }));
+        }
+        alarms
+    }
+
+    /// The numbers that the system gave the processes.
+    pub fn ids(&self) -> Vec<u32> {
+        self.running.iter().map(|r| r.child.id()).collect()
     }
 
     /// What every process has written to its log, the newest part of long ones.
     pub fn logs(&self) -> String {
         let log = |(process, running): (usize, &Running)| {
-            let text = tail(&running.log, LOG_KEPT);
+            let text = running.log.text();
             format!("# process {process}\n{text}")
         };
         self.running.iter().enumerate().map(log).collect()
@@ -139,13 +198,15 @@ impl Processes {
                 .config
                 .directory
                 .join(format!("clusterd-{process}-start-{}.log", self.starts));
-            let log_file = File::create(&log)
-                .map_err(|e| start_error(format!("creating {}: {e}", log.display())))?;
+            let shown = log.display().to_string();
+            let (log, log_file) =
+                Log::create(log).map_err(|e| start_error(format!("creating {shown}: {e}")))?;
             let stdout = log_file
                 .try_clone()
-                .map_err(|e| start_error(format!("opening {}: {e}", log.display())))?;
+                .map_err(|e| start_error(format!("opening {shown}: {e}")))?;
             let compute_address = address(1, process);
-            let child = Command::new(&self.config.program)
+            let mut command = Command::new(&self.config.program);
+            command
                 .args(&self.config.leading_args)
                 .args(["--storage-controller-listen-addr", &address(0, process)])
                 .args(["--compute-controller-listen-addr", &compute_address])
@@ -170,9 +231,8 @@ impl Processes {
                 .env("MZ_SOFT_ASSERTIONS", "1")
                 .stdin(Stdio::null())
                 .stdout(stdout)
-                .stderr(log_file)
-                .spawn()
-                .map_err(|e| start_error(e.to_string()))?;
+                .stderr(log_file);
+            let child = Child::start(command).map_err(|e| start_error(e.to_string()))?;
             self.running.push(Running {
                 child,
                 compute_address,
@@ -182,16 +242,14 @@ impl Processes {
         let deadline = Instant::now() + START_PATIENCE;
         for running in &mut self.running {
             running.wait_until_listening(&program, deadline)?;
+            // What is said on the way up belongs to no case.
+            running.log.skip();
         }
         Ok(())
     }
 
     fn kill_all(&mut self) {
-        for mut running in self.running.drain(..) {
-            // Both fail only for a process that is gone already.
-            let _ = running.child.kill();
-            let _ = running.child.wait();
-        }
+        self.running.clear();
         self.ports.clear();
     }
 }
@@ -214,10 +272,10 @@ impl Running {
             if TcpStream::connect(&self.compute_address).is_ok() {
                 return Ok(());
             }
-            if let Ok(Some(status)) = self.child.try_wait() {
+            if let Some(status) = self.child.ended(Duration::ZERO) {
                 return Err(TargetError::EndedEarly {
                     program: program.to_string(),
-                    status: format!("{}{}", describe(status), said_last(&self.log)),
+                    status: format!("{}{}", describe(status), self.said_last()),
                 });
             }
             if Instant::now() > deadline {
@@ -225,11 +283,30 @@ impl Running {
                     program: program.to_string(),
                     address: self.compute_address.clone(),
                     waited: START_PATIENCE,
-                    said: said_last(&self.log),
+                    said: self.said_last(),
                 });
             }
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// What it gives as its reason, as an addition to its status.
+    fn said_last(&self) -> String {
+        let reason = self.log.reason();
+        reason.map_or_else(String::new, |reason| format!(": {reason}"))
+    }
+}
+
+/// How likely it is that a process ended because another one did: the least
+/// likely is the cause.
+fn follows(status: ExitStatus, said: &str) -> u8 {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.signal(), status.code()) {
+        // What a process says whose peer is gone (`spec/replica.md` §1.3).
+        _ if said.contains("timely communication error") => 3,
+        (Some(libc::SIGABRT), _) => 0,
+        (Some(_), _) => 1,
+        (None, _) => 2,
     }
 }
 
@@ -284,47 +361,6 @@ fn describe(status: ExitStatus) -> String {
     }
 }
 
-/// What is kept of the end of a log, in bytes.
-const LOG_KEPT: u64 = 1 << 20;
-
-/// The end of a file, from a whole line on; nothing if it cannot be read.
-fn tail(path: &Path, bytes: u64) -> String {
-    let read = || -> std::io::Result<Vec<u8>> {
-        let mut file = File::open(path)?;
-        let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(bytes)))?;
-        let mut end = Vec::new();
-        file.take(bytes).read_to_end(&mut end)?;
-        if length > bytes {
-            let line = end.iter().position(|b| *b == b'\n').map_or(0, |at| at + 1);
-            end.drain(..line);
-        }
-        Ok(end)
-    };
-    String::from_utf8_lossy(&read().unwrap_or_default()).into_owned()
-}
-
-/// The line of a log with which a process gives its reason, as an addition to
-/// its status: the last one that names an error, else the last one.
-fn said_last(log: &Path) -> String {
-    let text = tail(log, 64 * 1024);
-    let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let telling = |line: &&str| {
-        let starts = [
-            "error:",
-            "halting process:",
-            "miniclusterd:",
-            "clusterd:",
-            "panic",
-        ];
-        starts.iter().any(|start| line.starts_with(start))
-    };
-    match lines().rfind(telling).or_else(|| lines().next_back()) {
-        Some(line) => format!(": {line}"),
-        None => String::new(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
@@ -341,6 +377,7 @@ mod tests {
             workers: 1,
             directory: directory.path().to_path_buf(),
             pubsub_url: "http://127.0.0.1:1".to_string(),
+            alarms: Vec::new(),
         };
         (directory, config)
     }
@@ -364,20 +401,6 @@ mod tests {
             err.contains("ended before it listened (exit code 1)"),
             "{err}"
         );
-    }
-
-    #[test]
-    fn the_reason_of_an_end_is_the_line_that_tells_it() {
-        let directory = tempfile::tempdir().unwrap();
-        let log = directory.path().join("log");
-        assert_eq!(said_last(&log), "");
-        std::fs::write(&log, "one\nhalting process: too late\n\n").unwrap();
-        assert_eq!(said_last(&log), ": halting process: too late");
-        std::fs::write(&log, "one\nerror: no such flag\n\nUsage: x\n").unwrap();
-        assert_eq!(said_last(&log), ": error: no such flag");
-        std::fs::write(&log, "one\ntwo\n").unwrap();
-        assert_eq!(said_last(&log), ": two");
-        assert_eq!(tail(&log, 5), "two\n");
     }
 
     #[test]

@@ -31,6 +31,20 @@ pub enum TargetError {
     Unsupported(&'static str),
 }
 
+/// What a target did without being told to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OnItsOwn {
+    /// It ended, as [`Target::ended`] tells it.
+    Ended(String),
+    /// It lives, and its log has lines that say that something is wrong.
+    Logged(Vec<String>),
+}
+
+/// How long a target may take to end whose session ended, or which says that it
+/// ends: it writes its last words, and the other processes of the replica follow
+/// it.
+pub const DEATH: Duration = Duration::from_secs(3);
+
 /// A target: a clusterd or a miniclusterd, spawned, attached to, or in process.
 pub trait Target {
     /// Opens a session: the transport's handshake and `Hello` with this nonce.
@@ -40,8 +54,15 @@ pub trait Target {
     /// remember.
     fn restart(&mut self) -> Result<(), TargetError>;
 
-    /// How the target ended, if it did: an exit code, a signal.
-    fn ended(&mut self) -> Option<String>;
+    /// How the target ended, if it does so within `patience`: which process,
+    /// with what exit code or signal, and what it said.
+    fn ended(&mut self, patience: Duration) -> Option<String>;
+
+    /// What it did on its own since the last time; its end is waited for for so
+    /// long. A target whose log is not ours can only end.
+    fn on_its_own(&mut self, patience: Duration) -> Option<OnItsOwn> {
+        self.ended(patience).map(OnItsOwn::Ended)
+    }
 }
 
 /// One session with a target, merged over its processes.

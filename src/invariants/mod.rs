@@ -47,6 +47,7 @@ mod i30_view_upper;
 mod i31_same_meaning;
 
 pub use checker::Checker;
+pub use i13_no_crash::after_case;
 pub use kinds::Kind;
 pub use verdict::{Counts, Finding, Place, Verdicts, Violation};
 

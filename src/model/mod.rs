@@ -147,7 +147,10 @@ impl Model {
                 self.unread = Unread::default();
                 self.lost = false;
             }
-            Event::ShardRead(_) | Event::WaitTimedOut { .. } | Event::Finished => {}
+            Event::ShardRead(_)
+            | Event::WaitTimedOut { .. }
+            | Event::TargetLogged { .. }
+            | Event::Finished => {}
         }
     }
 

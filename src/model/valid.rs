@@ -115,6 +115,7 @@ impl Model {
             | Event::WaitTimedOut { .. }
             | Event::ConnectionLost { .. }
             | Event::TargetDied { .. }
+            | Event::TargetLogged { .. }
             | Event::TargetRestarted
             | Event::Finished => Ok(()),
         }

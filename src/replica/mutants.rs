@@ -308,7 +308,7 @@ impl fmt::Display for Mutant {
 
 /// A `--mutant` that does not exist.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("unknown mutant `{0}`: expected one of the names that --list-mutants prints")]
+#[error("unknown mutant `{0}`: expected one of the names that `clusterd-fuzz list-mutants` prints")]
 pub struct UnknownMutant(pub String);
 
 impl FromStr for Mutant {

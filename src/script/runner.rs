@@ -19,7 +19,7 @@ use super::data::Schemas;
 use super::output::{Output, finished_lines, row_lines, update_lines};
 use super::selection::Finish;
 use super::trace::{Event, FrontierKind, PeekSpec, ShardContents, Wait};
-use crate::driver::{Driver, Frontiers, IndexInfo, Polled};
+use crate::driver::{Driver, Frontiers, IndexInfo, OnItsOwn, Polled};
 use crate::plan::cells;
 use crate::protocol::v26_30::{
     CollectionMetadata, ComputeCommand, ComputeParameters, ConfigVal, InstanceConfig, Peek,
@@ -161,6 +161,8 @@ impl<'a> Runner<'a> {
                 Ok(Output::Ok)
             }
             Command::Restart => {
+                // What it did on its own until now is not our doing.
+                self.look_at_target();
                 let restarted = self.driver.restart().map_err(|e| e.to_string());
                 let connected = restarted.and_then(|()| {
                     self.emit(Event::TargetRestarted);
@@ -377,6 +379,25 @@ impl<'a> Runner<'a> {
     /// Takes note of everything that has arrived, without waiting.
     pub fn drain(&mut self) {
         while self.pump(Duration::ZERO) {}
+    }
+
+    /// Tells what the target did on its own, beside what it answers.
+    fn look_at_target(&mut self) {
+        if self.lost {
+            return;
+        }
+        match self.driver.on_its_own() {
+            Some(OnItsOwn::Ended(status)) => {
+                self.lost = true;
+                self.emit(Event::TargetDied { status });
+            }
+            Some(OnItsOwn::Logged(lines)) => {
+                for line in lines {
+                    self.emit(Event::TargetLogged { line });
+                }
+            }
+            None => {}
+        }
     }
 
     /// Takes note of the next response; false when none came in time.
@@ -630,6 +651,7 @@ impl<'a> Runner<'a> {
     /// The run is over: tells the sink so.
     pub fn finish(&mut self) {
         self.drain();
+        self.look_at_target();
         self.emit(Event::Finished);
     }
 

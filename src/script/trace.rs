@@ -85,6 +85,10 @@ pub enum Event {
     TargetDied {
         status: String,
     },
+    /// The target lives, and its log says that something is wrong.
+    TargetLogged {
+        line: String,
+    },
     /// The driver killed the target and started it anew.
     TargetRestarted,
     /// The run is over: nothing was said for a while and nothing is awaited.
@@ -143,6 +147,7 @@ impl Event {
             | Event::WaitTimedOut { .. }
             | Event::ConnectionLost { .. }
             | Event::TargetDied { .. }
+            | Event::TargetLogged { .. }
             | Event::Finished => false,
         }
     }

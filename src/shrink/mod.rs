@@ -9,6 +9,7 @@
 mod edits;
 mod order;
 mod plans;
+mod stop;
 mod structure;
 
 use std::collections::{BTreeSet, HashSet};
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use edits::Commands;
 pub use order::Complexity;
+pub use stop::Stop;
 
 use crate::script::{Cell, Command, RowLine};
 
@@ -24,6 +26,8 @@ use crate::script::{Cell, Command, RowLine};
 pub struct Budget {
     pub max_runs: usize,
     pub max_time: Duration,
+    /// Ends at once with what there is.
+    pub stop: Stop,
 }
 
 impl Default for Budget {
@@ -31,6 +35,7 @@ impl Default for Budget {
         Budget {
             max_runs: 5_000,
             max_time: Duration::from_secs(120),
+            stop: Stop::never(),
         }
     }
 }
@@ -103,7 +108,9 @@ struct Shrinker<'a> {
 
 impl Shrinker<'_> {
     fn exhausted(&self) -> bool {
-        self.runs >= self.budget.max_runs || Instant::now() >= self.deadline
+        self.runs >= self.budget.max_runs
+            || self.budget.stop.is_raised()
+            || Instant::now() >= self.deadline
     }
 
     /// Takes the candidate if it is simpler and still fails.
