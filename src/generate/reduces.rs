@@ -372,7 +372,7 @@ impl Planner<'_, '_> {
             .copied()
             .filter(|c| columns[*c].scalar_type == ReprScalarType::Int64)
             .collect();
-        let huge = u64::from(self.profile.huge_limits);
+        let huge = 2 * u64::from(self.profile.huge_limits);
         match self.choices.weighted("limit", &[12, 4, 2, huge]) {
             Some(1) => None,
             Some(3) => Some(int64(

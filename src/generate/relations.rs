@@ -11,11 +11,11 @@ use std::collections::BTreeSet;
 use super::choices::Choices;
 use super::profile::Profile;
 use super::scalars::{self, Over};
-use crate::plan::scalar::{as_column, column, int64};
+use crate::plan::scalar::{as_column, binary, column, int64, literal};
 use crate::plan::{Globals, JoinImplementation, Relation, RelationType, type_of};
 use crate::protocol::v26_30::{BinaryFunc, EvalError, MirScalarExpr, TableFunc};
 use crate::repr::{
-    Diff, GlobalId, LocalId, ReprColumnType, ReprScalarType, Row, SqlColumnType, SqlScalarType,
+    Datum, Diff, GlobalId, LocalId, ReprColumnType, ReprScalarType, Row, SqlColumnType, SqlScalarType,
 };
 
 /// Columns of a plan's result, at most.
@@ -686,6 +686,7 @@ impl<'c, 'p> Planner<'c, 'p> {
             false => Vec::new(),
         };
         let size: u64 = inputs.iter().map(|input| input.size.max(1)).product();
+        let of_first = first.arity();
         let joined = self.combined(inputs, |inputs, _| Relation::Join {
             inputs,
             equivalences: classes,
@@ -693,7 +694,33 @@ impl<'c, 'p> Planner<'c, 'p> {
         });
         let mut joined = joined.unwrap_or(first);
         joined.size = joined.size.max(size / 2);
+        let joined = self.failing_of_partners(joined, of_first);
         self.narrowed(joined)
+    }
+
+    /// Sometimes a predicate above a join that does nothing but fail for some rows
+    /// of an input that is not the first, whether they have a partner or not.
+    fn failing_of_partners(&mut self, joined: Drawn, first: usize) -> Drawn {
+        let divisor = |c: usize| match joined.columns()[c].scalar_type {
+            ReprScalarType::Int16 => Some((BinaryFunc::DivInt16, Datum::Int16(7), Datum::Int16(8))),
+            ReprScalarType::Int32 => Some((BinaryFunc::DivInt32, Datum::Int32(7), Datum::Int32(8))),
+            ReprScalarType::Int64 => Some((BinaryFunc::DivInt64, Datum::Int64(7), Datum::Int64(8))),
+            _ => None,
+        };
+        let columns: Vec<usize> = (first..joined.arity()).collect();
+        let columns: Vec<usize> = columns.into_iter().filter(|c| divisor(*c).is_some()).collect();
+        if self.careful || columns.is_empty() || !self.choices.chance("partners fail", 1, 6) {
+            return joined;
+        }
+        let c = columns[self.choices.index("divisor", columns.len())];
+        let Some((divide, seven, eight)) = divisor(c) else {
+            return joined;
+        };
+        let typ = joined.columns()[c].scalar_type.clone();
+        let [seven, eight] = [seven, eight].map(|datum| literal(datum, typ.clone()));
+        let quotient = binary(divide, seven, column(c));
+        let predicate = binary(BinaryFunc::Lt, quotient, eight);
+        self.over(joined, |input, _| input.filter(vec![predicate]))
     }
 
     /// Disjoint classes that tie each input to some earlier one, where types

@@ -119,6 +119,7 @@ impl Event {
             | Event::WaitTimedOut { .. }
             | Event::ConnectionLost { .. }
             | Event::TargetDied { .. }
+            | Event::TargetLogged { .. }
             | Event::Finished => false,
         }
     }
