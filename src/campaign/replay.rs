@@ -86,6 +86,8 @@ pub struct Replayed {
     pub invalid: Option<String>,
     /// Why it could not be decided whether the script passes.
     pub unknown: Option<String>,
+    /// What the target would be at work on for ever, if it can tell.
+    pub endless: Option<String>,
 }
 
 impl Replayed {
@@ -115,6 +117,7 @@ pub fn replay(lab: &dyn Lab, shape: Shape, path: &Path, text: &str) -> Result<Re
             mismatches: Vec::new(),
             invalid: outcome.invalid,
             unknown: outcome.unknown,
+            endless: outcome.endless,
         });
     }
     let mut mismatches = Vec::new();
@@ -142,5 +145,6 @@ pub fn replay(lab: &dyn Lab, shape: Shape, path: &Path, text: &str) -> Result<Re
         mismatches,
         invalid: outcome.invalid,
         unknown: None,
+        endless: outcome.endless,
     })
 }

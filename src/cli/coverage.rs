@@ -36,6 +36,7 @@ pub fn coverage(args: &Coverage) -> Done {
         budget: Budget {
             max_runs: 0,
             max_time: std::time::Duration::ZERO,
+            ..Budget::default()
         },
         findings: None,
         facts: Vec::new(),

@@ -54,6 +54,7 @@ pub fn fuzz(args: Fuzz) -> Done {
         budget: Budget {
             max_runs: args.shrink_runs,
             max_time: Duration::from_secs(args.shrink_seconds),
+            ..Budget::default()
         },
         findings: Some(args.findings),
         facts: facts(&args.target),

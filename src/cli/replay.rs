@@ -64,6 +64,9 @@ fn tell(replayed: &Replayed) {
     for (step, expected, actual) in &replayed.mismatches {
         println!("  command {step}:\n    expected: {expected:?}\n    actual:   {actual:?}");
     }
+    if let Some(what) = &replayed.endless {
+        println!("  without an end: {what}");
+    }
     if let Some(invalid) = &replayed.invalid {
         println!("  not a valid script: {invalid}");
     }

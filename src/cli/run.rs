@@ -42,6 +42,9 @@ pub fn run(args: &Run) -> Done {
     }
     // Whoever closed stdout has seen enough.
     let _ = out.flush();
+    if let Some(what) = runner.endless() {
+        eprintln!("clusterd-fuzz: {shown}: {what}");
+    }
     if played.failed > 0 {
         eprintln!(
             "clusterd-fuzz: {shown}: {}",

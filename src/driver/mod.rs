@@ -6,6 +6,7 @@
 //! no AllowCompaction, no read hold is sent or moved unless the caller says so.
 
 mod builder;
+mod cpu;
 mod ctp_target;
 mod host;
 mod process;
@@ -109,6 +110,17 @@ impl Driver {
                 }
             }
         }
+    }
+
+    /// Whether the target was at work since this was last asked, as far as that
+    /// can be known.
+    pub fn was_at_work(&mut self) -> bool {
+        self.target.was_at_work()
+    }
+
+    /// What the target would be at work on for ever, if it can tell.
+    pub fn endless(&mut self) -> Option<String> {
+        self.target.endless()
     }
 
     /// What the replica has said in this session.

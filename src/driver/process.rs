@@ -77,6 +77,11 @@ impl Processes {
             .collect()
     }
 
+    /// The ids of what runs.
+    pub fn ids(&self) -> Vec<u32> {
+        self.running.iter().map(|r| r.child.id()).collect()
+    }
+
     /// Kills what runs and starts anew, on fresh ports.
     pub fn restart(&mut self) -> Result<(), TargetError> {
         self.kill_all();

@@ -42,6 +42,17 @@ pub trait Target {
 
     /// How the target ended, if it did: an exit code, a signal.
     fn ended(&mut self) -> Option<String>;
+
+    /// Whether the target was at work since this was last asked, as far as that
+    /// can be known.
+    fn was_at_work(&mut self) -> bool {
+        false
+    }
+
+    /// What it would be at work on for ever, if it can tell.
+    fn endless(&mut self) -> Option<String> {
+        None
+    }
 }
 
 /// One session with a target, merged over its processes.

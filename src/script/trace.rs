@@ -7,6 +7,7 @@
 //! command) precedes every response that it can have caused; responses keep
 //! the order of their session.
 
+use std::fmt;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -133,6 +134,17 @@ pub enum Wait {
     Subscribe { id: GlobalId, up_to: Timestamp },
     /// The last word of a subscribe that was dropped.
     SubscribeEnd { id: GlobalId },
+}
+
+impl fmt::Display for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Wait::Frontier { id, ts } => write!(f, "the frontier of {id} to reach [{ts}]"),
+            Wait::Peek { id, ts, .. } => write!(f, "the answer of a peek of {id} at {ts}"),
+            Wait::Subscribe { id, up_to } => write!(f, "subscribe {id} to reach [{up_to}]"),
+            Wait::SubscribeEnd { id } => write!(f, "the end of subscribe {id}"),
+        }
+    }
 }
 
 /// What a shard held when it was read: every update in `[since, upper)`, those
