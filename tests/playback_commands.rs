@@ -31,6 +31,7 @@ use clusterd_fuzz::protocol::v26_30::{
 };
 use clusterd_fuzz::protocol::wire;
 use clusterd_fuzz::replica::in_process::{Config, InProcess};
+use clusterd_fuzz::replica::meter::Limits;
 use clusterd_fuzz::replica::mutants::Mutants;
 use clusterd_fuzz::repr::{Antichain, Diff, GlobalId, Row, ShardId, Timestamp};
 use recording::{Said, sessions};
@@ -120,6 +121,7 @@ fn play(
         mutants: Mutants::none(),
         persist: Arc::clone(client),
         seed: 26,
+        limits: Limits::default(),
     });
     let mut all = Vec::new();
     for session in recorded {

@@ -337,7 +337,7 @@ fn table_functions_give_the_rows_of_the_real_evaluator() {
             Err(error) => agrees(&Err(error), &case),
             Ok(got) => case.get("rows").is_some_and(|expected| {
                 let expected = expected.as_array().unwrap();
-                let got: Vec<_> = got.take(expected.len() + 1).collect();
+                let got: Vec<_> = got.into_rows().take(expected.len() + 1).collect();
                 let whole = case["truncated"] == true || got.len() == expected.len();
                 whole
                     && expected.len() <= got.len()
@@ -348,7 +348,7 @@ fn table_functions_give_the_rows_of_the_real_evaluator() {
         };
         if !fine {
             let got = eval::eval_table(&func, &input.unpack())
-                .map(|rows| rows.take(50).collect::<Vec<_>>());
+                .map(|rows| rows.into_rows().take(50).collect::<Vec<_>>());
             failures.add(
                 case["fn"].as_str().unwrap(),
                 format!(

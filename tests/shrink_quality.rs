@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use clusterd_fuzz::campaign::{case_script, viable, with_blocks};
+use clusterd_fuzz::campaign::{Endless, case_script, viable, with_blocks};
 use clusterd_fuzz::generate::Profile;
 use clusterd_fuzz::generate::dry::Dry;
 use clusterd_fuzz::model::{Expected, Model};
@@ -33,7 +33,7 @@ fn worlds(commands: &[Command]) -> Vec<(Command, Model)> {
 }
 
 fn fails(bug: Bug, commands: &[Command]) -> bool {
-    viable(commands).is_ok() && bug(&worlds(commands))
+    viable(commands, &Endless::new()).is_ok() && bug(&worlds(commands))
 }
 
 /// Shrinks the first `starts` generated scripts that show the bug.
@@ -41,7 +41,7 @@ fn minima(bug: Bug, starts: usize) -> Vec<String> {
     let budget = Budget {
         max_runs: 20_000,
         max_time: Duration::from_secs(600),
-        stop: Stop::never(),
+        ..Budget::default()
     };
     let showing = (0..5_000).filter_map(|case| {
         let (commands, _) = case_script(7, case, &Profile::default().with_operators(0));

@@ -21,6 +21,7 @@ use clusterd_fuzz::persist::consensus::{CaSResult, MemConsensus, VersionedData};
 use clusterd_fuzz::persist::{Consensus, PersistClient, PersistConfig, SeqNo, StoreError};
 use clusterd_fuzz::protocol::v26_30::{ComputeCommand, PersistLocation};
 use clusterd_fuzz::replica::in_process::{Config, InProcess};
+use clusterd_fuzz::replica::meter::Limits;
 use clusterd_fuzz::replica::mutants::Mutants;
 use clusterd_fuzz::script::play::Source;
 use clusterd_fuzz::script::{Command, play::block};
@@ -109,6 +110,7 @@ impl Lab for LosingLab {
             mutants: Mutants::none(),
             persist: PersistClient::new(blob.clone(), store.clone(), config(seed)),
             seed,
+            limits: Limits::default(),
         });
         let losing = Arc::new(Losing {
             store,

@@ -103,7 +103,14 @@ impl Lab for Pursuit<'_> {
     }
 
     /// What has no processes does nothing when it is not looked at.
-    fn stand_in(&self) -> Option<&dyn Lab> {
-        self.lab.stand_in().filter(|_| !self.late)
+    fn stand_ins(&self) -> Vec<&dyn Lab> {
+        match self.late {
+            true => Vec::new(),
+            false => self.lab.stand_ins(),
+        }
+    }
+
+    fn at_once(&self) -> usize {
+        self.lab.at_once()
     }
 }

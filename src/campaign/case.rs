@@ -14,7 +14,7 @@ use crate::model::Model;
 use crate::plan::cells;
 use crate::script::Command;
 use crate::script::output::Output;
-use crate::script::runner::{Runner, RunnerConfig};
+use crate::script::runner::{GivenUp, Runner, RunnerConfig};
 use crate::script::trace::{Event, FrontierKind, Wait};
 
 /// How a case is run.
@@ -50,6 +50,8 @@ pub struct Outcome {
     pub invalid: Option<String>,
     /// Why the case could not be decided: it is neither green nor a violation.
     pub unknown: Option<String>,
+    /// What the target would be at work on for ever, if it can tell.
+    pub endless: Option<String>,
     /// The target is gone, or not to be trusted with another case.
     pub lost: bool,
     /// Events as text, if they were to be kept.
@@ -114,8 +116,16 @@ pub fn run_case(
         let settled = settle(&mut runner, &checker, options.patience);
         unread = settled.err().map(|e| format!("reading the views: {e}"));
     }
+    // Beside what has no end everything else goes on.
+    let stuck = (runner.given_up().cloned()).filter(|_| checker.borrow().model().has_no_end());
+    if let Some(GivenUp { wait, waited }) = stuck {
+        let waited_ms = waited.as_millis() as u64;
+        let event = Event::WaitTimedOut { wait, waited_ms };
+        checker.borrow_mut().on_event(&event);
+    }
     runner.finish();
     outcome.lost = runner.is_lost();
+    outcome.endless = runner.endless();
     outcome.cells = runner.cells().clone();
     // What broke before the doubt is broken all the same.
     outcome.unknown = runner
@@ -161,7 +171,7 @@ fn settle(
             // Those that were started are awaited below.
             Wait::Peek { .. } => {}
         }
-        if broken() {
+        if broken() || runner.doubt().is_some() {
             return Ok(());
         }
     }

@@ -12,19 +12,27 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::blocks::with_blocks;
-use super::case::CaseOptions;
+use super::case::{CaseOptions, Outcome};
+use super::jury::{Jury, Run, Trial};
 use super::lab::{Lab, Shape, run_with};
-use super::viable::viable;
+use super::rate::{Rate, Standard};
 use crate::invariants::Violation;
 use crate::script::Command;
-use crate::shrink::{Budget, Shrunk, shrink};
+use crate::shrink::{Budget, Commands, Judge, Shrunk, Stop, shrink_with};
 
 /// While shrinking, something counts as stuck after this long; the result is
 /// confirmed with the whole patience.
 const SHRINK_PATIENCE: Duration = Duration::from_millis(1500);
 
-/// How often a case is run again before it counts as not reproducible.
-const CONFIRMATIONS: usize = 3;
+/// Runs on one worker, all of which must show what several showed first.
+const ON_ONE_WORKER: u64 = 3;
+
+/// Runs in a stand-in, one of which must show what the target showed.
+const GLANCES: u64 = 3;
+
+/// Stand-ins that are tried: what shrinks alike in several is all there is to
+/// gain.
+const MOST_STAND_INS: usize = 3;
 
 /// An invariant that did not hold, and the simplest script found that shows it.
 #[derive(Debug, Clone)]
@@ -40,12 +48,16 @@ pub struct Finding {
     pub shape: Shape,
     /// It happened again on a target of its own.
     pub reproduced: bool,
+    /// How often the simplest script shows it.
+    pub rate: Rate,
     /// Scripts that were run to shrink it.
     pub runs: usize,
     /// Nothing makes it simpler any more.
     pub at_fixpoint: bool,
     /// Every event of the last run.
     pub log: Vec<String>,
+    /// What the target would have been at work on for ever in it.
+    pub endless: Option<String>,
     /// What the target logged in it.
     pub target_log: Option<String>,
 }
@@ -59,104 +71,249 @@ pub struct Broken<'a> {
     pub violation: Violation,
 }
 
-/// Confirms and shrinks; where the lab has a stand-in, there, if what is found
-/// there shows in the lab itself.
+/// Confirms and shrinks; where the lab has stand-ins, in those that show it too,
+/// as far as what is found there shows in the lab itself.
 pub fn pursue(lab: &dyn Lab, broken: &Broken<'_>, budget: Budget) -> Finding {
-    if let Some(stand_in) = lab.stand_in() {
-        let mut finding = pursue_in(stand_in, broken, budget);
-        if finding.reproduced && finding.show_in(lab, broken.seed, CONFIRMATIONS) {
+    let mut start = broken.commands.to_vec();
+    let mut runs = 0;
+    let stand_ins = lab.stand_ins().into_iter();
+    let showing = stand_ins.filter(|stand_in| {
+        LabTrial::new(*stand_in, broken, broken.shape).shows_within(broken.commands, GLANCES)
+    });
+    for stand_in in showing.take(MOST_STAND_INS) {
+        let cheap = Budget {
+            max_runs: budget.max_cheap_runs,
+            ..budget
+        };
+        let (found, trail) = pursue_in(stand_in, broken, &start, 0, cheap);
+        if !found.reproduced {
+            continue;
+        }
+        let trial = LabTrial::new(lab, broken, found.shape);
+        let mut jury = Jury::new(&trial, Standard::CERTAIN, runs, budget.max_runs);
+        let place = jury.settle(&trail);
+        let rate = jury.tell(&trail[place]);
+        runs = jury.runs();
+        if rate.is_reliable() && place == trail.len() - 1 {
+            let mut finding = Finding {
+                runs: found.runs + runs,
+                rate,
+                ..found
+            };
+            finding.show(&trial, budget.stop);
             return finding;
         }
+        if rate.is_reliable() {
+            start = trail[place].clone();
+        }
     }
-    pursue_in(lab, broken, budget)
+    pursue_in(lab, broken, &start, runs, budget).0
 }
 
-fn pursue_in(lab: &dyn Lab, broken: &Broken<'_>, budget: Budget) -> Finding {
-    let Broken {
-        case,
-        seed,
-        commands,
-        shape,
-        ref violation,
-    } = *broken;
-    let signature = violation.signature();
-    let whole = lab.options(seed);
-    let quick = CaseOptions {
-        patience: whole.patience.min(SHRINK_PATIENCE),
-        ..whole
-    };
-    let shows = |shape: Shape, commands: &[Command]| {
-        let outcome = run_with(lab, commands, shape, seed, &quick);
-        outcome.is_ok_and(|outcome| outcome.has(&signature))
-    };
-    let seen_on = |shape: Shape| {
-        let tries = 0..CONFIRMATIONS;
-        tries.filter(|_| shows(shape, commands)).count()
-    };
-    // One worker is simpler than several, and repeats better.
-    let simpler = (shape != Shape::ONE && seen_on(Shape::ONE) == CONFIRMATIONS)
-        .then_some((Shape::ONE, CONFIRMATIONS));
-    let (shape, seen) = simpler.unwrap_or_else(|| (shape, seen_on(shape)));
+/// Confirms `start`, which is as much as is known to show what broke, and
+/// shrinks it. Gives the trail of scripts that led to the simplest, too. `runs`
+/// were made before.
+fn pursue_in(
+    lab: &dyn Lab,
+    broken: &Broken<'_>,
+    start: &[Command],
+    runs: usize,
+    budget: Budget,
+) -> (Finding, Vec<Commands>) {
+    let mut trial = LabTrial::new(lab, broken, broken.shape);
     let mut finding = Finding {
-        signature: signature.clone(),
-        violation: violation.clone(),
-        case,
-        original: commands.to_vec(),
-        commands: commands.to_vec(),
-        shape,
-        reproduced: seen > 0,
-        runs: CONFIRMATIONS,
+        signature: trial.signature.clone(),
+        violation: broken.violation.clone(),
+        case: broken.case,
+        original: broken.commands.to_vec(),
+        commands: start.to_vec(),
+        shape: broken.shape,
+        reproduced: false,
+        rate: Rate::default(),
+        runs,
         at_fixpoint: false,
         log: Vec::new(),
+        endless: None,
         target_log: None,
     };
-    if seen == 0 {
-        return finding;
+    if broken.shape != Shape::ONE {
+        // One worker is simpler than several, and repeats better.
+        let alone = LabTrial::new(lab, broken, Shape::ONE);
+        let runs = (0..ON_ONE_WORKER).map(|number| Run {
+            number,
+            patient: false,
+        });
+        let mut made = 0;
+        let all = runs
+            .inspect(|_| made += 1)
+            .all(|run| alone.shows(start, run) == Some(true));
+        finding.runs += made;
+        if all {
+            trial = alone;
+            finding.shape = Shape::ONE;
+        }
     }
-    // What happens only sometimes is given as many chances as it needed.
-    let tries = if seen == CONFIRMATIONS { 1 } else { 4 };
-    let mut fails = |candidate: &[Command]| {
-        viable(candidate).is_ok() && (0..tries).any(|_| shows(shape, candidate))
+    let mut jury = Jury::new(&trial, Standard::CERTAIN, finding.runs, budget.max_runs).like(start);
+    let mut seen = jury.estimate(start);
+    finding.runs = jury.runs();
+    let exact = LabTrial {
+        as_found: true,
+        ..trial.clone()
     };
+    // Where a seed decides everything, one that shows it always shows it.
+    if seen.share() < 0.5 && trial.is_seeded() && exact.shows(start, AS_FOUND) == Some(true) {
+        jury = Jury::new(&exact, Standard::Exact, finding.runs + 1, budget.max_runs).like(start);
+        seen = Rate { shows: 1, runs: 1 };
+    }
+    finding.reproduced = seen.shows > 0;
+    finding.rate = seen;
+    if !finding.reproduced {
+        return (finding, vec![start.to_vec()]);
+    }
     let Shrunk {
-        commands: simplest,
-        runs,
+        commands,
+        trail,
         at_fixpoint,
-    } = shrink(commands.to_vec(), budget, &mut fails);
-    finding.runs += runs;
-    finding.commands = simplest;
+        ..
+    } = shrink_with(start.to_vec(), budget, &mut jury);
+    finding.runs = jury.runs();
     finding.at_fixpoint = at_fixpoint;
-    // The simplest script may show it less often than the first one.
-    let stopped = budget.stop.is_raised();
-    let last_tries = match (seen, stopped) {
-        (_, true) => 1,
-        (CONFIRMATIONS, false) => 2,
-        (_, false) => 25,
+    finding.commands = commands;
+    // How often it shows is told of any luck, not only of the one that found it.
+    let mut last = match jury.standard() {
+        Standard::Exact => Jury::new(&trial, Standard::CERTAIN, jury.runs(), budget.max_runs),
+        Standard::Likely(_) => jury,
     };
-    if !finding.show_in(lab, seed, last_tries) && !stopped {
-        finding.commands = finding.original.clone();
-        finding.at_fixpoint = false;
-        finding.show_in(lab, seed, last_tries);
+    // A campaign that is stopped tells what there is, without further runs.
+    if !budget.stop.is_raised() {
+        finding.rate = last.tell(&finding.commands);
+        finding.runs = last.runs();
     }
-    finding
+    if !finding.show(&trial, budget.stop) && !budget.stop.is_raised() {
+        finding.show(&exact, budget.stop);
+    }
+    (finding, trail)
+}
+
+/// The run with the seed with which the case was found.
+const AS_FOUND: Run = Run {
+    number: 0,
+    patient: true,
+};
+
+/// Runs in a lab, each with a seed of its own.
+#[derive(Clone)]
+struct LabTrial<'a> {
+    lab: &'a dyn Lab,
+    signature: String,
+    shape: Shape,
+    seed: u64,
+    /// All with the seed with which it was found.
+    as_found: bool,
+}
+
+impl<'a> LabTrial<'a> {
+    fn new(lab: &'a dyn Lab, broken: &Broken<'_>, shape: Shape) -> LabTrial<'a> {
+        LabTrial {
+            lab,
+            signature: broken.violation.signature(),
+            shape,
+            seed: broken.seed,
+            as_found: false,
+        }
+    }
+
+    /// Whether one of a few runs shows it, the first as it was found.
+    fn shows_within(&self, commands: &[Command], runs: u64) -> bool {
+        let first = LabTrial {
+            as_found: true,
+            ..self.clone()
+        };
+        let quick = |number| Run {
+            number,
+            patient: false,
+        };
+        first.shows(commands, quick(0)) == Some(true)
+            || (1..runs).any(|number| self.shows(commands, quick(number)) == Some(true))
+    }
+
+    /// Whether a seed decides everything that happens.
+    fn is_seeded(&self) -> bool {
+        self.lab.options(self.seed).seed.is_some()
+    }
+
+    fn run(&self, commands: &[Command], run: Run, keep_log: bool) -> Result<Outcome, String> {
+        let seed = match self.as_found {
+            true => self.seed,
+            false => drawn(self.seed, commands, run.number),
+        };
+        let whole = self.lab.options(seed);
+        let patience = match run.patient {
+            true => whole.patience,
+            false => whole.patience.min(SHRINK_PATIENCE),
+        };
+        let options = CaseOptions {
+            patience,
+            keep_log,
+            ..whole
+        };
+        run_with(self.lab, commands, self.shape, seed, &options)
+    }
+}
+
+impl Trial for LabTrial<'_> {
+    fn shows(&self, commands: &[Command], run: Run) -> Option<bool> {
+        let outcome = self.run(commands, run, false).ok()?;
+        let shows = outcome.has(&self.signature);
+        (shows || outcome.unknown.is_none()).then_some(shows)
+    }
+
+    fn at_once(&self) -> usize {
+        self.lab.at_once()
+    }
+}
+
+/// The seed of a run of a script: no two runs and no two scripts share their
+/// luck.
+fn drawn(seed: u64, commands: &[Command], number: u64) -> u64 {
+    // FNV-1a, which is the same everywhere.
+    const PRIME: u64 = 0x0000_0100_0000_01B3;
+    let mut hash = 0xCBF2_9CE4_8422_2325_u64;
+    let mut add = |bytes: &[u8]| {
+        for byte in bytes {
+            hash = (hash ^ u64::from(*byte)).wrapping_mul(PRIME);
+        }
+    };
+    add(&seed.to_le_bytes());
+    add(&number.to_le_bytes());
+    for command in commands {
+        add(command.to_string().as_bytes());
+    }
+    hash
 }
 
 impl Finding {
     /// Runs the commands with the whole patience until they show the finding,
     /// and keeps what they then show. False if they never do.
-    fn show_in(&mut self, lab: &dyn Lab, seed: u64, tries: usize) -> bool {
-        let logged = CaseOptions {
-            keep_log: true,
-            ..lab.options(seed)
-        };
-        for _ in 0..tries {
-            let Ok(outcome) = run_with(lab, &self.commands, self.shape, seed, &logged) else {
+    fn show(&mut self, trial: &LabTrial<'_>, stop: Stop) -> bool {
+        const TRIES: u64 = 40;
+        // Numbers beyond those of any other run.
+        let once = trial.as_found || stop.is_raised();
+        let tries = if once { 1 } else { TRIES };
+        let runs = (0..tries).map(|number| Run {
+            number: u64::MAX - number,
+            patient: true,
+        });
+        for run in runs {
+            self.runs += 1;
+            let Ok(outcome) = trial.run(&self.commands, run, true) else {
                 continue;
             };
             let same = |v: &&Violation| v.signature() == self.signature;
             if let Some(violation) = outcome.violations.iter().find(same) {
                 self.violation = violation.clone();
                 self.log = outcome.log;
+                self.endless = outcome.endless;
                 self.target_log = outcome.target_log;
                 return true;
             }
@@ -182,6 +339,18 @@ impl Finding {
                 text,
                 "# It did not happen again when the case was run alone."
             );
+        }
+        if let Some(what) = &self.endless {
+            let _ = writeln!(text, "# without an end: {what}");
+        }
+        if self.reproduced {
+            let _ = writeln!(text, "# shows: {}", self.rate);
+            if !self.rate.is_reliable() {
+                let _ = writeln!(
+                    text,
+                    "# It shows only sometimes: no script was found that shows it in 9 of 10 runs."
+                );
+            }
         }
         let Shape { processes, workers } = self.shape;
         for (name, count) in [("workers", workers), ("processes", processes)] {

@@ -89,10 +89,16 @@ pub trait Lab: Sync {
     /// How many cases can run at the same time, if that is limited.
     fn concurrency(&self) -> Option<usize>;
 
-    /// Where the same target runs in less time and repeats exactly, if there is
-    /// such a place: a finding that shows there too is shrunk there.
-    fn stand_in(&self) -> Option<&dyn Lab> {
-        None
+    /// How many runs of one finding are best made at the same time; 1 or more.
+    /// What only waits is faster side by side.
+    fn at_once(&self) -> usize {
+        1
+    }
+
+    /// Where something like the target runs in less time and repeats exactly: a
+    /// finding that shows there too is shrunk there first.
+    fn stand_ins(&self) -> Vec<&dyn Lab> {
+        Vec::new()
     }
 }
 
@@ -190,7 +196,7 @@ pub struct ProcessLab {
     returned: Condvar,
     aftermaths: Mutex<Vec<Aftermath>>,
     starts: AtomicU64,
-    stand_in: Option<Box<dyn Lab>>,
+    stand_ins: Vec<Box<dyn Lab>>,
 }
 
 /// A target that nobody uses.
@@ -240,13 +246,13 @@ impl ProcessLab {
             returned: Condvar::new(),
             aftermaths: Mutex::default(),
             starts: AtomicU64::new(0),
-            stand_in: None,
+            stand_ins: Vec::new(),
         })
     }
 
-    /// With a place where findings are shrunk, if they show there.
-    pub fn with_stand_in(mut self, stand_in: Box<dyn Lab>) -> ProcessLab {
-        self.stand_in = Some(stand_in);
+    /// With places where findings are shrunk, if they show there.
+    pub fn with_stand_ins(mut self, stand_ins: Vec<Box<dyn Lab>>) -> ProcessLab {
+        self.stand_ins = stand_ins;
         self
     }
 
@@ -308,8 +314,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Lab for ProcessLab {
-    fn stand_in(&self) -> Option<&dyn Lab> {
-        self.stand_in.as_deref()
+    fn stand_ins(&self) -> Vec<&dyn Lab> {
+        self.stand_ins.iter().map(Box::as_ref).collect()
     }
 
     fn seat(&self, shape: Shape, seed: u64) -> Result<Seat, String> {
@@ -420,6 +426,11 @@ impl Lab for ProcessLab {
             Processed::Spawn { .. } => None,
             Processed::Attach(_) => Some(1),
         }
+    }
+
+    fn at_once(&self) -> usize {
+        const SIDE_BY_SIDE: usize = 4;
+        self.concurrency().unwrap_or(SIDE_BY_SIDE)
     }
 }
 

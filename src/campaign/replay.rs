@@ -86,6 +86,8 @@ pub struct Replayed {
     pub invalid: Option<String>,
     /// Why it could not be decided whether the script passes.
     pub unknown: Option<String>,
+    /// What the target would be at work on for ever, if it can tell.
+    pub endless: Option<String>,
 }
 
 impl Replayed {
@@ -129,6 +131,7 @@ pub fn replay(
             mismatches: Vec::new(),
             invalid: outcome.invalid,
             unknown: outcome.unknown,
+            endless: outcome.endless,
         });
     }
     let mut mismatches = Vec::new();
@@ -156,5 +159,6 @@ pub fn replay(
         mismatches,
         invalid: outcome.invalid,
         unknown: None,
+        endless: outcome.endless,
     })
 }

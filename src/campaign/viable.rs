@@ -1,22 +1,42 @@
 //! Whether a script is worth running: valid for its whole length, every command
 //! accepted by the driver, and every wait in it sure to end on a replica that
 //! works; and small: a table function that makes rows without end would take
-//! the memory of whoever runs it. The shrinker asks before it spends time on a
-//! candidate.
+//! the memory of whoever runs it, so that only those are let pass that were
+//! there from the start. The shrinker asks before it spends time on a candidate.
 //!
 //! Invariant: nothing is run; the model alone decides.
 
+use std::collections::BTreeSet;
+
 use super::blocks::upper_mismatch;
 use crate::generate::dry::Dry;
-use crate::model::Model;
-use crate::plan::{Relation, scalar};
-use crate::protocol::v26_30::{BinaryFunc, MirScalarExpr, TableFunc, UnaryFunc};
-use crate::repr::Datum;
+use crate::model::{Model, endless_calls};
 use crate::script::Command;
 use crate::script::trace::Event;
 
-/// Holds, or one line that says what is wrong with which command.
-pub fn viable(commands: &[Command]) -> Result<(), String> {
+/// Table functions that may make rows without end, as calls.
+pub type Endless = BTreeSet<String>;
+
+/// The table functions of a script that may make rows without end.
+pub fn endless(commands: &[Command]) -> Endless {
+    let mut dry = Dry::new();
+    let mut found = Endless::new();
+    for command in commands {
+        // What the driver refuses makes nothing.
+        for event in dry.events(command).unwrap_or_default() {
+            if let Event::DataflowCreated(spec) = event {
+                for (_, plan) in &spec.builds {
+                    found.extend(endless_calls(plan));
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Holds, or one line that says what is wrong with which command. Of table
+/// functions that might never end, only those in `allowed` may stand in it.
+pub fn viable(commands: &[Command], allowed: &Endless) -> Result<(), String> {
     let mut dry = Dry::new();
     let mut model = Model::new();
     model.apply(&Dry::connected());
@@ -29,7 +49,10 @@ pub fn viable(commands: &[Command]) -> Result<(), String> {
         }
         for event in &events {
             if let Event::DataflowCreated(spec) = event
-                && spec.builds.iter().any(|(_, plan)| !is_small(plan))
+                && let plans = spec.builds.iter().map(|(_, plan)| plan)
+                && plans
+                    .flat_map(endless_calls)
+                    .any(|call| !allowed.contains(&call))
             {
                 return Err(bad("a table function might never end".to_string()));
             }
@@ -48,61 +71,6 @@ pub fn viable(commands: &[Command]) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether the table functions of a plan make few rows, whatever they read.
-fn is_small(plan: &Relation) -> bool {
-    let mut small = true;
-    plan.visit(&mut |relation| {
-        if let Relation::FlatMap { func, exprs, .. } = relation {
-            small &= makes_few(func, exprs);
-        }
-    });
-    small
-}
-
-fn makes_few(func: &TableFunc, exprs: &[MirScalarExpr]) -> bool {
-    match func {
-        TableFunc::GenerateSeriesInt32
-        | TableFunc::GenerateSeriesInt64
-        | TableFunc::GenerateSeriesTimestamp
-        | TableFunc::GenerateSeriesTimestampTz => exprs.iter().take(2).all(is_bounded),
-        TableFunc::RepeatRow | TableFunc::RepeatRowNonNegative => exprs.iter().all(is_bounded),
-        TableFunc::WithOrdinality { inner } => makes_few(inner, exprs),
-        // As many as their argument has parts.
-        _ => true,
-    }
-}
-
-/// Whether a number is within a few thousand of zero, whatever the columns.
-fn is_bounded(expr: &MirScalarExpr) -> bool {
-    const MOST: i64 = 1_000;
-    match expr {
-        MirScalarExpr::Literal(Err(_), _) => true,
-        MirScalarExpr::Literal(Ok(row), _) => row.iter().all(|datum| match datum {
-            Datum::Null => true,
-            Datum::Int16(n) => i64::from(n).abs() <= MOST,
-            Datum::Int32(n) => i64::from(n).abs() <= MOST,
-            Datum::Int64(n) => (-MOST..=MOST).contains(&n),
-            _ => false,
-        }),
-        MirScalarExpr::CallBinary { func, expr1, expr2 } => match func {
-            BinaryFunc::ModInt16 | BinaryFunc::ModInt32 | BinaryFunc::ModInt64 => {
-                scalar::is_literal(expr2) && is_bounded(expr2)
-            }
-            BinaryFunc::MulInt64 | BinaryFunc::AddInt64 | BinaryFunc::SubInt64 => {
-                is_bounded(expr1) && is_bounded(expr2)
-            }
-            _ => false,
-        },
-        MirScalarExpr::CallUnary { func, expr } => {
-            matches!(func, UnaryFunc::NegInt64 | UnaryFunc::AbsInt64) && is_bounded(expr)
-        }
-        MirScalarExpr::If { then, els, .. } => is_bounded(then) && is_bounded(els),
-        MirScalarExpr::Column(..)
-        | MirScalarExpr::CallUnmaterializable(_)
-        | MirScalarExpr::CallVariadic { .. } => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,7 +82,8 @@ mod tests {
     fn whatever_is_drawn_is_viable() {
         for case in 0..300 {
             let (commands, _) = case_script(7, case, &Profile::default());
-            assert_eq!(viable(&commands), Ok(()), "case {case}");
+            let drawn = endless(&commands);
+            assert_eq!(viable(&commands, &drawn), Ok(()), "case {case}");
         }
     }
 
@@ -129,8 +98,13 @@ mod tests {
             );
             text::parse(&script).unwrap().commands()
         };
-        assert_eq!(viable(&script("(#0 % 4)")), Ok(()));
-        let refused = viable(&script("#0")).unwrap_err();
+        let none = Endless::new();
+        assert_eq!(viable(&script("(#0 % 4)"), &none), Ok(()));
+        let refused = viable(&script("#0"), &none).unwrap_err();
         assert!(refused.contains("never end"), "{refused}");
+        // Unless it was there from the start.
+        let allowed = endless(&script("#0"));
+        assert_eq!(viable(&script("#0"), &allowed), Ok(()));
+        assert!(viable(&script("(#0 + 1)"), &allowed).is_err());
     }
 }

@@ -91,7 +91,8 @@ pub struct TargetArgs {
     /// The version to announce, within this wire profile.
     #[arg(long, value_name = "VERSION", default_value = v26_30::VERSION)]
     pub protocol: semver::Version,
-    /// What must happen counts as stuck after this many seconds.
+    /// What must happen counts as stuck after this many seconds without a sign
+    /// of work.
     #[arg(long, value_name = "SECONDS", default_value_t = DEFAULT_PATIENCE)]
     pub patience: u64,
     /// A line of a target's log with this text in it is a finding, though the

@@ -37,6 +37,7 @@ pub fn coverage(args: &Coverage) -> Done {
             max_runs: 0,
             max_time: std::time::Duration::ZERO,
             stop: signals::stop(),
+            ..Budget::default()
         },
         findings: None,
         facts: Vec::new(),

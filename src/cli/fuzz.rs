@@ -61,6 +61,7 @@ pub fn fuzz(args: Fuzz) -> Done {
             max_runs: args.shrink_runs,
             max_time: Duration::from_secs(args.shrink_seconds),
             stop: signals::stop(),
+            ..Budget::default()
         },
         command: repeat::command(&args, seed),
         repeat: repeat::rest(&args, cases),

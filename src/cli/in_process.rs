@@ -16,6 +16,7 @@ use crate::persist::clock::{ManualClock, SeededIds};
 use crate::persist::{PersistClient, PersistConfig, open_blob, open_consensus};
 use crate::protocol::v26_30::{ComputeCommand, PersistLocation};
 use crate::replica::in_process::{Config, InProcess};
+use crate::replica::meter::Limits;
 use crate::replica::mutants::Mutants;
 
 /// Hands out in-process replicas.
@@ -23,11 +24,22 @@ use crate::replica::mutants::Mutants;
 pub struct InProcessLab {
     mutants: Mutants,
     keep_log: bool,
+    limits: Limits,
 }
 
 impl InProcessLab {
     pub fn new(mutants: Mutants, keep_log: bool) -> Self {
-        InProcessLab { mutants, keep_log }
+        InProcessLab {
+            mutants,
+            keep_log,
+            limits: Limits::default(),
+        }
+    }
+
+    /// With replicas that rest sooner, or later.
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
     }
 }
 
@@ -46,6 +58,7 @@ impl Lab for InProcessLab {
                 mutants: self.mutants,
                 persist: Arc::clone(&client),
                 seed,
+                limits: self.limits,
             },
             replica: Rc::default(),
         };
@@ -106,6 +119,16 @@ impl Target for InProcessTarget {
         let replica = self.replica.borrow();
         let end = replica.as_ref().and_then(InProcess::ended);
         end.map(ToString::to_string)
+    }
+
+    fn was_at_work(&mut self) -> bool {
+        let replica = self.replica.borrow();
+        replica.as_ref().is_some_and(InProcess::is_busy)
+    }
+
+    fn endless(&mut self) -> Option<String> {
+        let replica = self.replica.borrow();
+        replica.as_ref().and_then(InProcess::endless)
     }
 }
 

@@ -8,6 +8,7 @@ use super::args::{TargetArgs, TargetKind};
 use super::in_process::InProcessLab;
 use super::scratch::Scratch;
 use crate::campaign::{Lab, LabConfig, ProcessLab, Processed, StoreUrls};
+use crate::replica::mutants::{Mutant, Mutants};
 
 /// A lab, and the scratch folder that lives as long as it does.
 pub struct OpenLab {
@@ -98,17 +99,21 @@ pub fn open(args: &TargetArgs, keep_log: bool) -> Result<OpenLab, CliError> {
         alarms: args.alarm.clone(),
     })
     .map_err(CliError::Input)?;
-    let lab = match &args.target {
+    let in_process =
+        |mutants: Mutants| -> Box<dyn Lab> { Box::new(InProcessLab::new(mutants, keep_log)) };
+    let stand_ins = match &args.target {
         // The same replica without processes, unless flags make it another one.
         TargetKind::Mini if args.target_arg.is_empty() => {
-            let mutants = args.mutant.iter().copied().collect();
-            lab.with_stand_in(Box::new(InProcessLab::new(mutants, keep_log)))
+            vec![in_process(args.mutant.iter().copied().collect())]
         }
-        TargetKind::Mini
-        | TargetKind::InProcess
-        | TargetKind::Spawn(_)
-        | TargetKind::Connect(_) => lab,
+        TargetKind::Mini | TargetKind::InProcess => Vec::new(),
+        // One of the named bugs may look like the one that is found.
+        TargetKind::Spawn(_) | TargetKind::Connect(_) => {
+            let mutants = Mutant::ALL.iter().copied();
+            mutants.map(|mutant| in_process(mutant.into())).collect()
+        }
     };
+    let lab = lab.with_stand_ins(stand_ins);
     Ok(OpenLab {
         lab: Box::new(lab),
         _scratch: Some(scratch),

@@ -177,6 +177,9 @@ fn details(replayed: &Replayed) -> String {
             "  command {step}:\n    expected: {expected:?}\n    actual:   {actual:?}\n"
         ));
     }
+    if let Some(what) = &replayed.endless {
+        println!("  without an end: {what}");
+    }
     if let Some(invalid) = &replayed.invalid {
         text.push_str(&format!("  not a valid script: {invalid}\n"));
     }

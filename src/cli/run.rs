@@ -47,6 +47,9 @@ pub fn run(args: &Run) -> Done {
         return Ok(true);
     }
     out.flush()?;
+    if let Some(what) = runner.endless() {
+        complain(format!("{shown}: {what}"));
+    }
     if played.failed > 0 {
         complain(format!(
             "{shown}: {}",

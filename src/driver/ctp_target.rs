@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
+use super::cpu;
 use super::process::Processes;
 use super::target::{Link, LinkClosed, OnItsOwn, Received, Target, TargetError};
 use crate::protocol::ctp::{self, Connection, HandshakeError, Incoming};
@@ -40,7 +41,13 @@ pub struct CtpTarget {
     version: semver::Version,
     /// After this long without a byte a session counts as lost.
     idle: Option<Duration>,
+    /// When this handle last asked how long its processes had computed.
+    asked: Option<(Instant, Duration)>,
 }
+
+/// Processes that compute for a smaller share of the time are at rest: they
+/// only look whether there is something to do.
+const AT_WORK: u32 = 8;
 
 impl CtpTarget {
     /// A target that announces itself with `version`.
@@ -49,6 +56,7 @@ impl CtpTarget {
             origin: Arc::new(Mutex::new(origin)),
             version,
             idle,
+            asked: None,
         }
     }
 }
@@ -125,6 +133,24 @@ impl Target for CtpTarget {
         match &mut *self.origin() {
             Origin::Spawned(processes) => processes.on_its_own(patience),
             Origin::Attached(_) => None,
+        }
+    }
+
+    fn was_at_work(&mut self) -> bool {
+        let ids = match &*self.origin() {
+            Origin::Spawned(processes) => processes.ids(),
+            // Whose it is, and on which machine, is not known.
+            Origin::Attached(_) => return false,
+        };
+        let times: Option<Duration> = ids.into_iter().map(cpu::time).sum();
+        let now = times.map(|computed| (Instant::now(), computed));
+        let before = std::mem::replace(&mut self.asked, now);
+        match (before, now) {
+            (Some((then, computed_then)), Some((now, computed))) => {
+                let computed = computed.saturating_sub(computed_then);
+                computed * AT_WORK > now.duration_since(then)
+            }
+            _ => false,
         }
     }
 }

@@ -7,6 +7,7 @@
 
 mod builder;
 mod child;
+mod cpu;
 mod ctp_target;
 mod host;
 mod log;
@@ -123,6 +124,17 @@ impl Driver {
     /// in sessions.
     pub fn on_its_own(&mut self) -> Option<OnItsOwn> {
         self.target.on_its_own(Duration::ZERO)
+    }
+
+    /// Whether the target was at work since this was last asked, as far as that
+    /// can be known.
+    pub fn was_at_work(&mut self) -> bool {
+        self.target.was_at_work()
+    }
+
+    /// What the target would be at work on for ever, if it can tell.
+    pub fn endless(&mut self) -> Option<String> {
+        self.target.endless()
     }
 
     /// What the replica has said in this session.

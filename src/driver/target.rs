@@ -63,6 +63,17 @@ pub trait Target {
     fn on_its_own(&mut self, patience: Duration) -> Option<OnItsOwn> {
         self.ended(patience).map(OnItsOwn::Ended)
     }
+
+    /// Whether the target was at work since this was last asked, as far as that
+    /// can be known.
+    fn was_at_work(&mut self) -> bool {
+        false
+    }
+
+    /// What it would be at work on for ever, if it can tell.
+    fn endless(&mut self) -> Option<String> {
+        None
+    }
 }
 
 /// One session with a target, merged over its processes.

@@ -153,6 +153,8 @@ pub struct Profile {
     /// `all` and `any` beside DISTINCT aggregates, which upstream computes
     /// wrongly (`spec/replica.md` §16.4).
     pub any_all_beside_distinct: bool,
+    /// Now and then a series without an end.
+    pub endless: bool,
 }
 
 impl Default for Profile {
@@ -178,6 +180,7 @@ impl Default for Profile {
             mixed_reduces: true,
             monotonic_retractions: false,
             any_all_beside_distinct: false,
+            endless: true,
         }
     }
 }
@@ -192,10 +195,11 @@ impl Profile {
     }
 
     /// The same profile for a clusterd that is not ours: without what is known
-    /// to end one (`spec/replica.md` §11 B02), and without negative counts,
-    /// about which a clusterd with soft assertions panics.
+    /// to end one (`spec/replica.md` §11 B02), without negative counts, about
+    /// which a clusterd with soft assertions panics, and without series that
+    /// would fill its memory.
     pub fn for_clusterd(mut self) -> Self {
-        (self.huge_limits, self.negative) = (false, false);
+        (self.huge_limits, self.negative, self.endless) = (false, false, false);
         self
     }
 

@@ -478,7 +478,14 @@ impl<'c, 'p> Planner<'c, 'p> {
         let over = self.scope(&columns, fallible);
         let bounded =
             |expr: MirScalarExpr| crate::plan::scalar::binary(BinaryFunc::ModInt64, expr, int64(4));
-        let (func, exprs) = match self.choices.weighted("table function", &[4, 1, 1, 1]) {
+        // Inside a recursion there would be one in each round.
+        let endless = self.profile.endless && !self.careful && self.locals.is_empty();
+        let weights = [12, 3, 3, 3, u64::from(endless)];
+        let (func, exprs) = match self.choices.weighted("table function", &weights) {
+            Some(4) => (
+                TableFunc::GenerateSeriesInt64,
+                [0, i64::MAX, 1].map(int64).to_vec(),
+            ),
             Some(1) => {
                 let value = |choices: &mut dyn Choices| {
                     scalars::draw(choices, over, &ReprScalarType::Int64, 1)

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::endless::Length;
 use crate::plan::{Relation, print};
 use crate::protocol::v26_30::Id;
 use crate::repr::{GlobalId, Timestamp};
@@ -23,6 +24,8 @@ pub struct Dataflow {
     pub inputs: BTreeMap<GlobalId, Input>,
     /// The imports that each object reads, through other objects too.
     reads: BTreeMap<GlobalId, BTreeSet<GlobalId>>,
+    /// How many rows its table functions make.
+    pub length: Length,
 }
 
 /// Where an import's contents come from.
@@ -76,7 +79,10 @@ impl Dataflow {
             }
             reads.insert(*id, read);
         }
+        let lengths = spec.builds.iter().map(|(_, plan)| Length::of(plan));
+        let length = lengths.max().unwrap_or(Length::Short);
         Ok(Dataflow {
+            length,
             uid,
             spec,
             inputs,

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use super::Model;
 use super::answer::Undefined;
 use super::dataflow::{Dataflow, Input};
+use super::endless::Length;
 use super::session::{Collection, Life};
 use crate::repr::{Antichain, GlobalId, Timestamp};
 use crate::script::trace::{ExportSpec, FrontierKind, Wait};
@@ -115,7 +116,7 @@ impl Model {
             None => reached,
         };
         // Nothing is owed before the snapshot at as_of can be taken.
-        match reached.less_equal(collection.as_of()) {
+        match reached.less_equal(collection.as_of()) || self.is_endless(&collection.dataflow, &reached) {
             true => nothing,
             false => reached,
         }
@@ -160,6 +161,34 @@ impl Model {
             let contents = self.object_at(&collection.dataflow, object, *ts);
             contents.is_err_and(|undefined| such(&undefined))
         })
+    }
+
+    /// Whether a live collection makes the replica work for ever.
+    pub fn has_no_end(&self) -> bool {
+        let mut collections = self.session.collections.values();
+        collections.any(|c| c.is_live() && c.dataflow.length == Length::Endless)
+    }
+
+    /// Whether a dataflow may be at work for ever on what it reads before
+    /// `frontier`.
+    fn is_endless(&self, dataflow: &Dataflow, frontier: &Antichain) -> bool {
+        /// Times that are looked at.
+        const MOST: Timestamp = 64;
+        match dataflow.length {
+            Length::Short => return false,
+            Length::Endless => return true,
+            Length::Unknown => {}
+        }
+        let as_of = dataflow.spec.as_of;
+        let end = frontier.as_option().or(dataflow.until());
+        let end = end.unwrap_or(as_of.saturating_add(1));
+        let mut times = as_of..end.min(as_of.saturating_add(MOST));
+        let too_much = |ts| {
+            let builds = dataflow.spec.builds.iter();
+            let mut contents = builds.map(|(id, _)| self.object_at(dataflow, *id, ts));
+            contents.any(|contents| matches!(contents, Err(Undefined::Unsupported(_))))
+        };
+        times.any(too_much)
     }
 
     /// Whether a wait must end with what it waits for.

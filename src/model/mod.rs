@@ -9,6 +9,7 @@
 
 pub mod answer;
 pub mod dataflow;
+mod endless;
 pub mod eval;
 mod frontier;
 pub mod multiset;
@@ -25,6 +26,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use answer::{ErrorTexts, Expected, Undefined};
+pub use endless::endless_calls;
 pub use multiset::Multiset;
 pub use session::{Collection, Life, Peek, Permission, Session};
 pub use shard::Shard;

@@ -3,7 +3,8 @@
 //!
 //! Invariants: the same seed, commands and shard changes between the same steps
 //! give the same responses; no clock is read, no thread outlives a call, and
-//! an end of the replica is a state, not an exit.
+//! an end of the replica is a state, not an exit; a step ends, whatever a
+//! dataflow makes.
 
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -17,6 +18,7 @@ use uuid::Uuid;
 
 use super::compute::{Environment, Host, Worker};
 use super::halt::{End, Fate};
+use super::meter::{Limits, Meter, Overrun};
 use super::mutants::Mutants;
 use super::outlet::Outlet;
 use crate::persist::PersistClient;
@@ -32,6 +34,8 @@ pub struct Config {
     pub persist: Arc<PersistClient>,
     /// Decides the schedule of the workers.
     pub seed: u64,
+    /// What the replica does not go beyond: it rests instead.
+    pub limits: Limits,
 }
 
 /// A worker and what was sent to it but not applied yet.
@@ -45,19 +49,27 @@ pub struct InProcess {
     slots: Vec<Slot>,
     mutants: Mutants,
     fate: Fate,
+    meter: Meter,
     random: u64,
     connection: Option<(Uuid, Outlet)>,
     responses: VecDeque<ComputeResponse>,
     ended: Option<End>,
+    /// A step did not end by itself: on a thread of its own the replica would
+    /// be in it for ever.
+    stuck: bool,
+    /// Whether anything happened in the last step.
+    busy: bool,
 }
 
 impl InProcess {
     pub fn new(config: Config) -> Self {
         let fate = Fate::default();
+        let meter = Meter::up_to(config.limits);
         let env = Environment {
             host: Host::InProcess(config.persist),
             mutants: config.mutants,
             fate: fate.clone(),
+            meter: meter.clone(),
         };
         let slots = allocators(config.workers)
             .into_iter()
@@ -73,10 +85,13 @@ impl InProcess {
             slots,
             mutants: config.mutants,
             fate,
+            meter,
             random: config.seed,
             connection: None,
             responses: VecDeque::new(),
             ended: None,
+            stuck: false,
+            busy: false,
         }
     }
 
@@ -116,10 +131,25 @@ impl InProcess {
         self.ended.as_ref()
     }
 
+    /// Whether there was something to do in the last step.
+    pub fn is_busy(&self) -> bool {
+        self.busy
+    }
+
+    /// What the replica would be busy with for ever, if there is anything.
+    pub fn endless(&self) -> Option<String> {
+        self.meter.noted()
+    }
+
     /// One round over the workers. Gives whether anything happened; if not,
     /// nothing will until a command is sent or a shard changes.
     pub fn step(&mut self) -> bool {
-        if self.ended.is_some() {
+        self.busy = self.try_step();
+        self.busy
+    }
+
+    fn try_step(&mut self) -> bool {
+        if self.ended.is_some() || self.stuck {
             return false;
         }
         // A panic of an operator aborts the real process.
@@ -128,6 +158,10 @@ impl InProcess {
             Ok(any) => {
                 self.ended = self.fate.get();
                 any || self.ended.is_some()
+            }
+            Err(panic) if panic.is::<Overrun>() => {
+                self.stuck = true;
+                false
             }
             Err(panic) => {
                 let text = panic

@@ -12,6 +12,7 @@ pub mod errors;
 pub mod eval;
 pub mod halt;
 pub mod in_process;
+pub mod meter;
 pub mod mutants;
 pub mod outlet;
 pub mod process;

@@ -169,6 +169,9 @@ mutants! {
     ReportsTooEarly, Lifecycle, "reports-before-initialization",
         "after a reconnect frontiers are reported before the initialization is complete";
 
+    TableFunctionNeverYields, Lifecycle, "table-function-never-yields",
+        "a table function makes all of its rows, however many, before anything else goes on";
+
     // Subscribes.
     SubscribeSnapshotAlways, Subscribe, "subscribe-snapshot-always",
         "a subscribe without snapshot tells the updates at its as-of as well";

@@ -22,18 +22,22 @@ use super::trace::{Event, FrontierKind, PeekSpec, ShardContents, Wait};
 use crate::driver::{Driver, Frontiers, IndexInfo, OnItsOwn, Polled};
 use crate::plan::cells;
 use crate::protocol::v26_30::{
-    CollectionMetadata, ComputeCommand, ComputeParameters, ConfigVal, InstanceConfig, Peek,
-    PeekResponse, PeekTarget,
+    CollectionMetadata, ComputeCommand, ComputeParameters, ComputeResponse, ConfigVal,
+    InstanceConfig, Peek, PeekResponse, PeekTarget,
 };
 use crate::repr::{Antichain, GlobalId, RelationDesc, Row, ShardId, Timestamp};
 
 /// The switch that makes a replica answer peeks with the rows themselves.
 const PEEK_STASH: &str = "enable_compute_peek_response_stash";
 
+/// What is at work may take so many times the patience.
+const SLOWEST: u32 = 12;
+
 /// How a runner treats time and randomness.
 #[derive(Debug, Clone)]
 pub struct RunnerConfig {
-    /// No wait is longer, whatever the script says.
+    /// What must happen counts as stuck after this long without a sign of work;
+    /// no wait of the script's own is longer.
     pub max_wait: Duration,
     /// Ids of shards and peeks are drawn from this seed instead of at random,
     /// so that a run in one process repeats exactly.
@@ -68,8 +72,19 @@ pub struct Runner<'a> {
     uuids: u64,
     session: u64,
     lost: bool,
-    /// Why a shard may or may not hold what the script says.
+    /// Why nothing can be judged any more.
     doubt: Option<String>,
+    /// What was given up although the target was still at work.
+    given_up: Option<GivenUp>,
+    /// A frontier was told since this was last looked at.
+    advanced: bool,
+}
+
+/// A wait that was given up although the target was still at work.
+#[derive(Debug, Clone)]
+pub struct GivenUp {
+    pub wait: Wait,
+    pub waited: Duration,
 }
 
 /// A peek that `start-peek` sent.
@@ -100,6 +115,8 @@ impl<'a> Runner<'a> {
             session: 0,
             lost: false,
             doubt: None,
+            given_up: None,
+            advanced: false,
         }
     }
 
@@ -407,6 +424,12 @@ impl<'a> Runner<'a> {
         }
         match self.driver.poll(patience) {
             Polled::Response(response) => {
+                self.advanced |= match response.as_ref() {
+                    ComputeResponse::Frontiers(..) | ComputeResponse::SubscribeResponse(..) => true,
+                    ComputeResponse::PeekResponse(..)
+                    | ComputeResponse::CopyToResponse(..)
+                    | ComputeResponse::Status(_) => false,
+                };
                 self.emit(Event::Response(response));
                 true
             }
@@ -422,7 +445,7 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// Waits until `done`, for at most `timeout`. False when it ran out.
+    /// Waits until `done`, for at most `timeout`. False when that ran out.
     fn wait(&mut self, timeout: Duration, done: impl Fn(&Driver) -> bool) -> bool {
         let deadline = Instant::now() + timeout.min(self.config.max_wait);
         loop {
@@ -436,15 +459,58 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// Like [`Runner::wait`], and tells the sink when it ran out.
+    /// Like [`Runner::wait`], but slow is not stuck: as long as the target is at
+    /// work, it starts over. Tells the sink when it ran out.
     fn wait_for(&mut self, wait: Wait, timeout: Duration, done: impl Fn(&Driver) -> bool) -> bool {
         let start = Instant::now();
-        let reached = self.wait(timeout, done);
+        self.advanced = false;
+        self.driver.was_at_work();
+        let mut reached = self.wait(timeout, &done);
+        // A shorter wait than the patience is the script's own.
+        let may_be_slow = timeout >= self.config.max_wait;
+        let longest = self.config.max_wait * SLOWEST;
+        while !reached && may_be_slow && !self.lost {
+            let advanced = std::mem::take(&mut self.advanced);
+            if !self.driver.was_at_work() && !advanced {
+                break;
+            }
+            if start.elapsed() < longest {
+                reached = self.wait(timeout, &done);
+            } else if self.is_ready(&wait) {
+                break;
+            } else {
+                let waited = start.elapsed();
+                let seconds = waited.as_secs();
+                self.doubt.get_or_insert_with(|| {
+                    format!("waiting for {wait}: the target is still at work after {seconds} s")
+                });
+                self.given_up = Some(GivenUp { wait, waited });
+                return false;
+            }
+        }
         if !reached {
             let waited_ms = start.elapsed().as_millis() as u64;
             self.emit(Event::WaitTimedOut { wait, waited_ms });
         }
         reached
+    }
+
+    /// Whether what is waited for takes no more work, as far as the replica has
+    /// said.
+    fn is_ready(&self, wait: &Wait) -> bool {
+        match wait {
+            Wait::Peek { id, ts, .. } => {
+                let beyond = Antichain::from_elem(ts.saturating_add(1));
+                reaches(*id, FrontierKind::Output, beyond)(&self.driver)
+            }
+            Wait::SubscribeEnd { .. } => true,
+            Wait::Frontier { .. } | Wait::Subscribe { .. } => false,
+        }
+    }
+
+    /// What the target would be at work on for ever, if it can tell.
+    pub fn endless(&mut self) -> Option<String> {
+        self.driver.endless()
     }
 
     /// Waits until the output frontier of `id` reaches `[ts]`. A wait that may
@@ -671,9 +737,14 @@ impl<'a> Runner<'a> {
     }
 
     /// Why nothing can be judged any more: a change of a shard of which it is
-    /// unknown whether it happened.
+    /// unknown whether it happened, a target that is at work without an end.
     pub fn doubt(&self) -> Option<&str> {
         self.doubt.as_deref()
+    }
+
+    /// The wait that was given up although the target was still at work.
+    pub fn given_up(&self) -> Option<&GivenUp> {
+        self.given_up.as_ref()
     }
 
     /// The shards behind the aliases used so far.

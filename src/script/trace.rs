@@ -186,6 +186,19 @@ impl Wait {
     }
 }
 
+impl fmt::Display for Wait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Wait::Frontier { id, kind, to } => {
+                write!(f, "the {kind} frontier of {id} to reach {to}")
+            }
+            Wait::Peek { id, ts, .. } => write!(f, "the answer of a peek of {id} at {ts}"),
+            Wait::Subscribe { id, up_to } => write!(f, "subscribe {id} to reach [{up_to}]"),
+            Wait::SubscribeEnd { id } => write!(f, "the end of subscribe {id}"),
+        }
+    }
+}
+
 /// A kind of frontier that a collection reports (`spec/replica.md` §4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum FrontierKind {

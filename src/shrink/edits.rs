@@ -68,7 +68,7 @@ pub fn without(commands: &[Command], removed: &BTreeSet<usize>) -> Commands {
 }
 
 /// The ids that a command makes usable.
-fn exports(command: &Command) -> Vec<GlobalId> {
+pub(super) fn exports(command: &Command) -> Vec<GlobalId> {
     match command {
         Command::DefineIndex { index, .. } => vec![*index],
         Command::CreateDataflow(dataflow) => dataflow.exports.iter().map(Export::id).collect(),
@@ -77,7 +77,7 @@ fn exports(command: &Command) -> Vec<GlobalId> {
 }
 
 /// The ids that a command needs to exist.
-fn used_ids(command: &Command) -> Vec<GlobalId> {
+pub(super) fn used_ids(command: &Command) -> Vec<GlobalId> {
     match command {
         Command::Schedule { id }
         | Command::AllowCompaction { id, .. }
@@ -94,7 +94,7 @@ fn used_ids(command: &Command) -> Vec<GlobalId> {
     }
 }
 
-fn imported_indexes(command: &Command) -> Vec<GlobalId> {
+pub(super) fn imported_indexes(command: &Command) -> Vec<GlobalId> {
     match command {
         Command::CreateDataflow(dataflow) => dataflow
             .imports

@@ -1,21 +1,26 @@
 //! Shrinking: from a script that fails to the simplest one found that fails in
-//! the same way. Whether a script still fails *in the same way* is the caller's
+//! the same way. Whether a script still fails *in the same way* is a [`Judge`]'s
 //! question; what is simpler is [`Complexity`]'s.
 //!
 //! Invariants: every accepted step is strictly simpler, so shrinking ends; no
-//! script is run twice; a pass never loops to its own fix-point, the outer loop
-//! does (after Hypothesis's shrinker: successes must be as cheap as failures).
+//! script is judged twice beside the same best one; of several candidates the first in order that fails
+//! is taken, however many were asked about at once; a pass never loops to its
+//! own fix-point, the outer loop does (after Hypothesis's shrinker: successes
+//! must be as cheap as failures).
 
 mod edits;
+mod judge;
 mod order;
 mod plans;
 mod stop;
+mod slice;
 mod structure;
 
 use std::collections::{BTreeSet, HashSet};
 use std::time::{Duration, Instant};
 
-use edits::Commands;
+pub use edits::Commands;
+pub use judge::Judge;
 pub use order::Complexity;
 pub use stop::Stop;
 
@@ -24,7 +29,12 @@ use crate::script::{Cell, Command, RowLine};
 /// When to stop before the fix-point.
 #[derive(Debug, Clone, Copy)]
 pub struct Budget {
+    /// Runs of the target.
     pub max_runs: usize,
+    /// Runs of what stands in for the target and costs next to nothing.
+    pub max_cheap_runs: usize,
+    /// Candidates about which the model alone is asked.
+    pub max_candidates: usize,
     pub max_time: Duration,
     /// Ends at once with what there is.
     pub stop: Stop,
@@ -34,17 +44,30 @@ impl Default for Budget {
     fn default() -> Self {
         Budget {
             max_runs: 5_000,
+            max_cheap_runs: 20_000,
+            max_candidates: 200_000,
             max_time: Duration::from_secs(120),
             stop: Stop::never(),
         }
     }
 }
 
+impl Budget {
+    /// Runs that are left for the last word about the simplest script.
+    fn reserve(&self) -> usize {
+        const LAST_WORD: usize = 20;
+        LAST_WORD.min(self.max_runs / 3)
+    }
+}
+
 /// What shrinking did.
 #[derive(Debug, Clone)]
 pub struct Shrunk {
-    pub commands: Vec<Command>,
-    /// Candidates that were run.
+    pub commands: Commands,
+    /// From the script that was given to `commands`, each simpler than the one
+    /// before and failing in the same way.
+    pub trail: Vec<Commands>,
+    /// Scripts that were run.
     pub runs: usize,
     /// Whether no edit makes it simpler any more (the budget was enough).
     pub at_fixpoint: bool,
@@ -52,22 +75,28 @@ pub struct Shrunk {
 
 /// Shrinks `commands`, of which `fails` is known to hold.
 pub fn shrink(
-    commands: Vec<Command>,
+    commands: Commands,
     budget: Budget,
     fails: &mut dyn FnMut(&[Command]) -> bool,
 ) -> Shrunk {
+    shrink_with(commands, budget, &mut judge::Certain::new(fails))
+}
+
+/// Shrinks `commands`, which fail; the judge says in which way.
+pub fn shrink_with(commands: Commands, budget: Budget, judge: &mut dyn Judge) -> Shrunk {
     let mut shrinker = Shrinker {
         best_key: Complexity::of(&commands),
-        best: commands,
+        best: commands.clone(),
+        trail: vec![commands],
         seen: HashSet::new(),
-        runs: 0,
         budget,
         deadline: Instant::now() + budget.max_time,
-        fails,
+        judge,
     };
     let at_fixpoint = loop {
         let before = shrinker.best_key.clone();
         // In the order of what they can win.
+        shrinker.slice();
         shrinker.remove_commands();
         shrinker.merge_sessions();
         shrinker.unify_ids();
@@ -82,16 +111,21 @@ pub fn shrink(
         shrinker.lower_times();
         shrinker.reorder();
         shrinker.rename();
+        if !budget.stop.is_raised() {
+            shrinker.settle();
+        }
         if shrinker.exhausted() {
             break false;
         }
+        // What was taken back is not taken again: each round comes further.
         if shrinker.best_key == before {
             break true;
         }
     };
     Shrunk {
         commands: shrinker.best,
-        runs: shrinker.runs,
+        trail: shrinker.trail,
+        runs: shrinker.judge.runs(),
         at_fixpoint,
     }
 }
@@ -99,80 +133,126 @@ pub fn shrink(
 struct Shrinker<'a> {
     best: Commands,
     best_key: Complexity,
+    /// What was best so far, `best` last.
+    trail: Vec<Commands>,
     seen: HashSet<String>,
-    runs: usize,
     budget: Budget,
     deadline: Instant,
-    fails: &'a mut dyn FnMut(&[Command]) -> bool,
+    judge: &'a mut dyn Judge,
 }
 
 impl Shrinker<'_> {
     fn exhausted(&self) -> bool {
-        self.runs >= self.budget.max_runs
+        let runs = self.budget.max_runs - self.budget.reserve();
+        self.judge.runs() >= runs
+            || self.seen.len() >= self.budget.max_candidates
             || self.budget.stop.is_raised()
             || Instant::now() >= self.deadline
     }
 
     /// Takes the candidate if it is simpler and still fails.
     fn consider(&mut self, candidate: Commands) -> bool {
-        if self.exhausted() {
-            return false;
+        self.consider_any([candidate]).is_some()
+    }
+
+    /// Takes the first of the candidates that is simpler and still fails, and
+    /// gives its place. As many are judged at once as the judge likes.
+    fn consider_any(&mut self, candidates: impl IntoIterator<Item = Commands>) -> Option<usize> {
+        let mut candidates = candidates.into_iter().enumerate();
+        loop {
+            let mut batch = Vec::new();
+            while batch.len() < self.judge.at_once() && !self.exhausted() {
+                let Some((at, candidate)) = candidates.next() else {
+                    break;
+                };
+                let key = Complexity::of(&candidate);
+                if key < self.best_key
+                    && self.seen.insert(text(&candidate))
+                    && self.judge.is_worth_running(&candidate)
+                {
+                    batch.push((at, key, candidate));
+                }
+            }
+            if batch.is_empty() {
+                return None;
+            }
+            let scripts: Vec<&[Command]> = batch.iter().map(|(.., c)| c.as_slice()).collect();
+            if let Some(first) = self.judge.first_failing(&scripts) {
+                // Those behind it were judged beside a best that is none any more.
+                for (.., passed) in &batch[first + 1..] {
+                    self.seen.remove(&text(passed));
+                }
+                let (at, key, candidate) = batch.swap_remove(first);
+                self.trail.push(candidate.clone());
+                self.best = candidate;
+                self.best_key = key;
+                return Some(at);
+            }
         }
-        let key = Complexity::of(&candidate);
-        if key >= self.best_key {
-            return false;
-        }
-        let texts: Vec<String> = candidate.iter().map(Command::to_string).collect();
-        if !self.seen.insert(texts.join("\n\n")) {
-            return false;
-        }
-        self.runs += 1;
-        let fails = (self.fails)(&candidate);
-        if fails {
-            self.best = candidate;
-            self.best_key = key;
-        }
-        fails
+    }
+
+    /// Goes back to the simplest script that fails as it must.
+    fn settle(&mut self) {
+        let last = self.judge.settle(&self.trail).min(self.trail.len() - 1);
+        self.trail.truncate(last + 1);
+        self.best = self.trail[last].clone();
+        self.best_key = Complexity::of(&self.best);
+    }
+
+    /// Only one dataflow, and what it depends on.
+    fn slice(&mut self) {
+        self.consider_any(slice::slices(&self.best));
     }
 
     /// Removes runs of commands from the back, longer runs while that succeeds.
     fn remove_commands(&mut self) {
         let mut end = self.best.len();
         let mut size = self.best.len().div_ceil(2).max(1);
-        while end > 0 {
-            let start = end.saturating_sub(size);
-            let removed: BTreeSet<usize> = (start..end.min(self.best.len())).collect();
-            let before = self.best.len();
-            if self.consider(edits::without(&self.best, &removed)) {
-                let gone = before - self.best.len();
-                end = end.saturating_sub(gone).min(self.best.len());
-                size *= 2;
-            } else if size > 1 {
-                size = size.div_ceil(2);
-                if size == 2 && end - start <= 2 {
-                    size = 1;
+        loop {
+            // What comes next for as long as nothing succeeds.
+            let (mut next_end, mut next_size) = (end, size);
+            let places = std::iter::from_fn(move || {
+                let place = (next_end > 0).then_some((next_end, next_size))?;
+                match next_size {
+                    1 => next_end -= 1,
+                    size if size.div_ceil(2) == 2 && size.min(next_end) <= 2 => next_size = 1,
+                    size => next_size = size.div_ceil(2),
                 }
-            } else {
-                end -= 1;
-            }
+                Some(place)
+            });
+            let places: Vec<(usize, usize)> = places.collect();
+            let best = self.best.clone();
+            let candidates = places.iter().map(|(end, size)| {
+                let removed = end.saturating_sub(*size)..(*end).min(best.len());
+                edits::without(&best, &removed.collect::<BTreeSet<usize>>())
+            });
+            let Some(taken) = self.consider_any(candidates) else {
+                return;
+            };
+            let gone = best.len() - self.best.len();
+            end = places[taken].0.saturating_sub(gone).min(self.best.len());
+            size = places[taken].1 * 2;
         }
     }
 
     /// Removes two commands at once: a reconnect and what it made necessary, a
     /// write and the wait for it.
     fn remove_pairs(&mut self) {
-        let mut first = 0;
-        while first < self.best.len() {
-            let mut second = first + 1;
-            while second < self.best.len() {
-                if !self.consider(edits::without(&self.best, &[first, second].into())) {
-                    second += 1;
-                }
-                if self.exhausted() {
-                    return;
-                }
-            }
-            first += 1;
+        let (mut first, mut second) = (0, 1);
+        loop {
+            let best = self.best.clone();
+            let later = (first..best.len()).flat_map(|a| {
+                let from = if a == first { second } else { a + 1 };
+                (from..best.len()).map(move |b| (a, b))
+            });
+            let places: Vec<(usize, usize)> = later.collect();
+            let candidates = places
+                .iter()
+                .map(|(a, b)| edits::without(&best, &[*a, *b].into()));
+            let Some(taken) = self.consider_any(candidates) else {
+                return;
+            };
+            (first, second) = places[taken];
         }
     }
 
@@ -182,9 +262,9 @@ impl Shrinker<'_> {
         let mut at = 0;
         while at < self.best.len() {
             let merged = matches!(self.best[at], Command::Reconnect | Command::Restart)
-                && structure::merged_sessions(&self.best, at)
-                    .into_iter()
-                    .any(|candidate| self.consider(candidate));
+                && self
+                    .consider_any(structure::merged_sessions(&self.best, at))
+                    .is_some();
             if !merged {
                 at += 1;
             }
@@ -193,30 +273,28 @@ impl Shrinker<'_> {
 
     /// One collection does what two did, and an index what a sink did.
     fn unify_ids(&mut self) {
-        while structure::plainer_exports(&self.best)
-            .into_iter()
-            .any(|candidate| self.consider(candidate))
+        while self
+            .consider_any(structure::plainer_exports(&self.best))
+            .is_some()
         {}
-        while structure::without_builds(&self.best)
-            .into_iter()
-            .any(|candidate| self.consider(candidate))
+        while self
+            .consider_any(structure::without_builds(&self.best))
+            .is_some()
         {}
         let ids = structure::exported(&self.best);
         for from in ids.iter().rev() {
-            for to in &ids {
-                if from != to && self.consider(structure::unified(&self.best, *from, *to)) {
-                    break;
-                }
-            }
+            let others = ids.iter().filter(|to| *to != from);
+            let best = self.best.clone();
+            self.consider_any(others.map(|to| structure::unified(&best, *from, *to)));
         }
     }
 
     /// The sample schema, or simpler types; explicit rows; plain indexes.
     fn simplify_schemas(&mut self) {
         self.consider(structure::with_sample_schema(&self.best));
-        while structure::unified_schemas(&self.best)
-            .into_iter()
-            .any(|candidate| self.consider(candidate))
+        while self
+            .consider_any(structure::unified_schemas(&self.best))
+            .is_some()
         {}
         for at in 0..self.best.len() {
             let plainer = structure::explicit_rows(&self.best, at)
@@ -232,9 +310,7 @@ impl Shrinker<'_> {
         }
         for (name, columns) in self.schemas() {
             for column in 0..columns {
-                structure::with_column_types(&self.best, &name, column)
-                    .into_iter()
-                    .any(|candidate| self.consider(candidate));
+                self.consider_any(structure::with_column_types(&self.best, &name, column));
             }
         }
     }
@@ -242,35 +318,29 @@ impl Shrinker<'_> {
     /// Sorts the commands as far as the failure allows.
     fn reorder(&mut self) {
         for at in 0..self.best.len() {
-            for to in 0..self.best.len() {
-                let moved = structure::moved(&self.best, at, to);
-                let before = structure::inversions(&self.best);
-                if structure::inversions(&moved) < before && self.consider(moved) {
-                    break;
-                }
-            }
+            let best = self.best.clone();
+            let before = structure::inversions(&best);
+            let moved = (0..best.len()).map(|to| structure::moved(&best, at, to));
+            self.consider_any(moved.filter(|moved| structure::inversions(moved) < before));
         }
     }
 
     fn remove_times(&mut self) {
         for t in edits::times(&self.best) {
-            for keep_rows in [false, true] {
-                if self.consider(edits::without_time(&self.best, t, keep_rows)) {
-                    break;
-                }
-            }
+            let best = self.best.clone();
+            self.consider_any([false, true].map(|keep| edits::without_time(&best, t, keep)));
         }
     }
 
     fn remove_rows(&mut self) {
         for at in 0..self.best.len() {
-            for smaller in edits::smaller_synthetic_writes(&self.best[at]) {
-                let mut candidate = self.best.clone();
+            let best = self.best.clone();
+            let smaller = edits::smaller_synthetic_writes(&best[at]).into_iter();
+            self.consider_any(smaller.map(|smaller| {
+                let mut candidate = best.clone();
                 candidate[at] = smaller;
-                if self.consider(candidate) {
-                    break;
-                }
-            }
+                candidate
+            }));
             let mut end = rows(&self.best[at]).len();
             while end > 0 {
                 let all = rows(&self.best[at]).to_vec();
@@ -292,9 +362,9 @@ impl Shrinker<'_> {
                 end = (end - 1).min(rows(&self.best[at]).len());
             }
         }
-        while structure::without_row_pairs(&self.best)
-            .into_iter()
-            .any(|candidate| self.consider(candidate))
+        while self
+            .consider_any(structure::without_row_pairs(&self.best))
+            .is_some()
         {}
     }
 
@@ -302,19 +372,20 @@ impl Shrinker<'_> {
     fn simplify_plans(&mut self) {
         let mut pending = plans::texts(&self.best);
         while let Some(text) = pending.pop() {
-            let simpler = plans::simpler(&self.best, &text)
-                .into_iter()
-                .find(|simpler| self.consider(plans::with_plan(&self.best, &text, simpler)));
-            pending.extend(simpler);
+            let best = self.best.clone();
+            let mut simpler = plans::simpler(&best, &text);
+            let candidates = simpler
+                .iter()
+                .map(|simpler| plans::with_plan(&best, &text, simpler));
+            let taken = self.consider_any(candidates);
+            pending.extend(taken.map(|at| simpler.swap_remove(at)));
         }
         let mut narrowed = true;
         while narrowed {
             let texts = plans::texts(&self.best);
             let candidates = texts.iter().map(|text| plans::narrower(&self.best, text));
             let candidates: Vec<Commands> = candidates.flatten().collect();
-            narrowed = candidates
-                .into_iter()
-                .any(|candidate| self.consider(candidate));
+            narrowed = self.consider_any(candidates).is_some();
         }
     }
 
@@ -343,22 +414,19 @@ impl Shrinker<'_> {
         for at in (0..self.best.len()).rev() {
             let mut improved = true;
             while improved {
-                improved = false;
-                for simpler in edits::simpler_options(&self.best[at]) {
-                    let mut candidate = self.best.clone();
+                let best = self.best.clone();
+                let simpler = edits::simpler_options(&best[at]).into_iter();
+                // Two definitions of one name are kept alike: a replayed
+                // dataflow that changes would be another one.
+                let candidates = simpler.map(|simpler| {
+                    let mut candidate = best.clone();
+                    for twin in twins(&best, at) {
+                        candidate[twin] = simpler.clone();
+                    }
                     candidate[at] = simpler;
-                    // Two definitions of one name are kept alike: a replayed
-                    // dataflow that changes would be another one.
-                    let twins = twins(&self.best, at);
-                    let changed = candidate[at].clone();
-                    for twin in twins {
-                        candidate[twin] = changed.clone();
-                    }
-                    if self.consider(candidate) {
-                        improved = true;
-                        break;
-                    }
-                }
+                    candidate
+                });
+                improved = self.consider_any(candidates).is_some();
             }
         }
     }
@@ -368,11 +436,9 @@ impl Shrinker<'_> {
         let targets: Vec<Cell> = simple.iter().map(|s| Cell::Token(s.to_string())).collect();
         // All occurrences together first, then one by one.
         for from in edits::cells(&self.best) {
-            for to in &targets {
-                if self.consider(edits::with_cell(&self.best, &from, to)) {
-                    break;
-                }
-            }
+            let best = self.best.clone();
+            let candidates = targets.iter().map(|to| edits::with_cell(&best, &from, to));
+            self.consider_any(candidates);
         }
         for at in 0..self.best.len() {
             for simpler in structure::simpler_rows(rows(&self.best[at])) {
@@ -380,11 +446,11 @@ impl Shrinker<'_> {
             }
             for row in 0..rows(&self.best[at]).len() {
                 for cell in 0..rows(&self.best[at])[row].cells.len() {
-                    for to in &targets {
-                        if self.consider(edits::with_one_cell(&self.best, at, row, cell, to)) {
-                            break;
-                        }
-                    }
+                    let best = self.best.clone();
+                    let candidates = targets
+                        .iter()
+                        .map(|to| edits::with_one_cell(&best, at, row, cell, to));
+                    self.consider_any(candidates);
                 }
             }
         }
@@ -393,17 +459,22 @@ impl Shrinker<'_> {
     fn lower_times(&mut self) {
         for n in 0..edits::time_occurrences(&self.best).len() {
             let time = edits::time_occurrences(&self.best)[n];
-            for to in [0, time / 2, time.saturating_sub(1)] {
-                if to < time && self.consider(edits::with_time(&self.best, n, to)) {
-                    break;
-                }
-            }
+            let best = self.best.clone();
+            let lower = [0, time / 2, time.saturating_sub(1)];
+            let lower = lower.into_iter().filter(|to| *to < time);
+            self.consider_any(lower.map(|to| edits::with_time(&best, n, to)));
         }
     }
 
     fn rename(&mut self) {
         self.consider(edits::renamed(&self.best));
     }
+}
+
+/// What tells one script from another.
+fn text(commands: &[Command]) -> String {
+    let texts: Vec<String> = commands.iter().map(Command::to_string).collect();
+    texts.join("\n\n")
 }
 
 /// The rows of an explicit write; none for any other command.

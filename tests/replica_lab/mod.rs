@@ -14,6 +14,7 @@ use clusterd_fuzz::protocol::v26_30::{
     MirScalarExpr, RenderPlan,
 };
 use clusterd_fuzz::replica::errors::DataflowError;
+use clusterd_fuzz::replica::meter::Meter;
 use clusterd_fuzz::replica::mutants::Mutants;
 use clusterd_fuzz::replica::render::{
     Bundle, Context, RecursiveTime, RenderError, RenderTimestamp, Settings, arrange_by, linear,
@@ -89,6 +90,8 @@ fn run_in<T: RenderTimestamp>(
                     worker: scope.index(),
                     peers: scope.peers(),
                     mutants: mode.mutants,
+                    meter: Meter::default(),
+                    name: String::new(),
                 };
                 build(
                     Context::new(inner, settings),

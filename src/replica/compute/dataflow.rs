@@ -97,6 +97,8 @@ pub fn build(
         worker: worker.index(),
         peers: worker.peers(),
         mutants: env.mutants,
+        meter: env.meter.clone(),
+        name: exports(desc),
     };
     let mut builder = Builder {
         env,
@@ -130,6 +132,13 @@ pub fn build(
         holds: builder.holds,
         polled: builder.polled,
     })
+}
+
+/// The exports of a dataflow, which is what it is known by outside.
+fn exports(desc: &DataflowDescription) -> String {
+    let ids = desc.index_exports.keys().chain(desc.sink_exports.keys());
+    let ids: Vec<String> = ids.map(ToString::to_string).collect();
+    ids.join(", ")
 }
 
 /// Whether a plan has recursive bindings.

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::persist::{PersistClient, PersistError};
 use crate::protocol::v26_30::PersistLocation;
 use crate::replica::halt::Fate;
+use crate::replica::meter::Meter;
 use crate::replica::mutants::Mutants;
 
 /// How shards are reached and who waits for them.
@@ -76,4 +77,5 @@ pub struct Environment {
     pub host: Host,
     pub mutants: Mutants,
     pub fate: Fate,
+    pub meter: Meter,
 }

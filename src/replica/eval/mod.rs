@@ -35,4 +35,4 @@ pub use convert::Evaluated;
 pub use debug::redacted_row;
 pub use mfp::{MfpPlan, eval_safe, supported_mfp};
 pub use scalar::{eval, pack, supported};
-pub use table::{empty_on_null, eval_table, supported_table};
+pub use table::{Table, TableRows, empty_on_null, eval_table, supported_table};

@@ -12,6 +12,23 @@ use crate::repr::{CivilTimestamp, Datum, Diff, Interval, Row};
 /// Extension rows with their diffs.
 pub type TableRows<'a> = Box<dyn Iterator<Item = (Row, Diff)> + 'a>;
 
+/// What a table function gives.
+pub enum Table<'a> {
+    /// As many rows as the arguments have parts.
+    Short(TableRows<'a>),
+    /// As many as the arguments say, perhaps without end; needs them no more.
+    Long(TableRows<'static>),
+}
+
+impl<'a> Table<'a> {
+    pub fn into_rows(self) -> TableRows<'a> {
+        match self {
+            Table::Short(rows) => rows,
+            Table::Long(rows) => rows,
+        }
+    }
+}
+
 /// Whether a NULL argument means no rows.
 pub fn empty_on_null(func: &TableFunc) -> bool {
     match func {
@@ -130,14 +147,11 @@ fn time_series(
 /// Calls a table function on evaluated arguments.
 ///
 /// Errors: the function's own, or that it is lacking ([`supported_table`]).
-pub fn eval_table<'a>(
-    func: &'a TableFunc,
-    arguments: &[Datum<'a>],
-) -> Result<TableRows<'a>, EvalError> {
+pub fn eval_table<'a>(func: &TableFunc, arguments: &[Datum<'a>]) -> Result<Table<'a>, EvalError> {
     if empty_on_null(func) && arguments.iter().any(Datum::is_null) {
-        return Ok(none());
+        return Ok(Table::Short(none()));
     }
-    match (func, arguments) {
+    let long = match (func, arguments) {
         (TableFunc::GenerateSeriesInt32, [Datum::Int32(a), Datum::Int32(b), Datum::Int32(c)]) => {
             series([(*a).into(), (*b).into(), (*c).into()], |x| {
                 Some(Datum::Int32(x.try_into().ok()?))
@@ -162,6 +176,30 @@ pub fn eval_table<'a>(
                 Datum::Interval(step),
             ],
         ) => time_series(*a, *b, *step, Datum::TimestampTz),
+        (TableFunc::WithOrdinality { inner }, arguments) => {
+            return Ok(match eval_table(inner, arguments)? {
+                Table::Short(rows) => Table::Short(numbered(rows)),
+                Table::Long(rows) => Table::Long(numbered(rows)),
+            });
+        }
+        (func, arguments) => return short(func, arguments).map(Table::Short),
+    };
+    long.map(Table::Long)
+}
+
+/// The rows one by one, numbered from 1.
+fn numbered<'a>(rows: TableRows<'a>) -> TableRows<'a> {
+    let single = rows.flat_map(|(row, diff)| {
+        let times = usize::try_from(diff).unwrap_or(0);
+        std::iter::repeat_n(row, times)
+    });
+    let rows = (1..).zip(single);
+    Box::new(rows.map(|(ordinal, row)| once(row.iter().chain([Datum::Int64(ordinal)]))))
+}
+
+/// A table function that gives as many rows as its arguments have parts.
+fn short<'a>(func: &TableFunc, arguments: &[Datum<'a>]) -> Result<TableRows<'a>, EvalError> {
+    match (func, arguments) {
         (TableFunc::UnnestList { .. }, [Datum::List(list)]) => {
             Ok(Box::new(list.iter().map(|element| once([element]))))
         }
@@ -226,17 +264,6 @@ pub fn eval_table<'a>(
             let first = narrow(lower.into())?;
             let end = narrow(i128::from(lower) + i128::from(size))?;
             Ok(Box::new((first..end).map(|n| once([Datum::Int32(n)]))))
-        }
-        (TableFunc::WithOrdinality { inner }, arguments) => {
-            let mut ordinal = 0;
-            let rows = eval_table(inner, arguments)?.flat_map(|(row, diff)| {
-                let times = usize::try_from(diff).unwrap_or(0);
-                std::iter::repeat_n(row, times)
-            });
-            Ok(Box::new(rows.map(move |row| {
-                ordinal += 1;
-                once(row.iter().chain([Datum::Int64(ordinal)]))
-            })))
         }
         (func, _) => Err(match supported_table(func) {
             Ok(()) => wrong_type(),

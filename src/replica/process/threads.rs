@@ -19,6 +19,7 @@ use super::{channel, mesh};
 use crate::replica::args::Args;
 use crate::replica::compute::{Clients, Environment, Host, Worker};
 use crate::replica::halt::Fate;
+use crate::replica::meter::Meter;
 use crate::replica::mutants::Mutants;
 
 /// The running workers of this process, and their mesh. Dropping it leaves them
@@ -89,6 +90,7 @@ fn work(
         host: Host::Process(clients),
         mutants,
         fate: Fate::default(),
+        meter: Meter::default(),
     };
     let local = timely.index() % router.workers();
     let mut worker = Worker::new(timely.clone(), env);

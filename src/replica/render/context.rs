@@ -10,6 +10,7 @@ use timely::dataflow::Scope;
 
 use super::{Bundle, RenderError, RenderTimestamp};
 use crate::protocol::v26_30::{Id, LetFreePlan, RenderPlan};
+use crate::replica::meter::Meter;
 use crate::replica::mutants::{Mutant, Mutants};
 use crate::repr::Timestamp;
 
@@ -25,6 +26,10 @@ pub struct Settings {
     /// How many workers the replica has.
     pub peers: usize,
     pub mutants: Mutants,
+    /// What may be made of one row.
+    pub meter: Meter,
+    /// The dataflow, as its exports name it.
+    pub name: String,
 }
 
 /// The scope in which plans are rendered.
