@@ -12,7 +12,7 @@ use clusterd_fuzz::model::{Expected, Model};
 use clusterd_fuzz::repr::{Datum, Row};
 use clusterd_fuzz::script::trace::Event;
 use clusterd_fuzz::script::{Command, Import};
-use clusterd_fuzz::shrink::{Budget, Stop, shrink};
+use clusterd_fuzz::shrink::{Budget, shrink};
 
 /// What a planted bug sees of a script: every command with the world after it.
 type Bug = fn(&[(Command, Model)]) -> bool;

@@ -489,7 +489,12 @@ impl<'a> Runner<'a> {
             }
         }
         if !reached {
-            let waited_ms = start.elapsed().as_millis() as u64;
+            // Without a clock, what it took to find out that nothing more can
+            // come says nothing.
+            let waited_ms = match self.config.seed {
+                Some(_) => 0,
+                None => start.elapsed().as_millis() as u64,
+            };
             self.emit(Event::WaitTimedOut { wait, waited_ms });
         }
         reached

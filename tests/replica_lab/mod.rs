@@ -85,6 +85,7 @@ fn run_in<T: RenderTimestamp>(
         let built = worker.dataflow::<Timestamp, _, _>(|scope| {
             scope.scoped::<T, _, _>("build", |inner| {
                 let settings = Settings {
+                    fate: Default::default(),
                     as_of,
                     until: desc.until.as_option(),
                     worker: scope.index(),

@@ -97,6 +97,7 @@ pub fn build(
         worker: worker.index(),
         peers: worker.peers(),
         mutants: env.mutants,
+        fate: env.fate.clone(),
         meter: env.meter.clone(),
         name: exports(desc),
     };

@@ -11,11 +11,13 @@ use differential_dataflow::operators::arrange::Arranged;
 
 use super::fallible::{Split, Updates};
 use super::{
-    ErrAgent, ErrImport, Errs, Oks, RenderError, RenderTimestamp, RowAgent, RowImport,
+    ErrAgent, ErrImport, Errs, Oks, RenderError, RenderTimestamp, RowAgent, RowImport, Settings,
     arrange_errs, fallible, fallible_batches,
 };
 use crate::protocol::v26_30::Key;
 use crate::replica::errors::DataflowError;
+use crate::replica::halt::End;
+use crate::replica::mutants::Mutant;
 use crate::repr::{Diff, GlobalId, Row};
 
 /// Rows by key, with the errors beside them.
@@ -95,14 +97,20 @@ impl<'s, T: RenderTimestamp> Bundle<'s, T> {
     /// chain of such bindings doubles them at each step, until the counts overflow.
     /// Only that an error is there means anything, so that a limit changes nothing.
     ///
-    /// Mutant, with `multiply`: there is no limit, and twice a count that does not
-    /// fit any more ends the process.
-    pub fn with_few_errors(self, multiply: bool) -> Self {
+    /// Mutant: there is no limit, and twice a count that does not fit any more ends
+    /// the process.
+    pub fn with_few_errors(self, settings: &Settings) -> Self {
         const MOST: Diff = 1 << 20;
+        let multiply = settings.mutants.is(Mutant::ErrorsMultiply);
         let few = |errs: Errs<'s, T>| {
+            let fate = settings.fate.clone();
             errs.threshold(move |_, count| match multiply {
-                true if count.checked_mul(2).is_none() => panic!("Overflow: {count} + {count}"),
-                true => *count,
+                true => {
+                    if count.checked_mul(2).is_none() {
+                        fate.post(End::abort(format!("Overflow: {count} + {count}")));
+                    }
+                    *count
+                }
                 false => (*count).clamp(-MOST, MOST),
             })
         };

@@ -10,8 +10,9 @@ use timely::dataflow::Scope;
 
 use super::{Bundle, RenderError, RenderTimestamp};
 use crate::protocol::v26_30::{Id, LetFreePlan, RenderPlan};
+use crate::replica::halt::Fate;
 use crate::replica::meter::Meter;
-use crate::replica::mutants::{Mutant, Mutants};
+use crate::replica::mutants::Mutants;
 use crate::repr::Timestamp;
 
 /// The same for a whole dataflow.
@@ -26,6 +27,8 @@ pub struct Settings {
     /// How many workers the replica has.
     pub peers: usize,
     pub mutants: Mutants,
+    /// Where an operator says that the replica ends.
+    pub fate: Fate,
     /// What may be made of one row.
     pub meter: Meter,
     /// The dataflow, as its exports name it.
@@ -61,8 +64,7 @@ impl<'s, T: RenderTimestamp> Context<'s, T> {
         for stage in &plan.binds {
             for bind in &stage.lets {
                 let bundle = self.render_let_free(&bind.value)?;
-                let multiply = self.settings.mutants.is(Mutant::ErrorsMultiply);
-                let bundle = bundle.with_few_errors(multiply);
+                let bundle = bundle.with_few_errors(&self.settings);
                 self.bindings.insert(Id::Local(bind.id), bundle);
             }
             self.render_recs(&stage.recs)?;
