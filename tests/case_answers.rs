@@ -31,7 +31,11 @@ fn cases() -> impl Iterator<Item = Case> {
 fn assert_none(wrong: &[String]) {
     let shown = wrong.len().min(8);
     let all = wrong.len();
-    assert!(wrong.is_empty(), "{all} differ:\n{}", wrong[..shown].join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{all} differ:\n{}",
+        wrong[..shown].join("\n")
+    );
 }
 
 #[test]
@@ -69,7 +73,10 @@ fn miniclusterd_answers_whole_cases_as_a_real_clusterd() {
             wrong.push(format!("{}: {violation}", case.name));
         }
         let free: Vec<bool> = match case.open {
-            true => expected_blocks(&commands).iter().map(Option::is_none).collect(),
+            true => expected_blocks(&commands)
+                .iter()
+                .map(Option::is_none)
+                .collect(),
             false => vec![false; commands.len()],
         };
         for ((stanza, answer), free) in case.script.stanzas().zip(&outcome.answers).zip(free) {

@@ -11,8 +11,14 @@ use clusterd_fuzz::replica::mutants::Mutants;
 
 /// Scripts that are no part of a valid sequence, and what is said of them.
 const INVALID: [(&str, &str); 2] = [
-    ("project-over-an-arrangement", "means something else once it is lowered"),
-    ("import-by-another-schema", "column 0 of the import of shard `s` is String"),
+    (
+        "project-over-an-arrangement",
+        "means something else once it is lowered",
+    ),
+    (
+        "import-by-another-schema",
+        "column 0 of the import of shard `s` is String",
+    ),
 ];
 
 /// Scripts that the model does not judge, and why.

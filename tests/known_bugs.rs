@@ -51,8 +51,14 @@ fn every_known_bug_is_shown_by_its_script_on_its_mutant_alone() {
             script: _,
             mutant,
         } = bug;
-        assert!(!title.is_empty() && !versions.is_empty(), "{id} says too little");
-        assert!(setting.as_ref().is_none_or(|s| s.starts_with("enable_")), "{id}");
+        assert!(
+            !title.is_empty() && !versions.is_empty(),
+            "{id} says too little"
+        );
+        assert!(
+            setting.as_ref().is_none_or(|s| s.starts_with("enable_")),
+            "{id}"
+        );
         let healthy = run(bug, Mutants::none());
         assert!(healthy.violations.is_empty(), "{id}: {healthy:?}");
         let Some(mutant) = mutant else {
@@ -62,6 +68,9 @@ fn every_known_bug_is_shown_by_its_script_on_its_mutant_alone() {
         assert!(healthy.passed(), "{id}: {healthy:?}");
         let mutant: Mutant = mutant.parse().unwrap();
         let sick = run(bug, mutant.into());
-        assert!(!sick.violations.is_empty() || !sick.mismatches.is_empty(), "{id}: {sick:?}");
+        assert!(
+            !sick.violations.is_empty() || !sick.mismatches.is_empty(),
+            "{id}: {sick:?}"
+        );
     }
 }

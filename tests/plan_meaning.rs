@@ -98,8 +98,7 @@ fn planning_keeps_what_a_plan_means() {
             .iter()
             .map(|(id, typ)| (*id, contents(typ, &mut rng)))
             .collect();
-        let answer =
-            |relation: &Relation| {
+        let answer = |relation: &Relation| {
             let mut globals = |id, _| Ok(Arc::clone(&inputs[&id]));
             evaluate(relation, Moment::snapshot(3), &mut globals)
         };

@@ -14,10 +14,10 @@ use crate::plan::lower::{
 };
 use crate::plan::{self, Globals, PlanError, Relation, scalar};
 use crate::protocol::v26_30::{
-    ArrangementStrategy, BuildDesc, CollectionMetadata, ComputeSinkConnection, ComputeSinkDesc, DataflowDescription,
-    Expr, IndexDesc, IndexImport, LetFreePlan, MaterializedViewSinkConnection, MirScalarExpr,
-    RenderPlan, SourceImport, TopKPlan,
-    SourceInstanceArguments, SourceInstanceDesc, SubscribeSinkConnection,
+    ArrangementStrategy, BuildDesc, CollectionMetadata, ComputeSinkConnection, ComputeSinkDesc,
+    DataflowDescription, Expr, IndexDesc, IndexImport, LetFreePlan, MaterializedViewSinkConnection,
+    MirScalarExpr, RenderPlan, SourceImport, SourceInstanceArguments, SourceInstanceDesc,
+    SubscribeSinkConnection, TopKPlan,
 };
 use crate::repr::{Antichain, GlobalId, RelationDesc, ReprColumnType, ReprRelationType, Timestamp};
 
@@ -328,10 +328,8 @@ impl DataflowBuilder {
         let mut suspicious = false;
         for (_, relation) in &self.builds {
             relation.visit(&mut |operator| {
-                suspicious |= matches!(
-                    operator,
-                    Relation::ArrangeBy { .. } | Relation::Join { .. }
-                );
+                suspicious |=
+                    matches!(operator, Relation::ArrangeBy { .. } | Relation::Join { .. });
             });
         }
         let straight = LowerOptions {

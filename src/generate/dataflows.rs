@@ -156,7 +156,11 @@ impl World<'_> {
         let waiting: Vec<GlobalId> = self
             .live_exports()
             .into_iter()
-            .filter(|id| self.model.collection(*id).is_some_and(|c| !c.scheduled.must()))
+            .filter(|id| {
+                self.model
+                    .collection(*id)
+                    .is_some_and(|c| !c.scheduled.must())
+            })
             .collect();
         match waiting.is_empty() {
             true => false,

@@ -15,7 +15,8 @@ use crate::plan::scalar::{as_column, binary, column, int64, literal};
 use crate::plan::{Globals, JoinImplementation, Relation, RelationType, type_of};
 use crate::protocol::v26_30::{BinaryFunc, EvalError, MirScalarExpr, TableFunc};
 use crate::repr::{
-    Datum, Diff, GlobalId, LocalId, ReprColumnType, ReprScalarType, Row, SqlColumnType, SqlScalarType,
+    Datum, Diff, GlobalId, LocalId, ReprColumnType, ReprScalarType, Row, SqlColumnType,
+    SqlScalarType,
 };
 
 /// Columns of a plan's result, at most.
@@ -715,7 +716,10 @@ impl<'c, 'p> Planner<'c, 'p> {
             _ => None,
         };
         let columns: Vec<usize> = (first..joined.arity()).collect();
-        let columns: Vec<usize> = columns.into_iter().filter(|c| divisor(*c).is_some()).collect();
+        let columns: Vec<usize> = columns
+            .into_iter()
+            .filter(|c| divisor(*c).is_some())
+            .collect();
         if self.careful || columns.is_empty() || !self.choices.chance("partners fail", 1, 6) {
             return joined;
         }

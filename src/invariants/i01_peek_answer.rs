@@ -30,7 +30,12 @@ impl Invariant for PeekAnswer {
             observed,
         };
         match &expected {
-            Expected::Undefined(Undefined::Overflow | Undefined::Endless(_) | Undefined::Unsupported(_) | Undefined::ReplicaWrites(_)) => {
+            Expected::Undefined(
+                Undefined::Overflow
+                | Undefined::Endless(_)
+                | Undefined::Unsupported(_)
+                | Undefined::ReplicaWrites(_),
+            ) => {
                 return verdicts.unknown();
             }
             Expected::Undefined(

@@ -168,7 +168,10 @@ fn untold(id: GlobalId, model: &Model) -> Result<Evaluated, Undefined> {
 /// What the model cannot tell.
 fn undecided(undefined: &Undefined, verdicts: &mut Verdicts) {
     match undefined {
-        Undefined::Overflow | Undefined::Endless(_) | Undefined::Unsupported(_) | Undefined::ReplicaWrites(_) => verdicts.unknown(),
+        Undefined::Overflow
+        | Undefined::Endless(_)
+        | Undefined::Unsupported(_)
+        | Undefined::ReplicaWrites(_) => verdicts.unknown(),
         Undefined::Unknown(_)
         | Undefined::Dropped(_)
         | Undefined::NotAnIndex(_)

@@ -34,7 +34,12 @@ impl Invariant for ViewContents {
         for ts in batches::times(since, upper, sum.last()) {
             let evaluated = match model.view_at(shard, ts) {
                 Ok(evaluated) => evaluated,
-                Err(Undefined::Overflow | Undefined::Endless(_) | Undefined::Unsupported(_) | Undefined::ReplicaWrites(_)) => {
+                Err(
+                    Undefined::Overflow
+                    | Undefined::Endless(_)
+                    | Undefined::Unsupported(_)
+                    | Undefined::ReplicaWrites(_),
+                ) => {
                     verdicts.unknown();
                     continue;
                 }

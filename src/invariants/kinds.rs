@@ -5,8 +5,8 @@
 
 use crate::protocol::v26_30::{ComputeResponse, FrontiersResponse};
 use crate::repr::{Antichain, GlobalId};
-pub use crate::script::trace::FrontierKind as Kind;
 use crate::script::trace::Event;
+pub use crate::script::trace::FrontierKind as Kind;
 
 /// The frontiers that an event reports, and of which collection.
 pub fn report(event: &Event) -> Option<(GlobalId, &FrontiersResponse)> {

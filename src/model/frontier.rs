@@ -116,7 +116,9 @@ impl Model {
             None => reached,
         };
         // Nothing is owed before the snapshot at as_of can be taken.
-        match reached.less_equal(collection.as_of()) || self.is_endless(&collection.dataflow, &reached) {
+        match reached.less_equal(collection.as_of())
+            || self.is_endless(&collection.dataflow, &reached)
+        {
             true => nothing,
             false => reached,
         }

@@ -174,7 +174,9 @@ impl Model {
             let began = self.rendered.get(&old.uid).copied();
             let began = began.unwrap_or(old.spec.as_of);
             self.rendered.insert(kept.uid, began);
-            self.cache.borrow_mut().retain(|(uid, _, _), _| *uid != kept.uid);
+            self.cache
+                .borrow_mut()
+                .retain(|(uid, _, _), _| *uid != kept.uid);
         }
         let unreadable = self.session.dataflows.iter().find_map(|dataflow| {
             let kept = (dataflow.spec.exports.iter()).all(|e| {

@@ -203,7 +203,10 @@ impl Model {
             Some(SqlColumnType {
                 scalar_type,
                 nullable,
-            }) => format!("{scalar_type:?}{}", if *nullable { " nullable" } else { "" }),
+            }) => format!(
+                "{scalar_type:?}{}",
+                if *nullable { " nullable" } else { "" }
+            ),
         };
         match (0..found.len().max(written.len())).find(differs) {
             None => Ok(()),

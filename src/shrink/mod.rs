@@ -12,8 +12,8 @@ mod edits;
 mod judge;
 mod order;
 mod plans;
-mod stop;
 mod slice;
+mod stop;
 mod structure;
 
 use std::collections::{BTreeSet, HashSet};

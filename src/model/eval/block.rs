@@ -239,7 +239,9 @@ impl<'a> Block<'a> {
             memo: RefCell::new(vec![None; self.computed.len()]),
             ts,
         };
-        let stops = self.scalars().filter_map(|scalar| over.scalar(scalar).err());
+        let stops = self
+            .scalars()
+            .filter_map(|scalar| over.scalar(scalar).err());
         // What lacks a column is not computed yet.
         stops.filter_map(|stop| stop.fault().ok()).collect()
     }

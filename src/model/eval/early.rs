@@ -259,7 +259,10 @@ impl Faults<'_, '_> {
 
     /// Rows of the inputs that are there, combined where they agree, the columns
     /// of the others missing. None at all if these are too many.
-    fn partial_rows<'r>(&self, inputs: &[Option<&'r BTreeSet<Row>>]) -> Vec<Vec<Option<Datum<'r>>>> {
+    fn partial_rows<'r>(
+        &self,
+        inputs: &[Option<&'r BTreeSet<Row>>],
+    ) -> Vec<Vec<Option<Datum<'r>>>> {
         let mut partial: Vec<Vec<Option<Datum<'r>>>> = vec![Vec::new()];
         for (input, arity) in inputs.iter().zip(self.joined.arities) {
             let Some(rows) = input else {

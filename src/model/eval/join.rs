@@ -82,7 +82,9 @@ pub(super) fn agrees(
             .filter(|expr| columns(expr).iter().all(is_there))
             .filter_map(|expr| scalar::eval(expr, &known, ts).ok())
             .collect();
-        members.windows(2).all(|pair| pair[0].row() == pair[1].row())
+        members
+            .windows(2)
+            .all(|pair| pair[0].row() == pair[1].row())
     })
 }
 

@@ -25,8 +25,8 @@ use std::sync::Arc;
 
 use super::answer::{ErrorTexts, NEGATIVE_ROW, Undefined};
 use super::multiset::Multiset;
-use crate::plan::lower::JoinKind;
 use crate::plan::Relation;
+use crate::plan::lower::JoinKind;
 use crate::protocol::v26_30::{EvalError, Id};
 use crate::repr::{Diff, GlobalId, LocalId, Row, Timestamp};
 

@@ -64,7 +64,10 @@ impl Holds {
 
     /// Whether something holds what is read under `import`.
     pub fn watch(&self, import: GlobalId) -> Weak<()> {
-        self.holds.get(&import).map(Rc::downgrade).unwrap_or_default()
+        self.holds
+            .get(&import)
+            .map(Rc::downgrade)
+            .unwrap_or_default()
     }
 
     /// The holds of an export of the object `on`.
