@@ -208,7 +208,7 @@ fn the_lines_that_repeat_a_finding_and_a_campaign_do() {
 
 #[test]
 fn the_script_as_it_was_found_has_the_header_of_the_shrunk_one() {
-    let (_directory, written, _) = finding(&["--seed=3", "--workers=2", "--shrink-runs=3"]);
+    let (_directory, written, _) = finding(&["--seed=3", "--workers=2", "--shrink-runs=100"]);
     let header = |suffix: &str| {
         let (_, text) = written
             .iter()
