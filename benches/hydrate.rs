@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use clusterd_fuzz::campaign::{Lab, LabConfig, ProcessLab, Shape};
 use clusterd_fuzz::cli::InProcessLab;
+use clusterd_fuzz::driver::play::Source;
+use clusterd_fuzz::driver::runner::{Runner, RunnerConfig};
 use clusterd_fuzz::protocol::v26_30;
 use clusterd_fuzz::replica::mutants::Mutants;
 use clusterd_fuzz::repr::{Diff, GlobalId, Row, Timestamp};
 use clusterd_fuzz::script::Command;
-use clusterd_fuzz::script::play::Source;
-use clusterd_fuzz::script::runner::{Runner, RunnerConfig};
 use differential_dataflow::input::Input;
 use timely::dataflow::operators::Probe;
 

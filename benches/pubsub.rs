@@ -13,14 +13,14 @@ mod postgres;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use clusterd_fuzz::driver::play::Source;
+use clusterd_fuzz::driver::runner::{Runner, RunnerConfig};
 use clusterd_fuzz::driver::{
     CtpTarget, Driver, Origin, PersistHost, Polled, ProcessConfig, Processes,
 };
 use clusterd_fuzz::persist::{PersistClient, PubSubServer};
 use clusterd_fuzz::protocol::v26_30::{self, PersistLocation};
 use clusterd_fuzz::repr::{Antichain, GlobalId, Timestamp};
-use clusterd_fuzz::script::play::Source;
-use clusterd_fuzz::script::runner::{Runner, RunnerConfig};
 
 const APPENDS: u64 = 200;
 const INDEX: GlobalId = GlobalId::User(2);

@@ -6,16 +6,10 @@
 //! The rooms and who may call whom are in `ARCHITECTURE.md`; `tests/tidy.rs`
 //! holds the code to it.
 
+pub use {driver, miniclusterd as replica, model, persist, plan, protocol, repr, script};
+
 pub mod campaign;
 pub mod cli;
-pub mod driver;
 pub mod generate;
 pub mod invariants;
-pub mod model;
-pub mod persist;
-pub mod plan;
-pub mod protocol;
-pub mod replica;
-pub mod repr;
-pub mod script;
 pub mod shrink;

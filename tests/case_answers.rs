@@ -8,8 +8,8 @@ mod golden_file;
 
 use clusterd_fuzz::campaign::{Shape, expected_blocks, run_in};
 use clusterd_fuzz::cli::InProcessLab;
+use clusterd_fuzz::driver::play::block;
 use clusterd_fuzz::replica::mutants::Mutants;
-use clusterd_fuzz::script::play::block;
 use clusterd_fuzz::script::{Script, text};
 
 /// A case, and whether the contract leaves some of its answers open.

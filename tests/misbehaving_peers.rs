@@ -9,13 +9,13 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
+use clusterd_fuzz::driver::play::{Source, play_text};
+use clusterd_fuzz::driver::runner::{Runner, RunnerConfig};
 use clusterd_fuzz::driver::{CtpTarget, Driver, Origin, PersistHost, ProcessConfig, Processes};
 use clusterd_fuzz::persist::PersistClient;
 use clusterd_fuzz::protocol::ctp::Hello;
 use clusterd_fuzz::protocol::v26_30::{ComputeCommand, PersistLocation, VERSION};
 use clusterd_fuzz::protocol::wire;
-use clusterd_fuzz::script::play::{Source, play_text};
-use clusterd_fuzz::script::runner::{Runner, RunnerConfig};
 use uuid::Uuid;
 
 const MAGIC: &[u8; 8] = b"GutenTag";

@@ -10,11 +10,11 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use clusterd_fuzz::driver::play::{Source, play_text};
+use clusterd_fuzz::driver::runner::{Runner, RunnerConfig};
 use clusterd_fuzz::driver::{Driver, Link, LinkClosed, PersistHost, Received, Target, TargetError};
 use clusterd_fuzz::persist::PersistClient;
 use clusterd_fuzz::protocol::v26_30::{ComputeCommand, ComputeResponse, PersistLocation};
-use clusterd_fuzz::script::play::{Source, play_text};
-use clusterd_fuzz::script::runner::{Runner, RunnerConfig};
 use recording::{Canonical, Said, sessions};
 use uuid::Uuid;
 

@@ -12,12 +12,12 @@ use std::time::Duration;
 
 use clusterd_fuzz::campaign::{Lab, Shape};
 use clusterd_fuzz::cli::InProcessLab;
+use clusterd_fuzz::driver::play::{Source, play_text};
+use clusterd_fuzz::driver::runner::{Runner, RunnerConfig};
 use clusterd_fuzz::driver::{Driver, Frontiers, Polled, Session};
 use clusterd_fuzz::protocol::v26_30::ComputeResponse;
 use clusterd_fuzz::replica::mutants::Mutants;
 use clusterd_fuzz::repr::{Antichain, GlobalId};
-use clusterd_fuzz::script::play::{Source, play_text};
-use clusterd_fuzz::script::runner::{Runner, RunnerConfig};
 
 /// Scripts that need what the replica lacks.
 const NOT_YET: &[&str] = &[];

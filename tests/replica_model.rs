@@ -9,9 +9,9 @@ mod replica_lab;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use clusterd_fuzz::driver::DataflowBuilder;
 use clusterd_fuzz::model::eval::{self, Evaluated, Moment};
 use clusterd_fuzz::model::multiset::Multiset;
+use clusterd_fuzz::plan::DataflowBuilder;
 use clusterd_fuzz::plan::{Relation, RelationType, print};
 use clusterd_fuzz::protocol::v26_30::{CollectionMetadata, LetRecLimit, PersistLocation};
 use clusterd_fuzz::replica::mutants::Mutants;

@@ -8,7 +8,7 @@ mod replica_lab;
 
 use std::collections::BTreeSet;
 
-use clusterd_fuzz::driver::DataflowBuilder;
+use clusterd_fuzz::plan::DataflowBuilder;
 use clusterd_fuzz::protocol::v26_30::{CollectionMetadata, PersistLocation};
 use clusterd_fuzz::replica::mutants::{Family, Mutant, Mutants};
 use clusterd_fuzz::repr::{

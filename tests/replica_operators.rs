@@ -5,7 +5,7 @@
 
 mod replica_lab;
 
-use clusterd_fuzz::driver::DataflowBuilder;
+use clusterd_fuzz::plan::DataflowBuilder;
 use clusterd_fuzz::protocol::v26_30::{CollectionMetadata, PersistLocation};
 use clusterd_fuzz::repr::{
     Datum, Diff, GlobalId, RelationDesc, Row, ShardId, SqlScalarType, Timestamp,

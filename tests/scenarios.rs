@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use clusterd_fuzz::campaign::{Lab, LabConfig, ProcessLab, Shape};
 use clusterd_fuzz::cli::InProcessLab;
+use clusterd_fuzz::driver::play::{Source, play_json, play_text};
+use clusterd_fuzz::driver::runner::{Runner, RunnerConfig};
 use clusterd_fuzz::protocol::v26_30;
 use clusterd_fuzz::replica::mutants::Mutants;
-use clusterd_fuzz::script::play::{Source, play_json, play_text};
-use clusterd_fuzz::script::runner::{Runner, RunnerConfig};
 
 /// Scripts that miniclusterd cannot run yet; this list only shrinks.
 const NOT_YET: [&str; 0] = [];

@@ -11,6 +11,8 @@ use clusterd_fuzz::campaign::{
     Broken, CaseOptions, Lab, Outcome, Seat, Shape, pursue, replay, run_in,
 };
 use clusterd_fuzz::cli::InProcessLab;
+use clusterd_fuzz::driver::play::Source;
+use clusterd_fuzz::driver::play::block;
 use clusterd_fuzz::driver::{Driver, Link, LinkClosed, PersistHost, Received, Target, TargetError};
 use clusterd_fuzz::persist::clock::{ManualClock, SeededIds};
 use clusterd_fuzz::persist::{PersistClient, PersistConfig, open_blob, open_consensus};
@@ -18,9 +20,8 @@ use clusterd_fuzz::protocol::v26_30::{ComputeCommand, PersistLocation};
 use clusterd_fuzz::replica::in_process::{Config, InProcess};
 use clusterd_fuzz::replica::meter::Limits;
 use clusterd_fuzz::replica::mutants::{Mutant, Mutants};
+use clusterd_fuzz::script::Command;
 use clusterd_fuzz::script::output::Output;
-use clusterd_fuzz::script::play::Source;
-use clusterd_fuzz::script::{Command, play::block};
 use clusterd_fuzz::shrink::Budget;
 use uuid::Uuid;
 

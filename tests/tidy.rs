@@ -7,47 +7,36 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The rooms in order: a room may use the rooms before it, and `repr`.
-const ROOMS: [&str; 13] = [
-    "repr",
-    "plan",
-    "protocol",
-    "persist",
-    "driver",
-    "script",
-    "model",
+/// The rooms of the fuzzer in order: a room may use the rooms before it.
+const ROOMS: [&str; 6] = [
     "invariants",
     "generate",
     "shrink",
     "explore",
     "campaign",
-    "replica",
+    "cli",
 ];
 
-/// Uses that the order alone would not tell: (room, what it may not use though
-/// it comes earlier), and the other way round (room, what it may use though it
-/// comes later).
+/// Crates that a room may not name, though the package depends on them.
 const FORBIDDEN: [(&str, &[&str]); 4] = [
-    ("protocol", &["plan"]),
-    ("persist", &["plan", "protocol"]),
-    ("model", &["driver", "persist"]),
-    (
-        "replica",
-        &[
-            "plan",
-            "driver",
-            "script",
-            "model",
-            "invariants",
-            "generate",
-            "shrink",
-            "explore",
-            "campaign",
-        ],
-    ),
+    ("invariants", &["driver", "persist", "replica"]),
+    ("generate", &["driver", "persist", "replica"]),
+    ("shrink", &["driver", "persist", "replica"]),
+    ("campaign", &["replica"]),
 ];
-/// Lowering emits the wire's plan types; it knows nothing of the transport.
-const ALLOWED: [(&str, &[&str]); 1] = [("plan", &["protocol"])];
+
+/// The crates, and which of the others each may depend on. The compiler holds the
+/// code to it; this table holds the manifests to ARCHITECTURE.md.
+const CRATES: [(&str, &[&str]); 8] = [
+    ("repr", &[]),
+    ("protocol", &["repr"]),
+    ("persist", &["repr"]),
+    ("plan", &["protocol", "repr"]),
+    ("script", &["plan", "protocol", "repr"]),
+    ("model", &["plan", "protocol", "repr", "script"]),
+    ("driver", &["persist", "plan", "protocol", "repr", "script"]),
+    ("miniclusterd", &["persist", "protocol", "repr"]),
+];
 
 const MAX_LINES: usize = 1_000;
 
@@ -78,7 +67,7 @@ fn rust_files(under: &Path) -> Vec<PathBuf> {
 }
 
 fn all_files() -> Vec<PathBuf> {
-    ["src", "tests", "benches", "fuzz"]
+    ["src", "crates", "tests", "benches", "fuzz"]
         .iter()
         .flat_map(|dir| rust_files(&root().join(dir)))
         .collect()
@@ -100,7 +89,8 @@ fn room_of(path: &Path) -> Option<String> {
     ROOMS.contains(&room).then(|| room.to_string())
 }
 
-/// The rooms that a source text names as `crate::room`, with line numbers.
+/// The rooms and crates that a source text names as `crate::name`, with line
+/// numbers.
 fn uses(text: &str) -> Vec<(usize, String)> {
     let mut uses = Vec::new();
     for (at, line) in text.lines().enumerate() {
@@ -121,7 +111,8 @@ fn uses(text: &str) -> Vec<(usize, String)> {
                 ],
             };
             for name in names {
-                if ROOMS.contains(&name) {
+                let named = FORBIDDEN.iter().any(|(_, crates)| crates.contains(&name));
+                if ROOMS.contains(&name) || named {
                     uses.push((at + 1, name.to_string()));
                 }
             }
@@ -131,22 +122,16 @@ fn uses(text: &str) -> Vec<(usize, String)> {
 }
 
 #[test]
-fn a_room_uses_only_the_rooms_that_architecture_allows() {
-    let position = |room: &str| ROOMS.iter().position(|r| *r == room).unwrap();
+fn a_room_uses_only_the_rooms_and_crates_that_architecture_allows() {
+    let position = |room: &str| ROOMS.iter().position(|r| *r == room);
     let forbidden: BTreeMap<_, _> = FORBIDDEN.into_iter().collect();
-    let allowed: BTreeMap<_, _> = ALLOWED.into_iter().collect();
     let mut problems = Vec::new();
     for path in rust_files(&root().join("src")) {
         let Some(room) = room_of(&path) else { continue };
         for (line, used) in uses(&fs::read_to_string(&path).unwrap()) {
-            let named = |table: &BTreeMap<&str, &[&str]>| {
-                table
-                    .get(room.as_str())
-                    .is_some_and(|rooms| rooms.contains(&used.as_str()))
-            };
-            let fine = used == room
-                || named(&allowed)
-                || position(&used) < position(&room) && !named(&forbidden);
+            let named = forbidden.get(room.as_str());
+            let fine = position(&used) <= position(&room)
+                && !named.is_some_and(|crates| crates.contains(&used.as_str()));
             if !fine {
                 problems.push(format!(
                     "{}:{line}: `{room}` may not use `{used}`",
@@ -159,19 +144,31 @@ fn a_room_uses_only_the_rooms_that_architecture_allows() {
 }
 
 #[test]
-fn the_model_and_the_invariants_know_neither_timely_nor_differential() {
+fn a_crate_depends_only_on_the_crates_that_architecture_allows() {
     let mut problems = Vec::new();
-    for room in ["model", "invariants", "generate"] {
-        for path in rust_files(&root().join("src").join(room)) {
-            let text = fs::read_to_string(&path).unwrap();
-            for (at, line) in text.lines().enumerate() {
-                let code = !line.trim_start().starts_with("//");
-                if code && (line.contains("timely::") || line.contains("differential_dataflow")) {
-                    problems.push(format!("{}:{}: {}", shown(&path), at + 1, line.trim()));
-                }
+    let mut found = Vec::new();
+    for entry in fs::read_dir(root().join("crates")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_string();
+        let manifest = fs::read_to_string(path.join("Cargo.toml")).unwrap();
+        let (_, dependencies) = manifest.split_once("[dependencies]").unwrap();
+        let known = |line: &str| {
+            let dependency = line.split([' ', '.', '=']).next().unwrap_or("");
+            let known = CRATES.iter().find(|(name, _)| *name == dependency);
+            known.map(|(name, _)| *name)
+        };
+        let mut named: Vec<&str> = dependencies.lines().filter_map(known).collect();
+        named.sort_unstable();
+        match CRATES.iter().find(|(known, _)| *known == name) {
+            Some((_, allowed)) if named == *allowed => {}
+            Some((_, allowed)) => {
+                problems.push(format!("{name} depends on {named:?}, not on {allowed:?}"));
             }
+            None => problems.push(format!("the crate {name} is not in the table")),
         }
+        found.push(name);
     }
+    assert_eq!(found.len(), CRATES.len(), "{found:?}");
     assert_none(problems);
 }
 
@@ -238,7 +235,8 @@ const PROTOCOL_ENUMS: [&str; 9] = [
 #[test]
 fn no_match_over_a_protocol_enum_has_a_catch_all_arm() {
     let mut problems = Vec::new();
-    for path in rust_files(&root().join("src")) {
+    let crates = rust_files(&root().join("crates"));
+    for path in rust_files(&root().join("src")).into_iter().chain(crates) {
         let text = fs::read_to_string(&path).unwrap();
         // Arms of one match share an indentation; the last enum seen at each
         // indentation tells what a catch-all arm at that depth stands for.

@@ -13,6 +13,8 @@ use clusterd_fuzz::campaign::{
     CampaignConfig, CampaignEvent, CaseOptions, Lab, Outcome, Reporter, Seat, Shape, replay,
     run_campaign, run_in,
 };
+use clusterd_fuzz::driver::play::Source;
+use clusterd_fuzz::driver::play::block;
 use clusterd_fuzz::driver::{Driver, Link, LinkClosed, PersistHost, Received, Target, TargetError};
 use clusterd_fuzz::generate::{Action, Profile};
 use clusterd_fuzz::persist::blob::MemBlob;
@@ -23,8 +25,7 @@ use clusterd_fuzz::protocol::v26_30::{ComputeCommand, PersistLocation};
 use clusterd_fuzz::replica::in_process::{Config, InProcess};
 use clusterd_fuzz::replica::meter::Limits;
 use clusterd_fuzz::replica::mutants::Mutants;
-use clusterd_fuzz::script::play::Source;
-use clusterd_fuzz::script::{Command, play::block};
+use clusterd_fuzz::script::Command;
 use clusterd_fuzz::shrink::Budget;
 use uuid::Uuid;
 

@@ -9,12 +9,12 @@ use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use crate::driver::Driver;
+use crate::driver::runner::{GivenUp, Runner, RunnerConfig};
 use crate::invariants::{Checker, Counts, Violation};
 use crate::model::Model;
 use crate::plan::cells;
 use crate::script::Command;
 use crate::script::output::Output;
-use crate::script::runner::{GivenUp, Runner, RunnerConfig};
 use crate::script::trace::{Event, FrontierKind, Wait};
 
 /// How a case is run.

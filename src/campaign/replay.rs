@@ -9,8 +9,8 @@ use std::path::Path;
 use super::blocks::expected_blocks;
 use super::case::Outcome;
 use super::lab::{Lab, Shape, run_in};
+use crate::driver::play::{Source, block};
 use crate::invariants::Violation;
-use crate::script::play::{Source, block};
 
 /// What a script's header says, as `# name: value` lines.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -7,8 +7,8 @@ use super::args::Run;
 use super::out::{Out, Unheeded, complain};
 use super::{CliError, Done, labs, signals};
 use crate::campaign::Shape;
-use crate::script::play::{Source, play_json, play_text};
-use crate::script::runner::{Runner, RunnerConfig};
+use crate::driver::play::{Source, play_json, play_text};
+use crate::driver::runner::{Runner, RunnerConfig};
 
 /// Executes a script; true if everything matched.
 pub fn run(args: &Run) -> Done {

@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::driver::IndexInfo;
 use crate::plan::Globals;
+use crate::plan::IndexInfo;
 use crate::repr::{Antichain, GlobalId, Timestamp};
 use crate::script::append::Append;
 use crate::script::data::Schemas;

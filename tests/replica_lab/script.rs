@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use clusterd_fuzz::driver::IndexInfo;
+use clusterd_fuzz::plan::IndexInfo;
 use clusterd_fuzz::repr::{Diff, GlobalId, Row, Timestamp};
 use clusterd_fuzz::script::data::{self, Schemas};
 use clusterd_fuzz::script::dataflow::{Assembled, Named, assemble, nowhere};

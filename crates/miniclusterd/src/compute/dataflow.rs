@@ -1,0 +1,474 @@
+//! Building the dataflow of one description on one worker. Source:
+//! `spec/replica.md` §3.
+//!
+//! Invariants: all workers build the same operators in the same order; what a
+//! description says wrongly ends the replica before anything is answered.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use differential_dataflow::Hashable;
+use differential_dataflow::operators::arrange::Arranged;
+use timely::dataflow::channels::pact::Pipeline;
+use timely::dataflow::operators::probe::Handle as ProbeHandle;
+use timely::dataflow::operators::vec::Filter;
+use timely::dataflow::operators::{Operator, Probe};
+use timely::dataflow::{Scope, Stream};
+use timely::worker::Worker as TimelyWorker;
+
+use super::collection::Kind;
+use super::environment::{Environment, Host};
+use super::holds::{Hold, Holds, ImportProbe};
+use super::start::StartSignal;
+use super::traces::{TraceBundle, timely_frontier};
+use crate::eval::Arena;
+use crate::halt::End;
+use crate::mutants::Mutant;
+use crate::render::{
+    Arrangement, Bundle, Context, RecursiveTime, RenderError, RenderTimestamp, Settings, fallible,
+    linear,
+};
+use crate::sink::{Desired, ViewConfig, desired, materialized_view, subscribe};
+use crate::source::{Feed, Inline, SourceReader, persist_source};
+use protocol::v26_30::{
+    ComputeSinkConnection, ComputeSinkDesc, DataflowDescription, Id, IndexImport, RenderPlan,
+    SourceImport,
+};
+use repr::{Antichain, GlobalId, Timestamp};
+
+/// What building gave.
+pub struct Built {
+    /// Timely's number of the dataflow.
+    pub index: usize,
+    pub indexes: Vec<(GlobalId, TraceBundle)>,
+    pub sinks: Vec<(GlobalId, Kind)>,
+    /// Two for every imported index, one for every other import.
+    pub probes: Vec<ImportProbe>,
+    /// What each export holds.
+    pub holds: BTreeMap<GlobalId, Vec<Hold>>,
+    /// What the owner of the worker must poll.
+    pub polled: Vec<Rc<RefCell<Inline>>>,
+}
+
+impl From<RenderError> for End {
+    fn from(error: RenderError) -> Self {
+        End::abort(error.to_string())
+    }
+}
+
+/// What building one dataflow works on.
+struct Builder<'a> {
+    env: &'a Environment,
+    traces: &'a mut BTreeMap<GlobalId, TraceBundle>,
+    desc: &'a DataflowDescription,
+    start: StartSignal,
+    as_of: Timestamp,
+    settings: Settings,
+    imports: Holds,
+    probes: Vec<ImportProbe>,
+    holds: BTreeMap<GlobalId, Vec<Hold>>,
+    polled: Vec<Rc<RefCell<Inline>>>,
+    sinks: Vec<(GlobalId, Kind)>,
+    max_result_size: Rc<Cell<u64>>,
+}
+
+/// Builds a dataflow; its inputs wait for `start`.
+///
+/// Errors: how the replica ends.
+pub fn build(
+    worker: &mut TimelyWorker,
+    env: &Environment,
+    traces: &mut BTreeMap<GlobalId, TraceBundle>,
+    desc: &DataflowDescription,
+    start: StartSignal,
+    max_result_size: Rc<Cell<u64>>,
+) -> Result<Built, End> {
+    let as_of = desc.as_of.as_ref().and_then(Antichain::as_option);
+    let as_of = as_of.ok_or_else(|| {
+        End::abort(format!(
+            "dataflow {} has no as_of: expected one time",
+            desc.debug_name
+        ))
+    })?;
+    let settings = Settings {
+        as_of,
+        until: desc.until.as_option(),
+        worker: worker.index(),
+        peers: worker.peers(),
+        mutants: env.mutants,
+        fate: env.fate.clone(),
+        meter: env.meter.clone(),
+        name: exports(desc),
+    };
+    let mut builder = Builder {
+        env,
+        traces,
+        desc,
+        start,
+        as_of,
+        settings,
+        imports: Holds::new(desc),
+        probes: Vec::new(),
+        holds: BTreeMap::new(),
+        polled: Vec::new(),
+        sinks: Vec::new(),
+        max_result_size,
+    };
+    let index = worker.next_dataflow_index();
+    let name = desc.debug_name.clone();
+    let recursive = desc.objects_to_build.iter().any(|o| is_recursive(&o.plan));
+    let indexes = worker.dataflow_named(&name, |scope| {
+        if recursive {
+            builder.build::<RecursiveTime>(scope)
+        } else {
+            builder.build::<Timestamp>(scope)
+        }
+    })?;
+    Ok(Built {
+        index,
+        indexes,
+        sinks: builder.sinks,
+        probes: builder.probes,
+        holds: builder.holds,
+        polled: builder.polled,
+    })
+}
+
+/// The exports of a dataflow, which is what it is known by outside.
+fn exports(desc: &DataflowDescription) -> String {
+    let ids = desc.index_exports.keys().chain(desc.sink_exports.keys());
+    let ids: Vec<String> = ids.map(ToString::to_string).collect();
+    ids.join(", ")
+}
+
+/// Whether a plan has recursive bindings.
+fn is_recursive(plan: &RenderPlan) -> bool {
+    plan.binds.iter().any(|stage| !stage.recs.is_empty())
+}
+
+impl Builder<'_> {
+    fn build<T: RenderTimestamp>(
+        &mut self,
+        scope: Scope<'_, Timestamp>,
+    ) -> Result<Vec<(GlobalId, TraceBundle)>, End> {
+        let desc = self.desc;
+        let mut imports: BTreeMap<Id, Bundle<'_, Timestamp>> = BTreeMap::new();
+        for (id, import) in &desc.source_imports {
+            let bundle = self.import_source(scope, *id, import)?;
+            imports.insert(Id::Global(*id), bundle);
+        }
+        let mut indexes = Vec::new();
+        for (id, import) in &desc.index_imports {
+            indexes.push((import, self.import_index(scope, *id, import)?));
+        }
+        let settings = self.settings.clone();
+        let traces = &*self.traces;
+        let (sinks, holds, imported) = (&mut self.sinks, &mut self.holds, &self.imports);
+        // Mutant: another name of an index holds the index's import.
+        let aliases_hold = self.env.mutants.is(Mutant::AliasHoldsImport);
+        let sinking = Sinking {
+            env: self.env,
+            as_of: self.as_of,
+            max_result_size: Rc::clone(&self.max_result_size),
+        };
+        scope.scoped::<T, _, _>("build", |inner| {
+            let mut ctx = Context::new(inner, settings);
+            for (id, bundle) in imports {
+                let raw = bundle
+                    .raw
+                    .map(|(oks, errs)| (oks.enter(inner), errs.enter(inner)));
+                let bundle = Bundle {
+                    raw,
+                    arranged: BTreeMap::new(),
+                };
+                ctx.bindings.insert(id, bundle);
+            }
+            for (import, (id, oks, errs)) in indexes {
+                let arrangement = Arrangement::Imported {
+                    id,
+                    oks: oks.enter(inner),
+                    errs: errs.enter(inner),
+                };
+                let bundle = ctx
+                    .bindings
+                    .entry(Id::Global(import.desc.on_id))
+                    .or_insert_with(|| Bundle {
+                        raw: None,
+                        arranged: BTreeMap::new(),
+                    });
+                bundle.arranged.insert(import.desc.key.clone(), arrangement);
+            }
+            for object in &desc.objects_to_build {
+                let bundle = ctx.render_plan(&object.plan)?;
+                ctx.bindings.insert(Id::Global(object.id), bundle);
+            }
+            let mut exports = Vec::new();
+            for (id, (index, _)) in &desc.index_exports {
+                let bundle = ctx.bindings.get(&Id::Global(*id)).ok_or_else(|| {
+                    End::abort(format!("Arrangement alarmingly absent! id: {id}"))
+                })?;
+                let arrangement = bundle.arrangement(&index.key)?;
+                let local = matches!(arrangement, Arrangement::Local { .. });
+                if local || aliases_hold {
+                    holds.insert(*id, imported.of(index.on_id));
+                }
+                let trace = match arrangement {
+                    Arrangement::Local { oks, errs } => {
+                        let (oks, errs) = T::export(scope, oks, errs);
+                        TraceBundle::new(oks, errs)
+                    }
+                    // The same trace under another name.
+                    Arrangement::Imported { id: aliased, .. } => traces
+                        .get(aliased)
+                        .cloned()
+                        .ok_or_else(|| missing(desc, *aliased))?,
+                };
+                exports.push((*id, trace));
+            }
+            for (id, sink) in &desc.sink_exports {
+                let bundle = ctx.bindings.get(&Id::Global(sink.from)).ok_or_else(|| {
+                    End::abort(format!(
+                        "sink {id} is on {}, which nothing builds",
+                        sink.from
+                    ))
+                })?;
+                let desired = desired(&ctx, scope, bundle, sink)?;
+                holds.insert(*id, imported.of(sink.from));
+                sinks.push((*id, sinking.sink(*id, sink, desired)?));
+            }
+            Ok(exports)
+        })
+    }
+
+    fn import_source<'s>(
+        &mut self,
+        scope: Scope<'s, Timestamp>,
+        id: GlobalId,
+        import: &SourceImport,
+    ) -> Result<Bundle<'s, Timestamp>, End> {
+        let metadata = &import.desc.storage_metadata;
+        let plan = match &import.desc.arguments.operators {
+            None => None,
+            Some(mfp) => Some(linear::plan_mfp(self.env.mutants, mfp)?),
+        };
+        let reads = id.hashed() % scope.peers() as u64 == scope.index() as u64;
+        let reader = if reads {
+            let opened = self
+                .env
+                .host
+                .client(&metadata.persist_location)
+                .and_then(|client| {
+                    let purpose = format!("compute import {id}");
+                    client.open_leased_reader(
+                        metadata.data_shard,
+                        &metadata.relation_desc,
+                        &purpose,
+                    )
+                });
+            let handle = opened
+                .map_err(|e| End::halt(format!("unhandled error in compute_import: {id}: {e}")))?;
+            Some(SourceReader::new(
+                handle,
+                self.as_of,
+                self.settings.until,
+                import.with_snapshot,
+                self.env.mutants,
+            ))
+        } else {
+            None
+        };
+        let threaded = match self.env.host {
+            Host::InProcess(_) => false,
+            Host::Process(_) => true,
+        };
+        let start = self.start.clone();
+        let feed = reader.map(|reader| {
+            move |activator, address: Rc<[usize]>| {
+                if threaded {
+                    let sync = scope.worker().sync_activator_for(address.to_vec());
+                    Feed::threaded(reader, start, activator, sync)
+                } else {
+                    Feed::inline(reader, start, activator)
+                }
+            }
+        });
+        let fate = self.env.fate.clone();
+        let held = self.imports.watch(id);
+        let (stream, polled) = persist_source(scope, id, self.as_of, fate, held, feed);
+        self.polled.extend(polled);
+        let stream = stream.probe_with(&self.probe(id));
+        let until = self.settings.until;
+        let errors_lost = self.env.mutants.is(Mutant::ErrorsLost);
+        let (oks, errs) = fallible(stream, "source mfp", move |data: &mut Vec<_>, oks, errs| {
+            for (datum, time, diff) in data.drain(..) {
+                let row = match (datum, &plan) {
+                    (Err(error), _) => {
+                        errs.push((error, time, diff));
+                        continue;
+                    }
+                    (Ok(row), None) => {
+                        oks.push((row, time, diff));
+                        continue;
+                    }
+                    (Ok(row), Some(_)) => row,
+                };
+                let Some(plan) = &plan else { continue };
+                let arena = Arena::new();
+                let mut datums = row.unpack();
+                plan.evaluate(
+                    &mut datums,
+                    &arena,
+                    (time, diff),
+                    until,
+                    |result, at, diff| match result {
+                        Ok(row) => oks.push((row, at, diff)),
+                        Err(_) if errors_lost => {}
+                        Err(error) => errs.push((error.into(), at, diff)),
+                    },
+                );
+            }
+        });
+        Ok(Bundle::from_raw(oks, errs))
+    }
+
+    /// Brings another dataflow's traces into the outer scope.
+    #[expect(clippy::type_complexity, reason = "two arrangements of one kind")]
+    fn import_index<'s>(
+        &mut self,
+        scope: Scope<'s, Timestamp>,
+        id: GlobalId,
+        import: &IndexImport,
+    ) -> Result<
+        (
+            GlobalId,
+            Arranged<'s, OuterTrace<crate::render::RowAgent<Timestamp>>>,
+            Arranged<'s, OuterTrace<crate::render::ErrAgent<Timestamp>>>,
+        ),
+        End,
+    > {
+        let bundle = self
+            .traces
+            .get_mut(&id)
+            .ok_or_else(|| missing(self.desc, id))?;
+        let as_of = Antichain::from_elem(self.as_of);
+        if as_of < bundle.since() {
+            return Err(End::abort(format!(
+                "Index {id} has been allowed to compact beyond the dataflow as_of"
+            )));
+        }
+        let name = format!("Index({}, {id})", import.desc.on_id);
+        let since = timely_frontier(&as_of);
+        let until = timely_frontier(&self.desc.until);
+        let (mut oks, _) =
+            bundle
+                .oks
+                .import_frontier_core(scope, &name, since.clone(), until.clone());
+        let (mut errs, _) = bundle.errs.import_frontier_core(scope, &name, since, until);
+        let on = import.desc.on_id;
+        oks.stream = hold_until(oks.stream.probe_with(&self.probe(on)), self.start.clone());
+        errs.stream = hold_until(errs.stream.probe_with(&self.probe(on)), self.start.clone());
+        // Mutant: no error of the index arrives.
+        if self.env.mutants.is(Mutant::ImportLosesErrors) {
+            errs.stream = errs.stream.filter(|_| false);
+        }
+        Ok((id, oks, errs))
+    }
+
+    /// A probe of what is read under `import`.
+    fn probe(&mut self, import: GlobalId) -> ProbeHandle<Timestamp> {
+        let probe = ProbeHandle::new();
+        self.probes.push(ImportProbe {
+            probe: probe.clone(),
+            held: self.imports.watch(import),
+        });
+        probe
+    }
+}
+
+/// What rendering a sink works on.
+struct Sinking<'a> {
+    env: &'a Environment,
+    as_of: Timestamp,
+    max_result_size: Rc<Cell<u64>>,
+}
+
+impl Sinking<'_> {
+    fn sink(
+        &self,
+        id: GlobalId,
+        sink: &ComputeSinkDesc,
+        desired: Desired<'_>,
+    ) -> Result<Kind, End> {
+        match &sink.connection {
+            ComputeSinkConnection::Subscribe(subscribed) => Ok(Kind::Subscribe(subscribe(
+                id,
+                desired,
+                sink,
+                &subscribed.output,
+                self.as_of,
+                Rc::clone(&self.max_result_size),
+                self.env.mutants,
+            ))),
+            ComputeSinkConnection::MaterializedView(view) => {
+                let config = ViewConfig {
+                    as_of: self.as_of,
+                    refresh: sink.refresh_schedule.clone(),
+                    mutants: self.env.mutants,
+                    threaded: match self.env.host {
+                        Host::InProcess(_) => false,
+                        Host::Process(_) => true,
+                    },
+                };
+                let location = &view.storage_metadata.persist_location;
+                let client = || self.env.host.client(location);
+                materialized_view(id, desired, view, config, client)
+                    .map(Kind::View)
+                    .map_err(|error| {
+                        let text =
+                            format!("unhandled error in compute persist sink: {id}: {error}");
+                        End::halt(text)
+                    })
+            }
+            ComputeSinkConnection::CopyToS3Oneshot(_) => {
+                Err(RenderError::Unsupported(format!("the copy to S3 {id}")).into())
+            }
+        }
+    }
+}
+
+/// A trace as the outer scope sees it.
+type OuterTrace<Tr> = differential_dataflow::trace::wrappers::frontier::TraceFrontier<Tr>;
+
+fn missing(desc: &DataflowDescription, id: GlobalId) -> End {
+    End::abort(format!(
+        "import of index {id} failed while building dataflow {}",
+        desc.debug_name
+    ))
+}
+
+/// Holds messages back until the start; frontiers without messages pass.
+fn hold_until<'s, D: Clone + 'static>(
+    stream: Stream<'s, Timestamp, Vec<D>>,
+    start: StartSignal,
+) -> Stream<'s, Timestamp, Vec<D>> {
+    let scope = stream.scope();
+    stream.unary(Pipeline, "start signal", move |_, info| {
+        start.wake(scope.activator_for(info.address));
+        let mut held = Vec::new();
+        move |input, output| {
+            if start.started() {
+                for (capabilities, mut data) in held.drain(..) {
+                    output.session(&capabilities).give_container(&mut data);
+                }
+            }
+            input.for_each(|capability, data| {
+                if start.started() {
+                    output.session(&capability).give_container(data);
+                } else {
+                    held.push((capability.retain_stamp(0), std::mem::take(data)));
+                }
+            });
+        }
+    })
+}

@@ -1,0 +1,191 @@
+//! Peeks of indexes. Source: `spec/replica.md` §5.
+//!
+//! Invariants: a peek holds its own handle of the trace from the moment it is
+//! received; it is answered when rows and errors are complete at its time, and
+//! exactly once.
+
+use std::num::NonZeroUsize;
+
+use differential_dataflow::trace::cursor::cursor_list;
+use differential_dataflow::trace::{Cursor, TraceReader};
+
+use super::finishing::{Collector, More};
+use super::traces::{TraceBundle, since, timely_frontier, upper};
+use crate::eval::{Arena, eval_safe};
+use crate::mutants::{Mutant, Mutants};
+use protocol::v26_30::{Peek, PeekResponse};
+use repr::{Antichain, Datum, Diff, Row, Timestamp};
+
+/// A peek of an index that is not answered yet.
+pub struct IndexPeek {
+    pub peek: Box<Peek>,
+    trace: TraceBundle,
+    /// The since of the index when the peek came.
+    since: Antichain,
+}
+
+impl IndexPeek {
+    pub fn new(peek: Box<Peek>, index: &mut TraceBundle) -> Self {
+        let since = index.since();
+        let mut trace = index.clone();
+        trace.allow_compaction(&Antichain::from_elem(peek.timestamp));
+        let release = timely_frontier(&Antichain::empty());
+        trace.oks.set_physical_compaction(release.borrow());
+        trace.errs.set_physical_compaction(release.borrow());
+        IndexPeek { peek, trace, since }
+    }
+
+    /// The answer, if the index is complete at the peek's time.
+    pub fn try_answer(&mut self, max_result_size: u64, mutants: Mutants) -> Option<PeekResponse> {
+        let time = self.peek.timestamp;
+        // Mutant: a time that is only about to be complete is good enough.
+        let early = mutants.is(Mutant::PeekEarly);
+        let complete = |upper: Antichain| match upper.as_option() {
+            None => true,
+            Some(upper) => upper > time || (early && upper == time),
+        };
+        if !complete(upper(&mut self.trace.oks)) || !complete(upper(&mut self.trace.errs)) {
+            return None;
+        }
+        let held = since(&mut self.trace.oks).join(&since(&mut self.trace.errs));
+        let refused = mutants.is(Mutant::PeekAtSinceRefused)
+            && time > 0
+            && self.since == Antichain::from_elem(time);
+        if !held.less_equal(time) || refused {
+            if mutants.is(Mutant::PeekBelowSinceEmpty) && !refused {
+                return Some(PeekResponse::Rows(vec![Default::default()]));
+            }
+            return Some(PeekResponse::Error(format!(
+                "Arrangement compaction frontier ({held}) is beyond the time of the attempted read ({time})"
+            )));
+        }
+        // Mutant: updates of the next time count as well.
+        let reads = time + Timestamp::from(mutants.is(Mutant::PeekSeesNextTime));
+        if !mutants.is(Mutant::PeekMissesErrors)
+            && let Some(text) = self.error(reads)
+        {
+            return Some(PeekResponse::Error(text));
+        }
+        Some(self.rows(reads, max_result_size, mutants))
+    }
+
+    /// Whether an update counts for a read at `reads`.
+    fn counts(squashed: Option<(Timestamp, Timestamp)>, at: Timestamp, reads: Timestamp) -> bool {
+        match squashed {
+            Some((before, to)) if at < before => at.min(to) <= reads,
+            Some(_) | None => at <= reads,
+        }
+    }
+
+    /// The text of the first error at a time.
+    fn error(&self, reads: Timestamp) -> Option<String> {
+        let mut batches = Vec::new();
+        self.trace
+            .errs
+            .map_spans(|span| batches.extend(span.inner.clone()));
+        let (mut cursor, batches) = cursor_list(batches);
+        while let Some(error) = cursor.get_key(&batches) {
+            let mut count: Diff = 0;
+            while cursor.val_valid(&batches) {
+                cursor.map_times(&batches, |at, diff| {
+                    if Self::counts(self.trace.squashed, *at, reads) {
+                        count += *diff;
+                    }
+                });
+                cursor.step_val(&batches);
+            }
+            if count > 0 {
+                return Some(error.to_string());
+            }
+            if count < 0 {
+                return Some(format!(
+                    "Invalid data in source errors, saw retractions ({}) for row that does not exist: {error}",
+                    -count
+                ));
+            }
+            cursor.step_key(&batches);
+        }
+        None
+    }
+
+    fn rows(&self, reads: Timestamp, max_result_size: u64, mutants: Mutants) -> PeekResponse {
+        let peek = &*self.peek;
+        let mut collector = Collector::new(&peek.finishing, max_result_size, mutants);
+        let mut batches = Vec::new();
+        self.trace
+            .oks
+            .map_spans(|span| batches.extend(span.inner.clone()));
+        let (mut cursor, batches) = cursor_list(batches);
+        let literals = peek.literal_constraints.as_ref().map(|literals| {
+            let mut literals = literals.clone();
+            literals.sort();
+            literals
+        });
+        let mut literals = literals.map(Vec::into_iter);
+        loop {
+            let literal = match &mut literals {
+                None => None,
+                Some(literals) => {
+                    let Some(literal) = literals.next() else {
+                        break;
+                    };
+                    cursor.seek_key(&batches, &literal);
+                    if cursor.get_key(&batches) != Some(&literal) {
+                        // Mutant: no key, no more literals.
+                        if mutants.is(Mutant::LiteralStopsAtMiss) {
+                            break;
+                        }
+                        continue;
+                    }
+                    cursor.rewind_vals(&batches);
+                    Some(literal)
+                }
+            };
+            let Some(key) = cursor.get_key(&batches) else {
+                break;
+            };
+            while let Some(value) = cursor.get_val(&batches) {
+                let arena = Arena::new();
+                let mut datums: Vec<Datum<'_>> = key.iter().chain(value.iter()).collect();
+                datums.extend(literal.iter().flat_map(Row::iter));
+                // What the row was before the MFP, should it be needed.
+                let physical = datums.clone();
+                let row = match eval_safe(&peek.map_filter_project, &mut datums, &arena) {
+                    Ok(row) => row,
+                    // Before the count, as the real one: see §5.3.
+                    Err(error) => return PeekResponse::Error(error.to_string()),
+                };
+                if let Some(row) = row {
+                    let mut count: Diff = 0;
+                    cursor.map_times(&batches, |at, diff| {
+                        if Self::counts(self.trace.squashed, *at, reads) {
+                            count += *diff;
+                        }
+                    });
+                    if count < 0 {
+                        return PeekResponse::Error(format!(
+                            "Invalid data in source, saw retractions ({}) for row that does not exist: {physical:?}",
+                            -count
+                        ));
+                    }
+                    // Mutant: every row once.
+                    if mutants.is(Mutant::PeekClampsMultiplicity) {
+                        count = count.min(1);
+                    }
+                    let copies = usize::try_from(count).ok().and_then(NonZeroUsize::new);
+                    if let Some(copies) = copies {
+                        match collector.push(row, copies) {
+                            More::Wanted => {}
+                            More::Enough(answer) => return answer,
+                        }
+                    }
+                }
+                cursor.step_val(&batches);
+            }
+            if literals.is_none() {
+                cursor.step_key(&batches);
+            }
+        }
+        collector.answer()
+    }
+}

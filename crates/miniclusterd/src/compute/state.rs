@@ -1,0 +1,407 @@
+//! The instance of one worker: collections, and what commands do to them.
+//! Source: `spec/replica.md` §2.6, §3.
+//!
+//! Invariant: a command that no controller sends ends the replica as the real
+//! one ends; it is never answered with something else.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::{Rc, Weak};
+use std::time::Duration;
+
+use differential_dataflow::Hashable;
+use timely::worker::Worker as TimelyWorker;
+use uuid::Uuid;
+
+use super::collection::{Collection, DataflowHandle, Kind, Kinds};
+use super::dataflow::build;
+use super::environment::Environment;
+use super::history::{History, exports};
+use super::peek::IndexPeek;
+use super::persist_peek::{Pending, PersistPeek};
+use super::start::StartSignal;
+use super::traces::{TraceBundle, upper};
+use crate::halt::End;
+use crate::mutants::Mutant;
+use crate::sink::{MaterializedView, SubscribeState};
+use crate::source::Inline;
+use protocol::v26_30::{
+    ComputeCommand, ComputeParameters, ComputeResponse, DataflowDescription, FrontiersResponse,
+    InstanceConfig, Peek, PeekResponse, PeekTarget, SubscribeResponse,
+};
+use repr::{Antichain, GlobalId};
+
+/// A response on its way to the client.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outgoing {
+    /// To be merged with those of the other workers.
+    Merged(ComputeResponse),
+    /// Goes out as it is: only mutants say such things.
+    Direct(ComputeResponse),
+}
+
+/// The instance of one worker.
+pub struct Instance {
+    pub(super) env: Environment,
+    pub(super) worker: usize,
+    pub(super) config: InstanceConfig,
+    pub(super) max_result_size: Rc<Cell<u64>>,
+    pub(super) maintenance_interval: Duration,
+    pub(super) collections: BTreeMap<GlobalId, Collection>,
+    pub(super) traces: BTreeMap<GlobalId, TraceBundle>,
+    pub(super) peeks: BTreeMap<Uuid, Pending>,
+    pub(super) history: History,
+    pub(super) out: Vec<Outgoing>,
+    polled: Vec<Weak<RefCell<Inline>>>,
+    /// Mutant: dropped views that go on writing as long as their dataflow lives.
+    orphans: Vec<(Weak<DataflowHandle>, Rc<MaterializedView>)>,
+}
+
+impl Instance {
+    pub fn new(env: Environment, worker: usize, config: InstanceConfig) -> Self {
+        Instance {
+            env,
+            worker,
+            max_result_size: Rc::new(Cell::new(u64::MAX)),
+            maintenance_interval: Duration::from_millis(10),
+            collections: BTreeMap::new(),
+            traces: BTreeMap::new(),
+            peeks: BTreeMap::new(),
+            history: History::of(vec![ComputeCommand::CreateInstance(Box::new(
+                config.clone(),
+            ))]),
+            config,
+            out: Vec::new(),
+            polled: Vec::new(),
+            orphans: Vec::new(),
+        }
+    }
+
+    /// What was said since the last call.
+    pub fn take_responses(&mut self) -> Vec<Outgoing> {
+        std::mem::take(&mut self.out)
+    }
+
+    /// Applies a command of the computation stage.
+    ///
+    /// Errors: how the replica ends.
+    pub fn apply(&mut self, timely: &mut TimelyWorker, command: ComputeCommand) -> Result<(), End> {
+        self.history.push(command.clone());
+        match command {
+            ComputeCommand::Hello { .. } => {
+                Err(End::abort("a Hello reached a worker: expected none"))
+            }
+            ComputeCommand::CreateInstance(_) => Err(End::abort(
+                "a second CreateInstance in one iteration: expected one",
+            )),
+            ComputeCommand::InitializationComplete => Ok(()),
+            ComputeCommand::UpdateConfiguration(parameters) => self.configure(&parameters),
+            ComputeCommand::CreateDataflow(desc) => self.create_dataflow(timely, &desc),
+            ComputeCommand::Schedule(id) => self.schedule(id),
+            ComputeCommand::AllowWrites(id) => self.allow_writes(id),
+            ComputeCommand::AllowCompaction { id, frontier } => {
+                if frontier.is_empty() {
+                    self.drop_collection(timely, id)
+                } else {
+                    self.allow_compaction(id, &frontier);
+                    Ok(())
+                }
+            }
+            ComputeCommand::Peek(peek) => self.peek(peek, timely.peers()),
+            ComputeCommand::CancelPeek { uuid } => {
+                self.cancel_peek(uuid);
+                Ok(())
+            }
+        }
+    }
+
+    fn configure(&mut self, parameters: &ComputeParameters) -> Result<(), End> {
+        super::dyncfg::check(&parameters.dyncfg_updates)?;
+        if let Some(interval) = super::dyncfg::maintenance_interval(&parameters.dyncfg_updates) {
+            self.maintenance_interval = interval;
+        }
+        if let Some(bytes) = parameters.max_result_size {
+            self.max_result_size.set(bytes);
+        }
+        Ok(())
+    }
+
+    fn create_dataflow(
+        &mut self,
+        timely: &mut TimelyWorker,
+        desc: &DataflowDescription,
+    ) -> Result<(), End> {
+        let (signal, token) = StartSignal::new();
+        let size = Rc::clone(&self.max_result_size);
+        let built = build(timely, &self.env, &mut self.traces, desc, signal, size)?;
+        let as_of = desc.as_of.clone().unwrap_or_default();
+        let handle = Rc::new(DataflowHandle { index: built.index });
+        let probes = Rc::new(built.probes);
+        let mut holds = built.holds;
+        self.polled.retain(|polled| polled.strong_count() > 0);
+        self.polled.extend(built.polled.iter().map(Rc::downgrade));
+        for (id, trace) in built.indexes {
+            if self.traces.insert(id, trace).is_some() {
+                tracing::error!(%id, "an export id is in use already");
+            }
+        }
+        // Mutant: nobody waits for a Schedule.
+        let unscheduled = self.env.mutants.is(Mutant::StartsUnscheduled);
+        let mut sinks: BTreeMap<GlobalId, Kind> = built.sinks.into_iter().collect();
+        for id in exports(desc) {
+            let collection = Collection {
+                kind: sinks.remove(&id).unwrap_or(Kind::Index),
+                as_of: as_of.as_option().unwrap_or(0),
+                dataflow: Rc::clone(&handle),
+                start: (!unscheduled).then(|| token.clone()),
+                probes: Rc::clone(&probes),
+                holds: holds.remove(&id).unwrap_or_default(),
+                reported: Kinds::not_before(&as_of),
+            };
+            self.collections.insert(id, collection);
+        }
+        Ok(())
+    }
+
+    fn schedule(&mut self, id: GlobalId) -> Result<(), End> {
+        if let Some(collection) = self.collections.get_mut(&id) {
+            let running = collection.start.take().is_none();
+            // Mutant: what is harmless ends the process.
+            if running && self.env.mutants.is(Mutant::PanicOnSecondSchedule) {
+                return Err(End::abort(format!("{id} is scheduled already")));
+            }
+        }
+        Ok(())
+    }
+
+    fn allow_writes(&mut self, id: GlobalId) -> Result<(), End> {
+        match self.collections.get(&id) {
+            Some(collection) => {
+                if let Kind::View(view) = &collection.kind {
+                    view.allow_writes();
+                }
+                Ok(())
+            }
+            None => {
+                let text = format!("AllowWrites for unknown collection {id}");
+                Err(End::abort(text))
+            }
+        }
+    }
+
+    pub(super) fn allow_compaction(&mut self, id: GlobalId, to: &Antichain) {
+        let Some(trace) = self.traces.get_mut(&id) else {
+            return;
+        };
+        trace.allow_compaction(to);
+        let since = trace.since().as_option();
+        let sealed = upper(&mut trace.oks).as_option();
+        let mutants = self.env.mutants;
+        if let Some(since) = since {
+            // Mutant: everything sealed counts as if at since.
+            if mutants.is(Mutant::CompactionPastSince) {
+                trace.squashed = Some((sealed.unwrap_or(u64::MAX), since));
+            }
+            // Mutant: the time just after since does.
+            if mutants.is(Mutant::CompactionOffByOne) {
+                trace.squashed = Some((since.saturating_add(2), since));
+            }
+        }
+        // Mutant: the write frontier is said again, back at the compaction's.
+        if mutants.is(Mutant::FrontierRegresses)
+            && self.worker == 0
+            && let Some(collection) = self.collections.get(&id)
+            && let super::collection::Reported::Up(reported) = &collection.reported.write
+            && to < reported
+        {
+            let response = FrontiersResponse {
+                write_frontier: Some(to.clone()),
+                ..FrontiersResponse::default()
+            };
+            self.out
+                .push(Outgoing::Direct(ComputeResponse::Frontiers(id, response)));
+        }
+    }
+
+    /// Drops a collection, and its dataflow with the last one.
+    pub(super) fn drop_collection(
+        &mut self,
+        timely: &mut TimelyWorker,
+        id: GlobalId,
+    ) -> Result<(), End> {
+        let Some(mut collection) = self.collections.remove(&id) else {
+            return Err(End::abort(format!("dropped untracked collection {id}")));
+        };
+        self.traces.remove(&id);
+        drop(collection.start.take());
+        if let Kind::Subscribe(state) = &collection.kind {
+            // What it was about to tell is told first; not so by the mutant.
+            if !self.env.mutants.is(Mutant::SubscribeDropForgets) {
+                self.out.extend(told(id, state));
+            }
+            let upper = state.borrow().upper.clone();
+            // Mutant: the end of a subscribe is not told.
+            if !upper.is_empty() && !self.env.mutants.is(Mutant::SubscribeDropSilent) {
+                let dropped = SubscribeResponse::DroppedAt(upper);
+                let dropped = ComputeResponse::SubscribeResponse(id, dropped);
+                self.out.push(Outgoing::Merged(dropped));
+            }
+            collection.reported = Kinds::finished();
+        }
+        let done = Antichain::empty();
+        let said = collection.reported.advance(&done, &done, &done);
+        // Mutants: nothing is said, or it is said twice.
+        let silent = self.env.mutants.is(Mutant::DropSilent);
+        if let Some(said) = said
+            && !silent
+        {
+            let response = ComputeResponse::Frontiers(id, said.clone());
+            self.out.push(Outgoing::Merged(response.clone()));
+            if self.env.mutants.is(Mutant::DropTwice) && self.worker == 0 {
+                let all = FrontiersResponse {
+                    write_frontier: Some(done.clone()),
+                    input_frontier: Some(done.clone()),
+                    output_frontier: Some(done),
+                };
+                self.out
+                    .push(Outgoing::Direct(ComputeResponse::Frontiers(id, all)));
+            }
+        }
+        if Rc::strong_count(&collection.dataflow) == 1 {
+            timely.drop_dataflow(collection.dataflow.index);
+            let ended = Rc::as_ptr(&collection.dataflow);
+            self.orphans.retain(|(of, _)| of.as_ptr() != ended);
+        } else if let Kind::View(view) = &collection.kind
+            && self.env.mutants.is(Mutant::ViewSealsAfterDrop)
+        {
+            view.stop_reading();
+            let dataflow = Rc::downgrade(&collection.dataflow);
+            self.orphans.push((dataflow, Rc::clone(view)));
+        }
+        Ok(())
+    }
+
+    fn peek(&mut self, peek: Box<Peek>, peers: usize) -> Result<(), End> {
+        // Mutant: twice the limit must fit.
+        if self.env.mutants.is(Mutant::PanicOnHugeLimit)
+            && !peek.finishing.order_by.is_empty()
+            && let Some(limit) = peek.finishing.limit
+            && limit.checked_mul(2).is_none()
+        {
+            return Err(End::abort("attempt to multiply with overflow"));
+        }
+        match &peek.target {
+            PeekTarget::Index { id } => {
+                let Some(trace) = self.traces.get_mut(id) else {
+                    return Err(End::abort(format!("peek of {id}, which is no index here")));
+                };
+                let uuid = peek.uuid;
+                let pending = Pending::Index(Box::new(IndexPeek::new(peek, trace)));
+                self.peeks.insert(uuid, pending);
+                Ok(())
+            }
+            PeekTarget::Persist { .. } => {
+                // One worker reads; the others have nothing to add.
+                if peek.uuid.hashed() % peers as u64 != self.worker as u64 {
+                    self.answer(&peek, PeekResponse::Rows(vec![Default::default()]));
+                    return Ok(());
+                }
+                let pending = PersistPeek::new(peek, &self.env.host)?;
+                let uuid = pending.peek.uuid;
+                self.peeks.insert(uuid, Pending::Persist(pending));
+                Ok(())
+            }
+        }
+    }
+
+    fn cancel_peek(&mut self, uuid: Uuid) {
+        let mutants = self.env.mutants;
+        // Mutants: it does nothing, or too much.
+        if mutants.is(Mutant::CancelIgnored) {
+            return;
+        }
+        let canceled: Vec<Uuid> = if mutants.is(Mutant::CancelHitsAll) {
+            self.peeks.keys().copied().collect()
+        } else {
+            vec![uuid]
+        };
+        for uuid in canceled {
+            if let Some(peek) = self.peeks.remove(&uuid) {
+                self.answer(peek.peek(), PeekResponse::Canceled);
+            }
+        }
+    }
+
+    fn answer(&mut self, peek: &Peek, response: PeekResponse) {
+        self.out
+            .push(Outgoing::Merged(ComputeResponse::PeekResponse(
+                peek.uuid,
+                response,
+                peek.otel_ctx.clone(),
+            )));
+    }
+
+    /// Answers the peeks that can be answered.
+    pub fn process_peeks(&mut self) {
+        let mut ready = Vec::new();
+        for (uuid, peek) in &mut self.peeks {
+            if let Some(response) = peek.try_answer(self.max_result_size.get(), self.env.mutants) {
+                ready.push((*uuid, response));
+            }
+        }
+        for (uuid, response) in ready {
+            if let Some(peek) = self.peeks.remove(&uuid) {
+                self.answer(peek.peek(), response);
+            }
+        }
+    }
+
+    /// Polls the sources that have no threads; whether anything was new.
+    pub fn poll(&mut self) -> bool {
+        let mut any = false;
+        for polled in &self.polled {
+            if let Some(polled) = polled.upgrade() {
+                any |= polled.borrow_mut().poll();
+            }
+        }
+        for collection in self.collections.values() {
+            if let Kind::View(view) = &collection.kind {
+                any |= view.poll();
+            }
+        }
+        for (_, view) in &self.orphans {
+            any |= view.poll();
+        }
+        any
+    }
+
+    /// Tells what the subscribes have to tell, and looks after the views.
+    pub fn process_sinks(&mut self) {
+        for (id, collection) in &self.collections {
+            match &collection.kind {
+                Kind::Index => {}
+                Kind::Subscribe(state) => self.out.extend(told(*id, state)),
+                Kind::View(view) => {
+                    if let Some(failure) = view.failure() {
+                        self.env.fate.post(End::halt(failure));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Lets batches merge, and reports the frontiers that advanced.
+    pub fn maintain(&mut self) {
+        for trace in self.traces.values_mut() {
+            trace.maintain();
+        }
+        self.report_frontiers();
+    }
+}
+
+/// What a subscribe is about to tell.
+fn told(id: GlobalId, state: &RefCell<SubscribeState>) -> Vec<Outgoing> {
+    let ready = std::mem::take(&mut state.borrow_mut().ready);
+    let said = |said| Outgoing::Merged(ComputeResponse::SubscribeResponse(id, said));
+    ready.into_iter().map(said).collect()
+}

@@ -1,0 +1,417 @@
+//! The named bugs that miniclusterd can be told to have. Each distorts one
+//! place of the replica, deterministically whenever its trigger occurs, so that
+//! we can measure whether the fuzzer finds it.
+//!
+//! Invariant: with no mutant set, no place of the replica behaves differently
+//! from a replica that does not know this file. Names are kebab-case, unique,
+//! and never reused for another bug (`spec/replica.md` §11 lists their models).
+
+use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
+
+/// What kind of promise a mutant breaks; for grouping in reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Family {
+    /// Contents of an index: sources, arrangements, operators.
+    Maintenance,
+    /// What operators compute.
+    Operators,
+    /// Peeks: readiness, contents, exactly one answer.
+    Peek,
+    /// Frontier reports.
+    Frontier,
+    /// Logical or physical compaction.
+    Compaction,
+    /// Batches told to the client.
+    Subscribe,
+    /// Shards written by materialized views.
+    View,
+    /// What happens on a new connection.
+    Reconciliation,
+    /// Scheduling, dropping, life and death of the process.
+    Lifecycle,
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Family::Maintenance => "maintenance",
+            Family::Operators => "operators",
+            Family::Peek => "peek",
+            Family::Frontier => "frontier",
+            Family::Compaction => "compaction",
+            Family::Subscribe => "subscribe",
+            Family::View => "view",
+            Family::Reconciliation => "reconciliation",
+            Family::Lifecycle => "lifecycle",
+        })
+    }
+}
+
+macro_rules! mutants {
+    ($($variant:ident, $family:ident, $name:literal, $description:literal;)*) => {
+        /// One named bug.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Mutant { $(#[doc = $description] $variant,)* }
+
+        impl Mutant {
+            /// Every mutant, in the order of `--list-mutants`.
+            pub const ALL: &'static [Mutant] = &[$(Mutant::$variant,)*];
+
+            /// The name that `--mutant` takes.
+            pub fn name(self) -> &'static str {
+                match self { $(Mutant::$variant => $name,)* }
+            }
+
+            /// One line: what the replica does wrong, and when.
+            pub fn description(self) -> &'static str {
+                match self { $(Mutant::$variant => $description,)* }
+            }
+
+            /// The kind of promise that is broken.
+            pub fn family(self) -> Family {
+                match self { $(Mutant::$variant => Family::$family,)* }
+            }
+        }
+    };
+}
+
+mutants! {
+    // Contents.
+    LostRetraction, Maintenance, "lost-retraction-at-batch-boundary",
+        "a source import loses retractions at the first time of each batch that follows the snapshot";
+    SnapshotOmitsAsOf, Maintenance, "snapshot-omits-as-of",
+        "the snapshot of a source leaves out the updates whose time is exactly the as-of";
+    SourceStalls, Maintenance, "source-stalls",
+        "a source import stops following its shard after the third advance of its upper";
+    KeyIgnoredOnOneWorker, Maintenance, "key-ignored-on-one-worker",
+        "worker 1 files every row of its arrangements under a key of NULLs (visible with two workers or more)";
+    NullKeyDropped, Maintenance, "null-key-dropped",
+        "an arrangement loses rows whose key holds a NULL";
+    ImportLosesErrors, Maintenance, "import-loses-errors",
+        "a dataflow that imports an index does not see its errors";
+    CountsIgnoreRetractions, Maintenance, "counts-ignore-retractions",
+        "accumulating aggregates count a retraction as if it were an insertion";
+    ErrorsLost, Maintenance, "errors-lost",
+        "an error of a filter or mapped expression drops its row without a trace";
+
+    // Peeks.
+    PeekEarly, Peek, "peek-early",
+        "a peek is answered one timestamp early, before its time is sealed";
+    PeekSeesNextTime, Peek, "peek-sees-next-time",
+        "a peek counts the updates of the timestamp after its own as well";
+    PeekClampsMultiplicity, Peek, "peek-clamps-multiplicity",
+        "a peek answers every row once, whatever its multiplicity";
+    PeekMissesErrors, Peek, "peek-misses-errors",
+        "a peek answers rows although the collection is an error at its time";
+    LimitBeforeSort, Peek, "limit-before-sort",
+        "a peek cuts to its limit before it sorts by the order of the finishing";
+    LiteralStopsAtMiss, Peek, "literal-stops-at-miss",
+        "a peek with literal constraints stops at the first literal that matches no key";
+    CancelHitsAll, Peek, "cancel-hits-all",
+        "cancelling one peek cancels every pending peek";
+    CancelIgnored, Peek, "cancel-ignored",
+        "cancelling a pending peek does nothing";
+    PeekAnsweredTwice, Peek, "peek-answered-twice-after-reconnect",
+        "after a reconnect every peek is answered twice";
+    PanicOnHugeLimit, Peek, "panic-on-huge-limit",
+        "an ordered peek whose doubled limit overflows ends the process";
+
+    // Frontiers.
+    FrontierTooFar, Frontier, "frontier-too-far",
+        "the write and output frontiers are reported one further than they are";
+    FrontierRegresses, Frontier, "frontier-regresses-after-compaction",
+        "after a compaction the write frontier is reported again, at the compaction's frontier";
+    FirstFrontierBelowAsOf, Frontier, "first-frontier-below-as-of",
+        "a dataflow first reports a frontier just before its as-of (with an as-of of 2 or more)";
+    FrontiersNotReset, Frontier, "frontiers-not-reset-on-reconnect",
+        "after a reconnect kept collections report only what is new, not where they are";
+    AliasHoldsImport, Frontier, "alias-holds-import",
+        "an index that is another name of an imported one holds back the input frontier";
+    OutputAhead, Frontier, "output-ahead-of-write",
+        "the output frontier of an index runs one ahead of its write frontier";
+
+    // Compaction.
+    CompactionPastSince, Compaction, "compaction-past-since",
+        "a compaction merges every sealed time into since, not only those before it";
+    CompactionOffByOne, Compaction, "compaction-off-by-one",
+        "a compaction merges the time just after since into since";
+    PeekBelowSinceEmpty, Compaction, "peek-below-since-empty",
+        "a peek below since is answered with no rows instead of an error";
+    PeekAtSinceRefused, Compaction, "peek-at-since-refused",
+        "a peek exactly at a compacted since is refused as if it were below";
+
+    // Reconciliation.
+    KeepsIncompatible, Reconciliation, "reconcile-keeps-incompatible",
+        "a reconnect keeps a dataflow although the new description builds something else";
+    KeepsLowerAsOf, Reconciliation, "reconcile-keeps-lower-as-of",
+        "a reconnect keeps a dataflow although the new as-of is before the old one";
+    ForgetsDrop, Reconciliation, "reconcile-forgets-drop",
+        "a reconnect leaves dataflows running that the new commands do not mention";
+    OverCompacts, Reconciliation, "reconcile-over-compacts",
+        "a reconnect compacts kept dataflows to their write frontier instead of the new as-of";
+    LeaksOldPeeks, Reconciliation, "reconcile-leaks-old-peeks",
+        "peeks that were pending at a reconnect are answered on the new connection";
+
+    // Life of dataflows and of the process.
+    StartsUnscheduled, Lifecycle, "starts-unscheduled",
+        "a dataflow starts when it is created, without being scheduled";
+    DropSilent, Lifecycle, "drop-silent",
+        "dropping a collection reports no empty frontiers";
+    DropTwice, Lifecycle, "drop-reported-twice",
+        "the empty frontiers of a dropped collection are reported twice";
+    ErrorsMultiply, Lifecycle, "errors-multiply",
+        "errors of a binding count once for each of its readers; counts that overflow end the process";
+    PanicOnSecondSchedule, Lifecycle, "panic-on-second-schedule",
+        "scheduling a collection that is already running ends the process";
+    ReportsTooEarly, Lifecycle, "reports-before-initialization",
+        "after a reconnect frontiers are reported before the initialization is complete";
+
+    TableFunctionNeverYields, Lifecycle, "table-function-never-yields",
+        "a table function makes all of its rows, however many, before anything else goes on";
+
+    // Subscribes.
+    SubscribeSnapshotAlways, Subscribe, "subscribe-snapshot-always",
+        "a subscribe without snapshot tells the updates at its as-of as well";
+    SubscribeUpToInclusive, Subscribe, "subscribe-up-to-inclusive",
+        "a subscribe tells the updates at its up-to as well";
+    SubscribeNotConsolidated, Subscribe, "subscribe-not-consolidated",
+        "the updates of a subscribe's batch are not consolidated";
+    SubscribeUnsorted, Subscribe, "subscribe-unsorted",
+        "the updates of a subscribe's batch are not sorted by the order that was asked for";
+    SubscribeDropsErrors, Subscribe, "subscribe-drops-errors",
+        "a subscribe tells rows although its collection is an error";
+    SubscribeGap, Subscribe, "subscribe-gap",
+        "every batch of a subscribe but the first leaves out the updates of its first time";
+    SubscribeDropSilent, Subscribe, "subscribe-drop-silent",
+        "dropping a subscribe tells nothing";
+    SubscribeDropForgets, Subscribe, "subscribe-drop-forgets",
+        "dropping a subscribe forgets the batches that it was about to tell";
+    KeepsSubscribe, Reconciliation, "reconcile-keeps-subscribe",
+        "a reconnect keeps a subscribe, which then does not start over";
+
+    // Materialized views.
+    ViewWritesReadOnly, View, "view-writes-read-only",
+        "a materialized view writes before writes are allowed";
+    ViewLosesRetractions, View, "view-loses-retractions",
+        "a materialized view does not write the retractions after its as-of";
+    ViewDropsErrors, View, "view-drops-errors",
+        "a materialized view does not write errors";
+    ViewIgnoresContents, View, "view-ignores-contents",
+        "a materialized view does not take into account what its shard holds at the start";
+    ViewClampsMultiplicity, View, "view-clamps-multiplicity",
+        "a materialized view writes every change once, whatever its multiplicity";
+    ViewSealsTooFar, View, "view-seals-too-far",
+        "a materialized view seals one time more than its results are complete";
+    ViewSealsAfterDrop, View, "view-seals-after-drop",
+        "a view that is dropped beside a living export goes on sealing its shard, without its rows";
+    ViewFrontierAhead, View, "view-frontier-ahead",
+        "a materialized view reports its write frontier one further than its shard's upper";
+
+    // What operators compute.
+    FilterSkipsLast, Operators, "filter-skips-last",
+        "of several predicates in a block the last one is not checked";
+    TemporalNeverEnds, Operators, "temporal-never-ends",
+        "a temporal filter keeps rows beyond their upper bound";
+    TemporalStartsLate, Operators, "temporal-starts-late",
+        "a temporal filter lets rows appear one time late";
+    UnionLosesErrors, Operators, "union-loses-errors",
+        "a union keeps the errors of its first input only";
+    FlatMapMisplacesKey, Operators, "flat-map-misplaces-key",
+        "a table function over an arrangement reads the key columns behind the value columns";
+    FlatMapIgnoresMultiplicity, Operators, "flat-map-ignores-multiplicity",
+        "a table function takes an input row once, whatever its multiplicity";
+    FlatMapDropsLastRow, Operators, "flat-map-drops-last-row",
+        "a table function that gives several rows loses the last one";
+    JoinSkipsEqualities, Operators, "join-skips-equalities",
+        "a join does not check the equalities that became ready at a stage";
+    JoinDropsNullKeys, Operators, "join-drops-null-keys",
+        "a linear join drops matches whose key holds a NULL";
+    JoinRepeatsColumn, Operators, "join-repeats-column",
+        "a linear join puts the next to last column of a match in place of the last";
+    DeltaJoinCountsTwice, Operators, "delta-join-counts-twice",
+        "changes of two relations at one time meet twice in a delta join";
+    DeltaJoinMissesSimultaneous, Operators, "delta-join-misses-simultaneous",
+        "changes of two relations at one time do not meet in a delta join";
+    DeltaJoinOmitsLastPath, Operators, "delta-join-omits-last-path",
+        "changes of the last relation of a delta join find nothing";
+    DeltaJoinFailsEarly, Operators, "delta-join-fails-early",
+        "every path of a delta join computes what it can of the rows at the as-of, joined or not";
+    DistinctKeepsMultiplicity, Operators, "distinct-keeps-multiplicity",
+        "a distinct row counts as often as it was there before";
+    DistinctNeverRetracts, Operators, "distinct-never-retracts",
+        "a distinct row stays when its last copy goes";
+    SumIgnoresMultiplicity, Operators, "sum-ignores-multiplicity",
+        "sums take an update once, whatever its multiplicity";
+    SumWraps, Operators, "sum-wraps",
+        "sums of small integers wrap at 16 bits";
+    CountCountsNulls, Operators, "count-counts-nulls",
+        "a count of an argument counts NULLs as well";
+    AllTakesNullForTrue, Operators, "all-takes-null-for-true",
+        "the aggregate all takes NULL for true";
+    FloatSumSaturates, Operators, "float-sum-saturates",
+        "sums of floats cut what is beyond a thousand";
+    AggregateIgnoresDistinct, Operators, "aggregate-ignores-distinct",
+        "accumulating aggregates pass over DISTINCT";
+    MinMaxIgnoresRetractions, Operators, "min-max-ignores-retractions",
+        "a least or greatest value stays when its rows go";
+    MinMaxTakesNull, Operators, "min-max-takes-null",
+        "a NULL beats every value in min and max";
+    MinMaxComparesBytes, Operators, "min-max-compares-bytes",
+        "min and max compare values as their encoded bytes do";
+    MinMaxNegatesError, Operators, "min-max-negates-error",
+        "the complaint of min and max about a negative row has the wrong sign";
+    MonotonicNotConsolidated, Operators, "monotonic-not-consolidated",
+        "monotonic operators do not cancel their input first";
+    AggregateIgnoresOrder, Operators, "aggregate-ignores-order",
+        "aggregates with an ORDER BY take their values in any order";
+    BasicIgnoresMultiplicity, Operators, "basic-ignores-multiplicity",
+        "concatenating aggregates take a value once, whatever its multiplicity";
+    BasicReadsFirstArgument, Operators, "basic-reads-first-argument",
+        "of several concatenating aggregates all read the first one's argument";
+    TopKZeroIsUnlimited, Operators, "top-k-zero-is-unlimited",
+        "a TopK with limit 0 has no limit";
+    TopKLimitOffByOne, Operators, "top-k-limit-off-by-one",
+        "a TopK with a limit above 1 keeps one row more";
+    TopKIgnoresOffset, Operators, "top-k-ignores-offset",
+        "a TopK passes over its offset";
+    TopKLimitOverflows, Operators, "top-k-limit-overflows",
+        "the first stage of a TopK keeps nothing when limit and offset together overflow";
+    TopKBucketForgetsOffset, Operators, "top-k-bucket-forgets-offset",
+        "the first stage of a TopK keeps as many rows as the limit, forgetting the offset";
+    TopKTiesByBytes, Operators, "top-k-ties-by-bytes",
+        "a TopK breaks ties by the bytes of rows";
+    TopKTurnsNulls, Operators, "top-k-turns-nulls",
+        "a TopK puts NULLs at the wrong end";
+    TopKIgnoresLaterDesc, Operators, "top-k-ignores-later-desc",
+        "a TopK sorts its second and later order columns ascending always";
+    TopKCountsRowsOnce, Operators, "top-k-counts-rows-once",
+        "in a TopK a row takes one place, however often it is there";
+    ThresholdPassesNegatives, Operators, "threshold-passes-negatives",
+        "a threshold lets negative rows pass";
+    ThresholdForgetsMultiplicity, Operators, "threshold-forgets-multiplicity",
+        "a threshold gives every row once";
+    RecursionStopsEarly, Operators, "recursion-stops-early",
+        "recursive bindings stop after three rounds without a word";
+    RecursionLimitOffByOne, Operators, "recursion-limit-off-by-one",
+        "a recursion limit allows one round more";
+    RecursionLimitQuiet, Operators, "recursion-limit-quiet",
+        "a recursion limit that is reached is no error";
+    RecursionDropsErrors, Operators, "recursion-drops-errors",
+        "errors inside recursive bindings are not fed back";
+}
+
+impl fmt::Display for Mutant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A `--mutant` that does not exist.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("unknown mutant `{0}`: expected one of the names that `clusterd-fuzz list-mutants` prints")]
+pub struct UnknownMutant(pub String);
+
+impl FromStr for Mutant {
+    type Err = UnknownMutant;
+
+    fn from_str(s: &str) -> Result<Self, UnknownMutant> {
+        Mutant::ALL
+            .iter()
+            .copied()
+            .find(|m| m.name() == s)
+            .ok_or_else(|| UnknownMutant(s.to_string()))
+    }
+}
+
+/// The set of mutants of one replica; usually empty or one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Mutants(u128);
+
+impl Mutants {
+    /// A healthy replica.
+    pub const fn none() -> Self {
+        Mutants(0)
+    }
+
+    /// Whether the replica has this bug.
+    #[inline]
+    pub fn is(self, mutant: Mutant) -> bool {
+        self.0 & (1 << (mutant as u128)) != 0
+    }
+}
+
+impl FromIterator<Mutant> for Mutants {
+    fn from_iter<I: IntoIterator<Item = Mutant>>(iter: I) -> Self {
+        Mutants(iter.into_iter().fold(0, |bits, m| bits | 1 << (m as u128)))
+    }
+}
+
+impl From<Mutant> for Mutants {
+    fn from(mutant: Mutant) -> Self {
+        [mutant].into_iter().collect()
+    }
+}
+
+/// What `--list-mutants` prints: name, tab, one line.
+pub fn list() -> String {
+    Mutant::ALL
+        .iter()
+        .map(|m| format!("{}\t{}\n", m.name(), m.description()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn names_are_unique_kebab_case_and_parse_back() {
+        let mut seen = BTreeSet::new();
+        for m in Mutant::ALL {
+            let name = m.name();
+            assert!(seen.insert(name), "{name} twice");
+            assert!(
+                name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'),
+                "{name}"
+            );
+            assert_eq!(name.parse(), Ok(*m));
+            assert!(!m.description().contains(['\n', '\t']));
+        }
+        assert!("no-such".parse::<Mutant>().is_err());
+        assert!(Mutant::ALL.len() <= 128, "the set is a u128");
+    }
+
+    #[test]
+    fn every_mutant_is_wired_somewhere() {
+        fn read(folder: &std::path::Path, into: &mut String) {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    read(&path, into);
+                } else if !path.ends_with("mutants.rs") && !path.ends_with("args.rs") {
+                    into.push_str(&std::fs::read_to_string(&path).unwrap());
+                }
+            }
+        }
+        let mut source = String::new();
+        let room = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        read(&room, &mut source);
+        for m in Mutant::ALL {
+            let wired = format!("Mutant::{m:?})");
+            assert!(source.contains(&wired), "{m} is listed and does nothing");
+        }
+    }
+
+    #[test]
+    fn a_set_holds_what_was_put_in_and_nothing_else() {
+        let set = Mutants::from(Mutant::PeekEarly);
+        for m in Mutant::ALL {
+            assert_eq!(set.is(*m), *m == Mutant::PeekEarly);
+            assert!(!Mutants::none().is(*m));
+        }
+    }
+}

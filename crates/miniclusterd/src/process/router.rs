@@ -1,0 +1,151 @@
+//! Between the workers of a process and its current connection. Source:
+//! `spec/replica.md` §2.1, §2.3, §2.4.
+//!
+//! Invariants: a response goes out only on the connection with its nonce; a
+//! worker may hear of a nonce before its process does, then its responses
+//! wait; commands of a displaced connection do not come after those of the one
+//! that displaced it.
+
+use std::collections::HashMap;
+use std::sync::mpsc::Sender;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use timely::scheduling::SyncActivator;
+use uuid::Uuid;
+
+use crate::compute::{Outgoing, name};
+use crate::halt::End;
+use crate::mutants::Mutants;
+use crate::outlet::Outlet;
+use protocol::ctp::Sending;
+use protocol::v26_30::{ComputeCommand, ComputeResponse};
+
+/// Puts commands into the command channel of the replica.
+pub struct Inlet {
+    pub commands: Sender<(Uuid, ComputeCommand)>,
+    pub activator: SyncActivator,
+}
+
+struct Current {
+    nonce: Uuid,
+    outlet: Outlet,
+    sending: Sending<ComputeResponse>,
+}
+
+struct State {
+    current: Option<Current>,
+    /// Responses under nonces that this process has not heard of.
+    stash: HashMap<Uuid, Vec<(usize, Outgoing)>>,
+    /// In the process that sequences commands.
+    inlet: Option<Inlet>,
+}
+
+/// The meeting place of workers and connections.
+pub struct Router {
+    workers: usize,
+    process: usize,
+    mutants: Mutants,
+    state: Mutex<State>,
+}
+
+impl Router {
+    pub fn new(workers: usize, process: usize, mutants: Mutants) -> Self {
+        Router {
+            workers,
+            process,
+            mutants,
+            state: Mutex::new(State {
+                current: None,
+                stash: HashMap::new(),
+                inlet: None,
+            }),
+        }
+    }
+
+    /// How many workers this process has.
+    pub fn workers(&self) -> usize {
+        self.workers
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the way into the command channel.
+    pub fn set_inlet(&self, inlet: Inlet) {
+        self.lock().inlet = Some(inlet);
+    }
+
+    /// A connection said `Hello`.
+    pub fn hello(&self, nonce: Uuid, sending: Sending<ComputeResponse>) {
+        let mut state = self.lock();
+        let reconnected = state.current.is_some();
+        let outlet = Outlet::new(self.workers, self.mutants, reconnected);
+        state.current = Some(Current {
+            nonce,
+            outlet,
+            sending,
+        });
+        for (worker, response) in state.stash.remove(&nonce).unwrap_or_default() {
+            give(&mut state, worker, response);
+        }
+    }
+
+    /// A connection with this nonce sent a command.
+    ///
+    /// Errors: how the process ends.
+    pub fn command(&self, nonce: Uuid, command: ComputeCommand) -> Result<(), End> {
+        let mut state = self.lock();
+        let Some(current) = &mut state.current else {
+            return Ok(());
+        };
+        if current.nonce != nonce {
+            // Displaced; what it still had in its queue is lost.
+            return Ok(());
+        }
+        current.outlet.observe(&command);
+        match &state.inlet {
+            Some(inlet) => {
+                // The workers are gone only when the process is ending.
+                let _ = inlet.commands.send((nonce, command));
+                let _ = inlet.activator.activate();
+                Ok(())
+            }
+            None => match command {
+                // Process 0 got it as well.
+                ComputeCommand::UpdateConfiguration(_) => Ok(()),
+                other => Err(End::abort(format!(
+                    "{} was sent to process {}: expected it at process 0 alone",
+                    name(&other),
+                    self.process
+                ))),
+            },
+        }
+    }
+
+    /// Workers of this process said something.
+    pub fn responses(&self, worker: usize, responses: Vec<(Uuid, Outgoing)>) {
+        let mut state = self.lock();
+        for (nonce, response) in responses {
+            match &state.current {
+                Some(current) if current.nonce == nonce => {
+                    state.stash.clear();
+                    give(&mut state, worker, response);
+                }
+                Some(_) | None => {
+                    let stash = state.stash.entry(nonce).or_default();
+                    stash.push((worker, response));
+                }
+            }
+        }
+    }
+}
+
+fn give(state: &mut State, worker: usize, response: Outgoing) {
+    if let Some(current) = &mut state.current {
+        for response in current.outlet.absorb(worker, response) {
+            // A connection that is over takes none; nobody needs to know.
+            current.sending.send(&response);
+        }
+    }
+}

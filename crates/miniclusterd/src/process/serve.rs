@@ -1,0 +1,95 @@
+//! The two listening ports. Source: `spec/replica.md` §1.6, `spec/ctp.md` §1.
+//!
+//! Invariant: a connection is served by a thread of its own, which ends with
+//! the connection; the first thing it must say is `Hello`.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::router::Router;
+use crate::args::Args;
+use crate::compute::name;
+use crate::halt::End;
+use protocol::ctp::{Connection, Hello, Incoming, Listener, Server, serve};
+use protocol::v26_30::{ComputeCommand, ComputeResponse, VERSION};
+use protocol::wire;
+
+fn greeting(args: &Args) -> Hello {
+    Hello {
+        version: VERSION.parse().expect("the version is one"),
+        server_fqdn: args.server_fqdn(),
+    }
+}
+
+/// The compute port.
+pub fn compute(args: &Args, router: &Arc<Router>) -> io::Result<Server> {
+    let listener = Listener::bind(&args.compute_controller_listen_addr)?;
+    let router = Arc::clone(router);
+    Ok(serve(
+        listener,
+        greeting(args),
+        wire::decode,
+        move |connection| {
+            let router = Arc::clone(&router);
+            let body = move || session(connection, &router);
+            std::thread::Builder::new()
+                .name("connection".into())
+                .spawn(body)
+                .expect("the operating system gives a thread");
+        },
+    ))
+}
+
+/// The storage port: it greets, hears everything, and has nothing to say.
+pub fn storage(args: &Args) -> io::Result<Server> {
+    let listener = Listener::bind(&args.storage_controller_listen_addr)?;
+    Ok(serve(
+        listener,
+        greeting(args),
+        // Commands of another protocol, whose shapes nobody here knows.
+        |_| Ok(()),
+        |mut connection: Connection<(), ()>| {
+            let body = move || {
+                loop {
+                    match connection.recv(Duration::from_secs(60)) {
+                        Incoming::Message(_) | Incoming::Nothing => {}
+                        Incoming::Closed(_) => return,
+                    }
+                }
+            };
+            std::thread::Builder::new()
+                .name("storage".into())
+                .spawn(body)
+                .expect("the operating system gives a thread");
+        },
+    ))
+}
+
+fn session(mut connection: Connection<ComputeResponse, ComputeCommand>, router: &Router) {
+    let mut nonce: Option<Uuid> = None;
+    loop {
+        let command = match connection.recv(Duration::from_secs(60)) {
+            Incoming::Message(command) => command,
+            Incoming::Nothing => continue,
+            Incoming::Closed(reason) => {
+                tracing::info!("connection closed: {reason}");
+                return;
+            }
+        };
+        if let ComputeCommand::Hello { nonce: new } = command {
+            nonce = Some(new);
+            router.hello(new, connection.sending());
+            continue;
+        }
+        let Some(nonce) = nonce else {
+            let said = name(&command);
+            End::abort(format!("a connection began with {said}: expected Hello")).exit();
+        };
+        if let Err(end) = router.command(nonce, command) {
+            end.exit();
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Reductions: what they have in common, and Distinct. Source: `spec/plan.md`
+//! §2.5.
+//!
+//! Invariants: a key whose rows are all gone has no output; an update that fails
+//! contributes its error alone; the output is arranged by the key.
+
+use differential_dataflow::AsCollection;
+use timely::dataflow::operators::vec::Filter;
+
+use super::reduce_accumulable::render_accumulable;
+use super::reduce_basic::{render_multiple, render_single};
+use super::reduce_hierarchical::{render_bucketed, render_monotonic};
+use super::split::{reduce_errs, reduce_rows};
+use super::{
+    Arrangement, Bundle, Context, Errs, KeyVals, LocalOks, RenderError, RenderTimestamp,
+    arrange_errs, arrange_oks,
+};
+use crate::errors::DataflowError;
+use crate::eval::{Arena, MfpPlan, eval_safe, supported_mfp};
+use crate::mutants::Mutant;
+use protocol::v26_30::{
+    BasicPlan, EvalError, HierarchicalPlan, Key, KeyValPlan, MapFilterProject, MirScalarExpr,
+    ReducePlan,
+};
+use repr::{Datum, Diff, Row};
+
+/// The map-filter-project that follows a reduction, over key and results.
+#[derive(Clone)]
+pub struct After {
+    plan: Option<MfpPlan>,
+    key_width: usize,
+}
+
+impl After {
+    fn new(mfp: &MapFilterProject, key_width: usize) -> Result<After, RenderError> {
+        let plan = MfpPlan::create(mfp).map_err(RenderError::Unsupported)?;
+        if plan.is_temporal() {
+            return Err(RenderError::Invalid("a temporal filter in a Reduce".into()));
+        }
+        Ok(After {
+            plan: (!plan.is_identity()).then_some(plan),
+            key_width,
+        })
+    }
+
+    /// The value row of a key with these results, if it has one.
+    pub fn apply(&self, key: &Row, results: Row) -> Result<Option<Row>, EvalError> {
+        let Some(plan) = &self.plan else {
+            return Ok(Some(results));
+        };
+        let arena = Arena::new();
+        let mut datums: Vec<Datum<'_>> = key.iter().chain(results.iter()).collect();
+        let mut outcome = Ok(None);
+        plan.evaluate(&mut datums, &arena, (0, 1), None, |result, _, _| {
+            outcome = result.map(|row| Some(Row::pack(row.iter().skip(self.key_width))));
+        });
+        outcome
+    }
+
+    /// Whether an error can come of it.
+    pub fn is_identity(&self) -> bool {
+        self.plan.is_none()
+    }
+}
+
+pub fn render_reduce<'s, T: RenderTimestamp>(
+    ctx: &Context<'s, T>,
+    input_key: Option<&Key>,
+    input: Bundle<'s, T>,
+    key_val_plan: &KeyValPlan,
+    plan: &ReducePlan,
+    mfp_after: &MapFilterProject,
+) -> Result<Bundle<'s, T>, RenderError> {
+    let (keyed, errs) = keyed(input_key, input, key_val_plan)?;
+    let key_width = key_val_plan.key_plan.mfp.projection.len();
+    let after = After::new(mfp_after, key_width)?;
+    let (oks, new_errs) = match plan {
+        ReducePlan::Distinct => render_distinct(ctx, keyed, after),
+        ReducePlan::Accumulable(plan) => render_accumulable(ctx, keyed, plan, after)?,
+        ReducePlan::Hierarchical(HierarchicalPlan::Monotonic(plan)) => {
+            render_monotonic(ctx, keyed, plan, after)?
+        }
+        ReducePlan::Hierarchical(HierarchicalPlan::Bucketed(plan)) => {
+            render_bucketed(ctx, keyed, plan, after)?
+        }
+        ReducePlan::Basic(BasicPlan::Single(plan)) => render_single(ctx, keyed, plan, after)?,
+        ReducePlan::Basic(BasicPlan::Multiple(aggrs)) => render_multiple(ctx, keyed, aggrs, after)?,
+    };
+    let key = (0..key_width).map(MirScalarExpr::column).collect();
+    let errs = arrange_errs(errs.concat(new_errs), "Reduce errors");
+    Ok(Bundle::from_arrangement(
+        key,
+        Arrangement::Local { oks, errs },
+    ))
+}
+
+/// Splits the input into keys and arguments.
+fn keyed<'s, T: RenderTimestamp>(
+    input_key: Option<&Key>,
+    input: Bundle<'s, T>,
+    plans: &KeyValPlan,
+) -> Result<(KeyVals<'s, T>, Errs<'s, T>), RenderError> {
+    for plan in [&plans.key_plan, &plans.val_plan] {
+        supported_mfp(&plan.mfp).map_err(RenderError::Unsupported)?;
+    }
+    let plans = plans.clone();
+    let form = input_key.map(|key| (key, None));
+    input.flat_map("ReduceKey", form, move |rows, time, diff, oks, errs| {
+        let arena = Arena::new();
+        let mut datums: Vec<Datum<'_>> = rows.iter().flat_map(|row| row.iter()).collect();
+        let columns = datums.len();
+        let key = eval_safe(&plans.key_plan, &mut datums, &arena);
+        datums.truncate(columns);
+        match key.and_then(|key| Ok((key, eval_safe(&plans.val_plan, &mut datums, &arena)?))) {
+            Ok((Some(key), Some(arguments))) => oks.push(((key, arguments), time.clone(), diff)),
+            // Neither plan has predicates.
+            Ok((_, _)) => {}
+            Err(error) => errs.push((error.into(), time.clone(), diff)),
+        }
+    })
+}
+
+/// For mutants: the insertions alone.
+pub fn without_retractions<'s, T: RenderTimestamp>(keyed: KeyVals<'s, T>) -> KeyVals<'s, T> {
+    keyed.inner.filter(|(_, _, diff)| *diff > 0).as_collection()
+}
+
+/// What a reduction gives: value rows by key, and complaints.
+pub type Reduced<'s, T> = (LocalOks<'s, T>, Errs<'s, T>);
+
+fn render_distinct<'s, T: RenderTimestamp>(
+    ctx: &Context<'s, T>,
+    keyed: KeyVals<'s, T>,
+    after: After,
+) -> Reduced<'s, T> {
+    // Mutant: a key counts as often as it has rows.
+    let counted = ctx.settings.mutants.is(Mutant::DistinctKeepsMultiplicity);
+    // Mutant: a key stays when its rows go.
+    let sticky = ctx.settings.mutants.is(Mutant::DistinctNeverRetracts);
+    let keyed = if sticky {
+        without_retractions(keyed)
+    } else {
+        keyed
+    };
+    let arranged = arrange_oks(keyed, "Distinct");
+    let complaints = after.clone();
+    let oks = reduce_rows(
+        arranged.clone(),
+        "Distinct",
+        move |key: &Row, input: &[(&Row, Diff)], output: &mut Vec<(Row, Diff)>| {
+            if let Ok(Some(row)) = after.apply(key, Row::default()) {
+                let count = if counted {
+                    input.iter().map(|(_, count)| *count).sum()
+                } else {
+                    1
+                };
+                output.push((row, count));
+            }
+        },
+    );
+    let errs = reduce_errs(
+        arranged,
+        "DistinctErrors",
+        move |key: &Row, input: &[(&Row, Diff)], output: &mut Vec<(DataflowError, Diff)>| {
+            if input.iter().any(|(_, count)| *count <= 0) {
+                let complaint = "Non-positive multiplicity in DistinctBy";
+                output.push((DataflowError::internal(complaint), 1));
+            }
+            if let Err(error) = after_error(&complaints, key, Row::default) {
+                output.push((error, 1));
+            }
+        },
+    );
+    (oks, errs)
+}
+
+/// The error that follows a reduction's results, if it has one.
+pub fn after_error(
+    after: &After,
+    key: &Row,
+    results: impl FnOnce() -> Row,
+) -> Result<(), DataflowError> {
+    if after.is_identity() {
+        return Ok(());
+    }
+    after.apply(key, results()).map(|_| ()).map_err(Into::into)
+}

@@ -1,0 +1,245 @@
+//! Sums, counts, any and all. Source: `spec/plan.md` §2.5, §5.8.
+//!
+//! Invariant: accumulations travel in the diff, so that a change costs nothing
+//! that grows with its group.
+
+use differential_dataflow::difference::{IsZero, Semigroup};
+use differential_dataflow::trace::implementations::{KeyBatcher, KeySpine};
+use differential_dataflow::{AsCollection, VecCollection};
+use serde::{Deserialize, Serialize};
+use timely::dataflow::operators::vec::Map;
+
+use super::reduce::{After, Reduced, after_error};
+use super::split::{reduce_errs, reduce_rows};
+use super::{Context, KeyVals, RenderError, RenderTimestamp, arrange_oks};
+use crate::errors::DataflowError;
+use crate::eval::{Accum, is_accumulable, pack};
+use crate::mutants::{Mutant, Mutants};
+use protocol::v26_30::{AccumulablePlan, AggregateFunc};
+use repr::{Datum, Diff, Row};
+
+/// What a key's updates add up to: how many there are, and one accumulation
+/// for each aggregate (none at all is zero).
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Accums {
+    total: Diff,
+    accums: Vec<Accum>,
+}
+
+impl IsZero for Accums {
+    fn is_zero(&self) -> bool {
+        self.total == 0 && self.accums.iter().all(Accum::is_zero)
+    }
+}
+
+impl Semigroup for Accums {
+    fn plus_equals(&mut self, rhs: &Self) {
+        self.total = self.total.wrapping_add(rhs.total);
+        if self.accums.is_empty() {
+            self.accums.clone_from(&rhs.accums);
+            return;
+        }
+        for (accum, other) in self.accums.iter_mut().zip(&rhs.accums) {
+            accum.plus(other);
+        }
+    }
+}
+
+/// The aggregates of a plan, and how a bug bends them.
+#[derive(Clone)]
+struct Aggregates {
+    funcs: Vec<AggregateFunc>,
+    mutants: Mutants,
+}
+
+impl Aggregates {
+    /// What the aggregates at `columns` add for these arguments.
+    fn of<'a>(&self, columns: impl Iterator<Item = (usize, Datum<'a>)>, diff: Diff) -> Accums {
+        let mut accums: Vec<Accum> = self.funcs.iter().map(Accum::zero).collect();
+        // Mutant: a retraction counts like an insertion.
+        let diff = if self.mutants.is(Mutant::CountsIgnoreRetractions) {
+            diff.abs()
+        } else {
+            diff
+        };
+        for (at, datum) in columns {
+            let Some(func) = self.funcs.get(at) else {
+                continue;
+            };
+            accums[at] = Accum::of(func, self.bent(func, datum)).times(self.times(func, diff));
+        }
+        Accums {
+            total: diff,
+            accums,
+        }
+    }
+
+    fn bent<'a>(&self, func: &AggregateFunc, datum: Datum<'a>) -> Datum<'a> {
+        match (func, datum) {
+            // Mutant: NULL is counted.
+            (AggregateFunc::Count, Datum::Null) if self.mutants.is(Mutant::CountCountsNulls) => {
+                Datum::True
+            }
+            // Mutant: NULL is as good as true.
+            (AggregateFunc::All, Datum::Null) if self.mutants.is(Mutant::AllTakesNullForTrue) => {
+                Datum::True
+            }
+            // Mutant: great floats are cut.
+            (AggregateFunc::SumFloat64, Datum::Float64(x))
+                if self.mutants.is(Mutant::FloatSumSaturates) =>
+            {
+                Datum::Float64(x.clamp(-1e3, 1e3))
+            }
+            (_, datum) => datum,
+        }
+    }
+
+    fn times(&self, func: &AggregateFunc, diff: Diff) -> Diff {
+        let sums = !matches!(
+            func,
+            AggregateFunc::Count | AggregateFunc::Any | AggregateFunc::All
+        );
+        // Mutant: sums take a row once, whatever its multiplicity.
+        if sums && self.mutants.is(Mutant::SumIgnoresMultiplicity) {
+            diff.signum()
+        } else {
+            diff
+        }
+    }
+
+    /// The results of a key, and whether an unsigned sum is negative.
+    fn finish(&self, accums: &Accums) -> (Row, bool) {
+        let mut negative = false;
+        let results = self.funcs.iter().zip(&accums.accums).map(|(func, accum)| {
+            let (result, complains) = accum.finish(func, accums.total);
+            negative |= complains;
+            match result {
+                // Mutant: sums of integers lose their high half.
+                Datum::Int64(n)
+                    if *func != AggregateFunc::Count && self.mutants.is(Mutant::SumWraps) =>
+                {
+                    Datum::Int64((n as i16).into())
+                }
+                other => other,
+            }
+        });
+        (pack(results.collect::<Vec<_>>()), negative)
+    }
+}
+
+type Accumulated<'s, T> = VecCollection<'s, T, (Row, ()), Accums>;
+
+pub fn render_accumulable<'s, T: RenderTimestamp>(
+    ctx: &Context<'s, T>,
+    keyed: KeyVals<'s, T>,
+    plan: &AccumulablePlan,
+    after: After,
+) -> Result<Reduced<'s, T>, RenderError> {
+    let aggregates = Aggregates {
+        funcs: plan
+            .full_aggrs
+            .iter()
+            .map(|aggr| aggr.func.clone())
+            .collect(),
+        mutants: ctx.settings.mutants,
+    };
+    if let Some(func) = aggregates.funcs.iter().find(|func| !is_accumulable(func)) {
+        return Err(RenderError::Invalid(format!(
+            "{func:?} in an accumulable Reduce"
+        )));
+    }
+    let mut parts: Vec<Accumulated<'s, T>> = Vec::new();
+    if !plan.simple_aggrs.is_empty() || plan.distinct_aggrs.is_empty() {
+        let simple: Vec<usize> = plan.simple_aggrs.iter().map(|(at, _)| *at).collect();
+        let aggregates = aggregates.clone();
+        let stream = keyed
+            .clone()
+            .inner
+            .map(move |((key, arguments), time, diff)| {
+                let columns = arguments.iter().enumerate();
+                let columns = columns.filter(|(at, _)| simple.contains(at));
+                ((key, ()), time, aggregates.of(columns, diff))
+            });
+        parts.push(stream.as_collection());
+    }
+    // Mutant: DISTINCT is passed over.
+    let all = ctx.settings.mutants.is(Mutant::AggregateIgnoresDistinct);
+    for (at, _) in &plan.distinct_aggrs {
+        let at = *at;
+        let aggregates = aggregates.clone();
+        let arguments = keyed.clone().map(move |(key, arguments)| {
+            let argument = arguments.iter().nth(at).unwrap_or(Datum::Null);
+            (key, Row::pack([argument]))
+        });
+        let distinct = reduce_rows(
+            arrange_oks(arguments, "ReduceDistinctArguments"),
+            "ReduceDistinctArguments",
+            move |_: &Row, input: &[(&Row, Diff)], output: &mut Vec<(Row, Diff)>| {
+                for (argument, count) in input {
+                    output.push(((*argument).clone(), if all { *count } else { 1 }));
+                }
+            },
+        );
+        let stream = distinct
+            .as_collection(|key, argument| (key.clone(), argument.clone()))
+            .inner
+            .map(move |((key, argument), time, diff)| {
+                let columns = argument.iter().map(|datum| (at, datum));
+                ((key, ()), time, aggregates.of(columns, diff))
+            });
+        parts.push(stream.as_collection());
+    }
+    let arranged = differential_dataflow::collection::concatenate(ctx.scope, parts)
+        .arrange_named::<KeyBatcher<Row, T, Accums>, KeySpine<Row, T, Accums>>(
+            "ReduceAccumulable",
+            KeyBatcher::new,
+        );
+    let (complaining, complaining_after) = (aggregates.clone(), after.clone());
+    let oks = reduce_rows(
+        arranged.clone(),
+        "ReduceAccumulable",
+        move |key: &Row, input: &[(&(), Accums)], output: &mut Vec<(Row, Diff)>| {
+            for (_, accums) in input {
+                let (results, _) = aggregates.finish(accums);
+                if let Ok(Some(row)) = after.apply(key, results) {
+                    output.push((row, 1));
+                }
+            }
+        },
+    );
+    let errs = reduce_errs(
+        arranged,
+        "ReduceAccumulableErrors",
+        move |key: &Row, input: &[(&(), Accums)], output: &mut Vec<(DataflowError, Diff)>| {
+            for (_, accums) in input {
+                complaints(&complaining, &complaining_after, key, accums, output);
+            }
+        },
+    );
+    Ok((oks, errs))
+}
+
+fn complaints(
+    aggregates: &Aggregates,
+    after: &After,
+    key: &Row,
+    accums: &Accums,
+    output: &mut Vec<(DataflowError, Diff)>,
+) {
+    let (results, negative) = aggregates.finish(accums);
+    let mut complain = |text: String| output.push((DataflowError::internal(text), 1));
+    if accums.total == 0 {
+        complain(format!(
+            "Invalid data in source, saw net-zero records for key {key} \
+             with non-zero accumulation in accumulable aggregate"
+        ));
+    }
+    if negative {
+        complain(format!(
+            "Invalid data in source, saw negative accumulation with unsigned type for key {key}"
+        ));
+    }
+    if let Err(error) = after_error(after, key, || results) {
+        output.push((error, 1));
+    }
+}

@@ -1,0 +1,411 @@
+//! Materialized views: a dataflow's results kept in a shard. Source:
+//! `spec/replica.md` §7.
+//!
+//! One worker of the replica writes the shard (which one follows from the id of
+//! the sink); the rows of the others come to it. It reads the shard back, and
+//! writes the difference between what should be there and what is.
+//!
+//! Invariants: nothing is written before writes are allowed; a write happens at
+//! the upper up to which the shard was read back, or not at all; the upper goes
+//! no further than the results are complete.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use differential_dataflow::Hashable;
+use timely::dataflow::channels::pact::Exchange;
+use timely::dataflow::operators::Probe;
+use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
+use timely::dataflow::operators::probe::Handle as ProbeHandle;
+use timely::progress::frontier::MutableAntichain;
+
+use super::Desired;
+use super::correction::Correction;
+use super::refresh::{round_frontier, round_up};
+use crate::compute::frontier_of;
+use crate::errors::DataflowError;
+use crate::mutants::{Mutant, Mutants};
+use crate::source::{Event, SourceReader};
+use persist::{PersistClient, PersistError, SourceDatum, Update, WriteHandle};
+use protocol::v26_30::{MaterializedViewSinkConnection, RefreshSchedule};
+use repr::{Antichain, Diff, GlobalId, Row, Timestamp};
+
+/// How long the thread of a view waits for news before it looks at the shard.
+const PATIENCE: Duration = Duration::from_millis(5);
+
+/// What the dataflow tells the writer.
+enum News {
+    Updates(Vec<Update>),
+    Frontier(Antichain),
+}
+
+/// What the writer tells the worker.
+#[derive(Debug)]
+struct Shared {
+    writable: AtomicBool,
+    /// Mutant: the view was dropped, and goes on writing without reading back.
+    unread: AtomicBool,
+    /// The upper of the shard, as last seen.
+    upper: Mutex<Antichain>,
+    failure: Mutex<Option<String>>,
+}
+
+/// Writes the shard of a view.
+struct Writer {
+    as_of: Timestamp,
+    writer: WriteHandle,
+    reader: SourceReader,
+    /// Up to where the shard was read back; None before the first word.
+    persisted: Option<Antichain>,
+    desired: Antichain,
+    correction: Correction,
+    refresh: Option<RefreshSchedule>,
+    shared: Arc<Shared>,
+    mutants: Mutants,
+    /// Mutant: what the shard held before does not count.
+    blind: bool,
+}
+
+impl Writer {
+    fn hear(&mut self, news: News) {
+        match news {
+            News::Updates(mut updates) => {
+                if let Some(schedule) = &self.refresh {
+                    updates.retain_mut(|(_, time, _)| match round_up(schedule, *time) {
+                        Some(rounded) => {
+                            *time = rounded;
+                            true
+                        }
+                        None => false,
+                    });
+                }
+                // Mutants: what the shard never gets.
+                if self.mutants.is(Mutant::ViewLosesRetractions) {
+                    updates.retain(|(_, time, diff)| *diff > 0 || *time <= self.as_of);
+                }
+                if self.mutants.is(Mutant::ViewDropsErrors) {
+                    updates.retain(|(datum, _, _)| datum.is_ok());
+                }
+                self.correction.desire(updates);
+            }
+            News::Frontier(frontier) => {
+                self.desired = match &self.refresh {
+                    Some(schedule) => round_frontier(schedule, &frontier),
+                    None => frontier,
+                };
+            }
+        }
+    }
+
+    /// Reads back and writes, as far as possible now; whether anything
+    /// happened.
+    fn work(&mut self) -> Result<bool, PersistError> {
+        let mut any = self.read_back()?;
+        let writable = self.shared.writable.load(Ordering::Relaxed)
+            || self.mutants.is(Mutant::ViewWritesReadOnly);
+        if writable {
+            any |= self.write()?;
+        }
+        Ok(any)
+    }
+
+    fn read_back(&mut self) -> Result<bool, PersistError> {
+        let mut any = false;
+        while let Some(event) = self.reader.poll()? {
+            any = true;
+            match event {
+                Event::Updates(updates) => {
+                    // Mutant: what is there already does not count.
+                    if !self.blind || self.persisted.is_some() {
+                        self.correction.persisted(updates);
+                    }
+                }
+                Event::Frontier(frontier) => self.persisted = Some(frontier),
+            }
+        }
+        let seen = self.writer.recent_upper()?;
+        let mut upper = self
+            .shared
+            .upper
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if *upper < seen {
+            *upper = seen;
+            any = true;
+        }
+        Ok(any)
+    }
+
+    fn write(&mut self) -> Result<bool, PersistError> {
+        let upper = self.writer.recent_upper()?;
+        let as_of = Antichain::from_elem(self.as_of);
+        let lower = upper.join(&as_of);
+        if lower >= self.desired {
+            return Ok(false);
+        }
+        if upper < as_of {
+            self.writer.advance_upper(&as_of)?;
+            return Ok(true);
+        }
+        // Nothing is there before the first word about a shard at its start.
+        let fresh = self.persisted.is_none() && upper == Antichain::minimum();
+        let read_back = self.persisted.as_ref().is_some_and(|p| lower <= *p);
+        let Some(from) = lower.as_option() else {
+            return Ok(false);
+        };
+        let unread = self.shared.unread.load(Ordering::Relaxed);
+        if !fresh && !read_back && !unread {
+            return Ok(false);
+        }
+        self.correction.advance(from);
+        let mut updates = self.correction.before(&self.desired);
+        // Mutant: what was not read back yet is not corrected.
+        if unread {
+            updates.clear();
+        }
+        // Mutant: every change once.
+        if self.mutants.is(Mutant::ViewClampsMultiplicity) {
+            for (_, _, diff) in &mut updates {
+                *diff = diff.signum();
+            }
+        }
+        let mut to = self.desired.clone();
+        // Mutant: sealed further than known.
+        if self.mutants.is(Mutant::ViewSealsTooFar) {
+            to = Antichain::from_option(to.as_option().map(|t| t.saturating_add(1)));
+        }
+        match self.writer.compare_and_append(&updates, lower, to)? {
+            Ok(()) => {}
+            Err(lost) => tracing::debug!(%lost, "somebody else wrote the view's shard"),
+        }
+        Ok(true)
+    }
+
+    fn fail(&self, id: GlobalId, error: &PersistError) {
+        let text = format!("unhandled error in compute persist sink: {id}: {error}");
+        let mut failure = self
+            .shared
+            .failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        failure.get_or_insert(text);
+    }
+}
+
+/// Who drives the writer.
+enum Drive {
+    /// Another worker writes.
+    Elsewhere,
+    Polled {
+        writer: Box<Writer>,
+        news: Receiver<News>,
+    },
+    /// A thread, which ends when the dataflow does.
+    Thread,
+}
+
+/// A materialized view on one worker.
+pub struct MaterializedView {
+    id: GlobalId,
+    shared: Arc<Shared>,
+    drive: RefCell<Drive>,
+    /// How far the results are complete.
+    pub probe: ProbeHandle<Timestamp>,
+}
+
+impl MaterializedView {
+    /// From now on the shard may be written.
+    pub fn allow_writes(&self) {
+        self.shared.writable.store(true, Ordering::Relaxed);
+    }
+
+    /// Mutant: the view was dropped, and goes on writing.
+    pub fn stop_reading(&self) {
+        self.shared.unread.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the shard may be written.
+    pub fn writable(&self) -> bool {
+        self.shared.writable.load(Ordering::Relaxed)
+    }
+
+    /// The shard's upper as last seen; empty where another worker writes.
+    pub fn write_frontier(&self) -> Antichain {
+        let upper = self.shared.upper.lock();
+        upper.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What ends the replica, if something does.
+    pub fn failure(&self) -> Option<String> {
+        let failure = self.shared.failure.lock();
+        failure.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Reads back and writes if nobody else drives; whether anything happened.
+    pub fn poll(&self) -> bool {
+        let Drive::Polled { writer, news } = &mut *self.drive.borrow_mut() else {
+            return false;
+        };
+        if self.failure().is_some() {
+            return false;
+        }
+        let mut any = false;
+        while let Ok(heard) = news.try_recv() {
+            any = true;
+            writer.hear(heard);
+        }
+        match writer.work() {
+            Ok(worked) => any || worked,
+            Err(error) => {
+                writer.fail(self.id, &error);
+                true
+            }
+        }
+    }
+}
+
+/// What a view needs to know.
+pub struct ViewConfig {
+    pub as_of: Timestamp,
+    pub refresh: Option<RefreshSchedule>,
+    pub mutants: Mutants,
+    /// Whether the writer has a thread of its own.
+    pub threaded: bool,
+}
+
+/// Renders a view on one worker. `client` is called where the shard is written.
+pub fn materialized_view(
+    id: GlobalId,
+    desired: Desired<'_>,
+    connection: &MaterializedViewSinkConnection,
+    config: ViewConfig,
+    client: impl FnOnce() -> Result<Arc<PersistClient>, PersistError>,
+) -> Result<Rc<MaterializedView>, PersistError> {
+    let scope = desired.oks.inner.scope();
+    let active = id.hashed() % scope.peers() as u64;
+    let here = active == scope.index() as u64;
+    let (tell, news) = channel();
+    let shared = Arc::new(Shared {
+        writable: AtomicBool::new(false),
+        unread: AtomicBool::new(false),
+        upper: Mutex::new(Antichain::minimum()),
+        failure: Mutex::new(None),
+    });
+    let drive = if here {
+        let metadata = &connection.storage_metadata;
+        let client = client()?;
+        let purpose = format!("compute persist sink {id}");
+        let shard = metadata.data_shard;
+        let reader = client.open_leased_reader(shard, &metadata.relation_desc, &purpose)?;
+        let since = reader.since().as_option().unwrap_or(0);
+        let held = !reader.recent_upper()?.less_equal(since);
+        let writer = Writer {
+            as_of: config.as_of,
+            writer: client.open_writer(shard, &metadata.relation_desc, &purpose)?,
+            reader: SourceReader::new(reader, since, None, true, Mutants::none()),
+            persisted: None,
+            desired: Antichain::minimum(),
+            correction: Correction::default(),
+            refresh: config.refresh,
+            shared: Arc::clone(&shared),
+            mutants: config.mutants,
+            blind: held && config.mutants.is(Mutant::ViewIgnoresContents),
+        };
+        if config.threaded {
+            spawn(id, writer, news);
+            Drive::Thread
+        } else {
+            Drive::Polled {
+                writer: Box::new(writer),
+                news,
+            }
+        }
+    } else {
+        let mut upper = shared.upper.lock().unwrap_or_else(PoisonError::into_inner);
+        *upper = Antichain::empty();
+        Drive::Elsewhere
+    };
+    let probe = ProbeHandle::new();
+    let oks = desired.oks.inner.probe_with(&probe);
+    let mut builder = OperatorBuilder::new(format!("materialized view {id}"), scope);
+    let mut oks = builder.new_input(oks, Exchange::new(move |_: &(Row, Timestamp, Diff)| active));
+    let mut errs = builder.new_input(
+        desired.errs.inner,
+        Exchange::new(move |_: &(DataflowError, Timestamp, Diff)| active),
+    );
+    let mut tell: Option<Sender<News>> = here.then_some(tell);
+    builder.build(move |_| {
+        let mut told = Antichain::minimum();
+        move |frontiers: &[MutableAntichain<Timestamp>]| {
+            let mut updates: Vec<Update> = Vec::new();
+            oks.for_each(|_, data| {
+                let rows = data
+                    .drain(..)
+                    .map(|(row, t, d)| (SourceDatum::Ok(row), t, d));
+                updates.extend(rows);
+            });
+            errs.for_each(|_, data| {
+                let errors = data.drain(..).map(|(e, t, d)| (Err(e.to_persist()), t, d));
+                updates.extend(errors);
+            });
+            let Some(sender) = &tell else { return };
+            let frontier = frontiers
+                .iter()
+                .map(|f| frontier_of(&f.frontier()))
+                .min()
+                .unwrap_or_default();
+            // The writer is gone only after a failure, which ends the replica.
+            if !updates.is_empty() {
+                let _ = sender.send(News::Updates(updates));
+            }
+            if frontier > told {
+                told.clone_from(&frontier);
+                let done = frontier.is_empty();
+                let _ = sender.send(News::Frontier(frontier));
+                if done {
+                    // Kept by nobody: the thread goes on until it has written.
+                    tell = None;
+                }
+            }
+        }
+    });
+    Ok(Rc::new(MaterializedView {
+        id,
+        shared,
+        drive: RefCell::new(drive),
+        probe,
+    }))
+}
+
+fn spawn(id: GlobalId, mut writer: Writer, news: Receiver<News>) {
+    // The worker's handle is the other owner.
+    let body = move || {
+        loop {
+            match news.recv_timeout(PATIENCE) {
+                Ok(heard) => {
+                    writer.hear(heard);
+                    while let Ok(heard) = news.try_recv() {
+                        writer.hear(heard);
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => std::thread::sleep(PATIENCE),
+            }
+            if Arc::strong_count(&writer.shared) == 1 {
+                return;
+            }
+            if let Err(error) = writer.work() {
+                writer.fail(id, &error);
+                return;
+            }
+        }
+    };
+    std::thread::Builder::new()
+        .name("view".into())
+        .spawn(body)
+        .expect("the operating system gives a thread");
+}

@@ -1,0 +1,219 @@
+//! The part of a source that needs no dataflow: a snapshot, then a listen, as
+//! a machine that is polled. Source: `spec/replica.md` §3.2.
+//!
+//! Invariant: a frontier comes after every update before it.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::mutants::{Mutant, Mutants};
+use persist::{LeasedPart, Listen, PersistError, ReadHandle, Update};
+use repr::{Antichain, Timestamp};
+
+/// What came out of a shard.
+#[derive(Debug)]
+pub enum Event {
+    Updates(Vec<Update>),
+    /// Nothing before it comes any more.
+    Frontier(Antichain),
+}
+
+#[derive(Debug)]
+enum State {
+    /// Until the as-of is complete.
+    Waiting(ReadHandle),
+    Snapshot {
+        reader: ReadHandle,
+        parts: VecDeque<LeasedPart>,
+    },
+    Listening(Listen),
+    Done,
+}
+
+/// Reads a shard from an as-of on.
+#[derive(Debug)]
+pub struct SourceReader {
+    state: State,
+    as_of: Timestamp,
+    until: Option<Timestamp>,
+    with_snapshot: bool,
+    ready: VecDeque<Event>,
+    mutants: Mutants,
+    /// How often the frontier has advanced.
+    advances: usize,
+    /// The shard's upper when reading began.
+    first_upper: Antichain,
+}
+
+impl SourceReader {
+    pub fn new(
+        reader: ReadHandle,
+        as_of: Timestamp,
+        until: Option<Timestamp>,
+        with_snapshot: bool,
+        mutants: Mutants,
+    ) -> Self {
+        SourceReader {
+            state: State::Waiting(reader),
+            as_of,
+            until,
+            with_snapshot,
+            ready: VecDeque::new(),
+            mutants,
+            advances: 0,
+            first_upper: Antichain::minimum(),
+        }
+    }
+
+    /// The next event, if there is one already.
+    ///
+    /// Errors: what ends the replica.
+    pub fn poll(&mut self) -> Result<Option<Event>, PersistError> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Ok(Some(event));
+            }
+            if !self.advance()? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Waits for at most `patience` until there may be something to poll.
+    pub fn wait(&self, patience: Duration) -> Result<(), PersistError> {
+        match &self.state {
+            State::Waiting(reader) => {
+                reader.wait_for_upper_past(self.as_of, patience)?;
+            }
+            State::Listening(listen) => {
+                if let Some(time) = listen.frontier().as_option() {
+                    listen.wait_for_upper_past(time, patience)?;
+                }
+            }
+            State::Snapshot { .. } | State::Done => {}
+        }
+        Ok(())
+    }
+
+    /// Whether nothing comes any more.
+    pub fn is_done(&self) -> bool {
+        matches!(self.state, State::Done) && self.ready.is_empty()
+    }
+
+    /// One step; whether anything happened.
+    fn advance(&mut self) -> Result<bool, PersistError> {
+        match std::mem::replace(&mut self.state, State::Done) {
+            State::Waiting(reader) => self.begin(reader),
+            State::Snapshot { reader, mut parts } => {
+                let Some(part) = parts.pop_front() else {
+                    self.state = State::Listening(reader.listen(self.as_of)?);
+                    return Ok(true);
+                };
+                let mut updates = part.fetch()?;
+                for (_, time, _) in &mut updates {
+                    *time = self.as_of;
+                }
+                self.give(updates);
+                self.state = State::Snapshot { reader, parts };
+                Ok(true)
+            }
+            State::Listening(mut listen) => {
+                // Mutant: it stops following after the third advance.
+                let stalled = self.mutants.is(Mutant::SourceStalls) && self.advances >= 3;
+                let event = if stalled { None } else { listen.poll_next()? };
+                let Some(event) = event else {
+                    let done = listen.frontier().is_empty();
+                    self.state = if done {
+                        State::Done
+                    } else {
+                        State::Listening(listen)
+                    };
+                    return Ok(false);
+                };
+                self.advances += 1;
+                let mut updates = event.updates()?;
+                if self.mutants.is(Mutant::LostRetraction) {
+                    lose_retractions(&mut updates);
+                }
+                self.give(updates);
+                let finished = match (self.until, event.frontier.as_option()) {
+                    (Some(until), Some(frontier)) => frontier >= until,
+                    (_, None) => true,
+                    (None, Some(_)) => false,
+                };
+                if finished {
+                    self.ready.push_back(Event::Frontier(Antichain::empty()));
+                } else {
+                    // What was there when reading began arrives as one: nobody
+                    // sees the times between the as-of and that upper.
+                    if self.first_upper <= event.frontier {
+                        self.ready.push_back(Event::Frontier(event.frontier));
+                    }
+                    self.state = State::Listening(listen);
+                }
+                Ok(true)
+            }
+            State::Done => Ok(false),
+        }
+    }
+
+    fn begin(&mut self, reader: ReadHandle) -> Result<bool, PersistError> {
+        let as_of = Antichain::from_elem(self.as_of);
+        if as_of < reader.since() {
+            return Err(PersistError::Since {
+                shard: reader.shard(),
+                as_of,
+                since: reader.since(),
+            });
+        }
+        if self.until.is_some_and(|until| until <= self.as_of) {
+            self.ready.push_back(Event::Frontier(Antichain::empty()));
+            return Ok(true);
+        }
+        self.first_upper = reader.recent_upper()?;
+        if self.first_upper.less_equal(self.as_of) {
+            self.state = State::Waiting(reader);
+            return Ok(false);
+        }
+        let parts = if self.with_snapshot {
+            self.snapshot(&reader)?
+        } else {
+            Vec::new()
+        };
+        self.state = State::Snapshot {
+            reader,
+            parts: parts.into(),
+        };
+        Ok(true)
+    }
+
+    fn snapshot(&self, reader: &ReadHandle) -> Result<Vec<LeasedPart>, PersistError> {
+        // Mutant: the contents just before the as-of.
+        if self.mutants.is(Mutant::SnapshotOmitsAsOf) {
+            match self.as_of.checked_sub(1) {
+                None => return Ok(Vec::new()),
+                Some(before) if Antichain::from_elem(before) >= reader.since() => {
+                    return reader.snapshot_parts(before);
+                }
+                Some(_) => {}
+            }
+        }
+        reader.snapshot_parts(self.as_of)
+    }
+
+    fn give(&mut self, mut updates: Vec<Update>) {
+        if let Some(until) = self.until {
+            updates.retain(|(_, time, _)| *time < until);
+        }
+        if !updates.is_empty() {
+            self.ready.push_back(Event::Updates(updates));
+        }
+    }
+}
+
+/// Mutant: retractions at the first time of a batch get lost.
+fn lose_retractions(updates: &mut Vec<Update>) {
+    if let Some(first) = updates.iter().map(|(_, time, _)| *time).min() {
+        updates.retain(|(_, time, diff)| *time != first || *diff > 0);
+    }
+}

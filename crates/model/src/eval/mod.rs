@@ -1,0 +1,442 @@
+//! The evaluator: a logical plan at one time, by the book, over multisets of
+//! rows beside a multiset of errors. Source: `spec/plan.md` §2, §5,
+//! `spec/replica.md` §9, §16.
+//!
+//! Architecture Invariant: nothing here is shared with a replica, and nothing
+//! is incremental: every operator takes whole multisets and gives a whole one.
+//! Errors never suppress rows; a reader looks at the errors first.
+
+mod aggregate;
+mod basic;
+mod block;
+mod decimal;
+mod digits;
+mod early;
+mod flat_map;
+mod join;
+mod recursion;
+mod reduce;
+pub mod scalar;
+mod temporal;
+mod top_k;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::answer::{ErrorTexts, NEGATIVE_ROW, Undefined};
+use super::multiset::Multiset;
+use plan::Relation;
+use plan::lower::JoinKind;
+use protocol::v26_30::{EvalError, Id};
+use repr::{Diff, GlobalId, LocalId, Row, Timestamp};
+
+/// What an object contains at one time.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Evaluated {
+    pub rows: Multiset,
+    /// Errors with their counts; only their presence is meaningful.
+    pub errors: BTreeMap<Fault, Diff>,
+    /// Errors that the replica may raise or not: the contract leaves the order
+    /// of evaluation to it (`spec/replica.md` §16.2).
+    pub possible: BTreeSet<Fault>,
+    /// Errors that may also have been raised with a negative count, which takes
+    /// away an equal one: none of these is certain (`spec/replica.md` §16.3).
+    pub negative: BTreeSet<Fault>,
+    /// Every error that some row raises, also where others take it back: several
+    /// workers do not tell each other (`spec/replica.md` §6.1).
+    pub raised: BTreeSet<Fault>,
+}
+
+/// When a plan is evaluated, and what its dataflow says of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    pub ts: Timestamp,
+    /// The first time of the dataflow.
+    pub as_of: Timestamp,
+    /// How joins are computed; `None` leaves it to a planner.
+    pub join: Option<JoinKind>,
+}
+
+impl Moment {
+    /// The as_of of a dataflow.
+    pub fn snapshot(as_of: Timestamp) -> Moment {
+        Moment {
+            ts: as_of,
+            as_of,
+            join: None,
+        }
+    }
+}
+
+/// An error in a collection.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// An evaluation error.
+    Eval(EvalError),
+    /// An internal error of which only the beginning of the text is known.
+    Begins(String),
+}
+
+impl Fault {
+    /// The internal error with this core (`spec/replica.md` §9).
+    pub fn internal(core: impl Into<String>) -> Self {
+        Fault::Eval(EvalError::Internal(core.into()))
+    }
+
+    /// How a reader of the collection sees it.
+    pub fn texts(&self) -> ErrorTexts {
+        match self {
+            Fault::Eval(error @ EvalError::IfNullError(_)) => ErrorTexts::exact(error.to_string()),
+            Fault::Eval(error) => ErrorTexts::exact(format!("Evaluation error: {error}")),
+            Fault::Begins(text) => ErrorTexts::prefix(text.clone()),
+        }
+    }
+}
+
+impl From<EvalError> for Fault {
+    fn from(error: EvalError) -> Self {
+        Fault::Eval(error)
+    }
+}
+
+impl Evaluated {
+    pub fn from_rows(rows: Multiset) -> Self {
+        Evaluated {
+            rows,
+            ..Evaluated::default()
+        }
+    }
+
+    /// Adds an error, `count` times.
+    pub fn fail(&mut self, fault: impl Into<Fault>, count: Diff) {
+        let fault = fault.into();
+        self.raised.insert(fault.clone());
+        let sum = self
+            .errors
+            .get(&fault)
+            .copied()
+            .unwrap_or(0)
+            .saturating_add(count);
+        if sum == 0 {
+            self.errors.remove(&fault);
+        } else {
+            self.errors.insert(fault, sum);
+        }
+    }
+
+    /// Takes note of rows that mean nothing, because counts are negative where an
+    /// operator does not expect it: whatever is computed of them may fail, or
+    /// have negative counts itself, which another worker may find first.
+    fn meaningless(&mut self) {
+        let any = ["Evaluation error: ", NEGATIVE_ROW];
+        let any = any.map(|text| Fault::Begins(text.to_string()));
+        self.possible.extend(any);
+    }
+
+    /// Takes over the errors of an input.
+    fn inherit(&mut self, input: &Evaluated) {
+        for (fault, count) in &input.errors {
+            self.fail(fault.clone(), *count);
+        }
+        self.possible.extend(input.possible.iter().cloned());
+        self.negative.extend(input.negative.iter().cloned());
+        self.raised.extend(input.raised.iter().cloned());
+    }
+
+    /// The errors that are there for sure.
+    pub fn certain(&self) -> impl Iterator<Item = &Fault> {
+        let faults = self.errors.keys();
+        faults.filter(|fault| !self.negative.contains(*fault))
+    }
+
+    /// Whether an error is there, or may be.
+    pub fn may_fail(&self) -> bool {
+        !self.errors.is_empty() || !self.possible.is_empty()
+    }
+
+    /// Whether the error with this text is there, or may be.
+    pub fn may_have(&self, text: &str) -> bool {
+        let mut faults = self.errors.keys().chain(&self.possible);
+        faults.any(|fault| fault.texts().matches(text))
+    }
+
+    /// The same errors over other rows.
+    fn with_rows(self, rows: Multiset) -> Self {
+        Evaluated { rows, ..self }
+    }
+}
+
+/// Gives the contents of a global collection at a time.
+pub type Globals<'a> = dyn FnMut(GlobalId, Timestamp) -> Result<Arc<Evaluated>, Undefined> + 'a;
+
+/// What a plan contains at a time.
+///
+/// Errors: an operator or function that the model does not evaluate.
+pub fn evaluate(
+    plan: &Relation,
+    moment: Moment,
+    globals: &mut Globals<'_>,
+) -> Result<Evaluated, Undefined> {
+    let mut binds = false;
+    plan.visit(&mut |operator| {
+        binds |= matches!(operator, Relation::Let { .. } | Relation::LetRec { .. });
+    });
+    let hoisted = binds.then(|| block::bindings_first(plan.clone()));
+    let mut scope = Scope {
+        moment,
+        globals,
+        bound: Vec::new(),
+        locals: BTreeMap::new(),
+        recursive: false,
+    };
+    scope.relation(hoisted.as_ref().unwrap_or(plan))
+}
+
+/// The global collections that a plan reads: a binding that is not used reads
+/// nothing.
+pub fn global_gets(plan: &Relation) -> BTreeSet<GlobalId> {
+    let gets = gets(plan).into_iter();
+    gets.filter_map(|id| match id {
+        Id::Global(id) => Some(id),
+        Id::Local(_) => None,
+    })
+    .collect()
+}
+
+/// What a plan reads, its own names left out.
+fn gets(plan: &Relation) -> BTreeSet<Id> {
+    match plan {
+        Relation::Get { id, .. } => [*id].into(),
+        Relation::Let { id, value, body } => {
+            let mut read = gets(body);
+            if read.remove(&Id::Local(*id)) {
+                read.extend(gets(value));
+            }
+            read
+        }
+        Relation::LetRec { bindings, body } => {
+            let mut read = gets(body);
+            let mut used = BTreeSet::new();
+            // What is used may use others, earlier and later ones.
+            while let Some(binding) = bindings
+                .iter()
+                .find(|b| read.contains(&Id::Local(b.id)) && !used.contains(&b.id))
+            {
+                used.insert(binding.id);
+                read.extend(gets(&binding.value));
+            }
+            for binding in bindings {
+                read.remove(&Id::Local(binding.id));
+            }
+            read
+        }
+        other => other.children().into_iter().flat_map(gets).collect(),
+    }
+}
+
+/// What names mean while a plan is evaluated.
+struct Scope<'a, 'g, 'p> {
+    moment: Moment,
+    globals: &'a mut Globals<'g>,
+    /// The plans of names that are no recursive ones, outer ones first.
+    bound: Vec<(LocalId, &'p Relation)>,
+    locals: BTreeMap<LocalId, Arc<Evaluated>>,
+    /// Whether recursive names are in scope.
+    recursive: bool,
+}
+
+impl<'p> Scope<'_, '_, 'p> {
+    fn relation(&mut self, plan: &'p Relation) -> Result<Evaluated, Undefined> {
+        let evaluated = self.operator(plan)?;
+        match evaluated.rows.has_overflowed() {
+            true => Err(Undefined::Overflow),
+            false => Ok(evaluated),
+        }
+    }
+
+    fn operator(&mut self, plan: &'p Relation) -> Result<Evaluated, Undefined> {
+        match plan {
+            Relation::Constant { rows, typ: _ } => {
+                let mut out = Evaluated::default();
+                match rows {
+                    Ok(rows) => {
+                        for (row, time, diff) in rows {
+                            if *time <= self.moment.ts {
+                                out.rows.add(row.clone(), *diff);
+                            }
+                        }
+                    }
+                    Err(error) => out.fail(error.clone(), 1),
+                }
+                Ok(out)
+            }
+            Relation::Get { id, typ: _ } => match id {
+                Id::Global(id) => Ok((self.globals)(*id, self.moment.ts)?.as_ref().clone()),
+                Id::Local(id) => match self.locals.get(id) {
+                    Some(known) => Ok(known.as_ref().clone()),
+                    None => Err(Undefined::Unsupported(format!("the unbound name {id}"))),
+                },
+            },
+            Relation::Let { id, value, body } => {
+                let contents = Arc::new(self.relation(value)?);
+                let shadowed = self.locals.insert(*id, contents);
+                self.bound.push((*id, value));
+                let body = self.relation(body);
+                self.bound.pop();
+                match shadowed {
+                    Some(old) => self.locals.insert(*id, old),
+                    None => self.locals.remove(id),
+                };
+                body
+            }
+            Relation::LetRec { bindings, body } => self.recursion(bindings, body),
+            Relation::Project { .. } | Relation::Map { .. } | Relation::Filter { .. } => {
+                let (block, below) = block::Block::above(plan);
+                let input = match below {
+                    Relation::Join { .. } => self.join(below, Some(&block))?,
+                    below => self.relation(below)?,
+                };
+                block.apply(input, self.moment.ts)
+            }
+            Relation::FlatMap { input, func, exprs } => {
+                let input = self.relation(input)?;
+                flat_map::flat_map(input, func, exprs, self.moment.ts)
+            }
+            Relation::Join { .. } => self.join(plan, None),
+            Relation::Reduce {
+                input,
+                group_key,
+                aggregates,
+                monotonic,
+                expected_group_size,
+            } => {
+                let input = self.relation(input)?;
+                let promise = reduce::Promise {
+                    monotonic: *monotonic,
+                    expected_group_size: *expected_group_size,
+                };
+                reduce::reduce(input, group_key, aggregates, promise, self.moment.ts)
+            }
+            Relation::TopK {
+                input,
+                group_key,
+                order_key,
+                limit,
+                offset,
+                monotonic,
+                expected_group_size: _,
+            } => {
+                let input = self.relation(input)?;
+                let order = top_k::Order {
+                    group_key,
+                    order_key,
+                    limit: limit.as_ref(),
+                    offset: *offset,
+                    monotonic: *monotonic,
+                };
+                top_k::top_k(input, &order, self.moment.ts)
+            }
+            Relation::Negate { input } => {
+                let input = self.relation(input)?;
+                let mut rows = Multiset::new();
+                rows.add_all(&input.rows, -1);
+                Ok(input.with_rows(rows))
+            }
+            Relation::Threshold { input } => {
+                let input = self.relation(input)?;
+                let positive = input.rows.iter().filter(|(_, diff)| *diff > 0);
+                let rows = positive.map(|(row, diff)| (row.clone(), diff)).collect();
+                Ok(input.with_rows(rows))
+            }
+            Relation::Union { inputs } => {
+                let mut out = Evaluated::default();
+                for input in self.relations(inputs)? {
+                    out.rows.add_all(&input.rows, 1);
+                    out.inherit(&input);
+                }
+                Ok(out)
+            }
+            Relation::ArrangeBy { input, keys } => {
+                let mut out = self.relation(input)?;
+                // A key that fails shows only to readers of its arrangement, and
+                // which form a reader takes is the planner's choice.
+                for (row, _) in out.rows.clone().iter() {
+                    let datums = row.unpack();
+                    for key in keys.iter().flatten() {
+                        if let Err(stop) = scalar::eval(key, &datums, self.moment.ts) {
+                            out.possible.insert(stop.fault()?);
+                        }
+                    }
+                }
+                Ok(out)
+            }
+        }
+    }
+
+    /// A join, and what the block above it may raise of partial rows.
+    fn join(
+        &mut self,
+        plan: &'p Relation,
+        above: Option<&block::Block<'_>>,
+    ) -> Result<Evaluated, Undefined> {
+        let Relation::Join {
+            inputs,
+            equivalences,
+            implementation,
+        } = plan
+        else {
+            return self.relation(plan);
+        };
+        let evaluated = self.relations(inputs)?;
+        let arities: Vec<usize> = inputs.iter().map(arity).collect();
+        let early = match above {
+            None => early::Early::default(),
+            Some(block) => {
+                let joined = early::Joined {
+                    inputs,
+                    arities: &arities,
+                    equivalences,
+                    implementation,
+                    evaluated: &evaluated,
+                };
+                self.early(block, &joined)?
+            }
+        };
+        let mut joined = join::join(evaluated, &arities, equivalences, self.moment.ts)?;
+        joined.possible.extend(early.possible);
+        joined.negative.extend(early.negative);
+        Ok(joined)
+    }
+
+    fn relations(&mut self, plans: &'p [Relation]) -> Result<Vec<Evaluated>, Undefined> {
+        plans.iter().map(|plan| self.relation(plan)).collect()
+    }
+}
+
+/// A row of values.
+fn pack(values: &[scalar::Value]) -> Row {
+    Row::pack(values.iter().map(|value| scalar::reduced(value.datum())))
+}
+
+/// The number of columns of a plan.
+fn arity(plan: &Relation) -> usize {
+    match plan {
+        Relation::Constant { typ, .. } | Relation::Get { typ, .. } => typ.arity(),
+        Relation::Let { body, .. } | Relation::LetRec { body, .. } => arity(body),
+        Relation::Project { outputs, .. } => outputs.len(),
+        Relation::Map { input, scalars } => arity(input) + scalars.len(),
+        Relation::FlatMap { input, func, .. } => arity(input) + flat_map::width(func),
+        Relation::Join { inputs, .. } => inputs.iter().map(arity).sum(),
+        Relation::Reduce {
+            group_key,
+            aggregates,
+            ..
+        } => group_key.len() + aggregates.len(),
+        Relation::Filter { input, .. }
+        | Relation::TopK { input, .. }
+        | Relation::Negate { input }
+        | Relation::Threshold { input }
+        | Relation::ArrangeBy { input, .. } => arity(input),
+        Relation::Union { inputs } => inputs.first().map_or(0, arity),
+    }
+}

@@ -1,0 +1,388 @@
+//! The reference: an in-memory account of every shard and of everything that
+//! was asked of the replica, fed by the events of a trace. It answers what a
+//! collection contains at a time, how far its frontiers may and must come, and
+//! what a valid sequence may do next.
+//!
+//! Architecture Invariant: the model shares no evaluation code with the
+//! replica, and knows neither timely nor differential: it evaluates the logical
+//! plan, one time at a time, by the book.
+
+pub mod answer;
+pub mod dataflow;
+mod endless;
+pub mod eval;
+mod frontier;
+pub mod multiset;
+mod read;
+mod reconcile;
+pub mod session;
+pub mod shard;
+mod unread;
+pub mod valid;
+mod view;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub use answer::{ErrorTexts, Expected, Undefined};
+pub use endless::endless_calls;
+pub use multiset::Multiset;
+pub use session::{Collection, Life, Peek, Permission, Session};
+pub use shard::Shard;
+pub use valid::{Invalid, Unwise};
+
+use self::dataflow::Dataflow;
+use self::read::Cache;
+use self::reconcile::Baseline;
+use self::unread::Unread;
+use self::view::Views;
+use protocol::v26_30::{ComputeResponse, PeekResponse};
+use repr::{Antichain, GlobalId, Timestamp};
+use script::trace::{DataflowSpec, Event, ExportSpec, FrontierKind, Wait};
+
+/// The reference model of one run.
+#[derive(Debug, Clone, Default)]
+pub struct Model {
+    shards: BTreeMap<String, Shard>,
+    session: Session,
+    /// Shards that materialized views write, by alias.
+    views: BTreeMap<String, Views>,
+    /// The shard of every view that was ever created: a peek of one needs no more
+    /// than that (`spec/replica.md` §5.5).
+    targets: BTreeMap<GlobalId, String>,
+    /// What the replica kept when the current session began.
+    baseline: Baseline,
+    unread: Unread,
+    step: usize,
+    invalid: Option<(usize, Invalid)>,
+    in_doubt: bool,
+    lost: bool,
+    dataflows: u64,
+    /// The as_of with which the replica began the dataflows that it kept.
+    rendered: BTreeMap<u64, Timestamp>,
+    cache: RefCell<Cache>,
+}
+
+impl Model {
+    pub fn new() -> Self {
+        Model::default()
+    }
+
+    /// Takes note of one event.
+    pub fn apply(&mut self, event: &Event) {
+        if self.invalid.is_none()
+            && let Err(invalid) = self.check(event)
+        {
+            self.invalid = Some((self.step, invalid));
+        }
+        if event.is_compute_command() {
+            self.session.sent += 1;
+        }
+        match event {
+            Event::Command { step } => self.step = *step,
+            Event::SessionStarted { session } => self.start_session(*session),
+            Event::InstanceCreated => self.session.instance_created = true,
+            Event::InitializationComplete => self.complete_initialization(),
+            Event::ConfigurationUpdated => {}
+            Event::DataflowCreated(spec) => self.create(spec),
+            Event::Scheduled { id } => {
+                if let Some(collection) = self.session.collections.get_mut(id) {
+                    collection.scheduled = Permission::Given(self.session.sent);
+                }
+            }
+            Event::AllowedCompaction { id, frontier } => {
+                self.session.allow_compaction(*id, frontier);
+                self.spoil_views();
+            }
+            Event::AllowedWrites { id } => {
+                if let Some(collection) = self.session.collections.get_mut(id) {
+                    collection.writes = Permission::Given(self.session.sent);
+                    if let ExportSpec::MaterializedView { shard, .. } = &collection.export {
+                        self.views.entry(shard.clone()).or_default().allow();
+                    }
+                }
+            }
+            Event::PeekSent(spec) => {
+                let collection = self.session.collections.get(&spec.id);
+                let peek = Peek {
+                    spec: spec.clone(),
+                    sent: self.session.sent,
+                    since: collection.map(|c| c.since.clone()).unwrap_or_default(),
+                    compacted: collection.and_then(|c| c.compacted.clone()),
+                    canceled: false,
+                    answered: false,
+                    disturbed: collection.is_some_and(|c| c.disturbed),
+                };
+                self.session.peeks.insert(spec.uuid, peek);
+            }
+            Event::PeekCanceled { uuid } => {
+                if let Some(peek) = self.session.peeks.get_mut(uuid) {
+                    peek.canceled = true;
+                }
+            }
+            Event::ShardWritten {
+                shard,
+                updates,
+                upper,
+                desc,
+            } => {
+                self.shards
+                    .entry(shard.clone())
+                    .or_default()
+                    .append(desc, updates, *upper);
+            }
+            Event::SinceDowngraded { shard, since } => {
+                self.shards
+                    .entry(shard.clone())
+                    .or_default()
+                    .downgrade_since(*since);
+            }
+            Event::ShardInDoubt { .. } => self.in_doubt = true,
+            Event::Response(response) => self.hear(response),
+            Event::ConnectionLost { .. } | Event::TargetDied { .. } => self.lost = true,
+            Event::TargetRestarted => {
+                // A new process remembers nothing, and nothing of the old one
+                // can become the baseline of the session that follows.
+                self.session = Session::default();
+                self.baseline = Baseline::default();
+                self.unread = Unread::default();
+                self.lost = false;
+            }
+            Event::ShardRead(_)
+            | Event::WaitTimedOut { .. }
+            | Event::TargetLogged { .. }
+            | Event::Finished => {}
+        }
+    }
+
+    fn start_session(&mut self, number: u64) {
+        if self.session.initialized {
+            self.baseline = Baseline::of(&self.session);
+        }
+        self.session = Session::new(number);
+        self.lost = false;
+    }
+
+    fn complete_initialization(&mut self) {
+        if self.session.initialized {
+            return;
+        }
+        self.session.initialized = true;
+        for (old, kept) in self.baseline.reconcile(&mut self.session) {
+            self.unread.forget(&kept);
+            let began = self.rendered.get(&old.uid).copied();
+            let began = began.unwrap_or(old.spec.as_of);
+            self.rendered.insert(kept.uid, began);
+            self.cache
+                .borrow_mut()
+                .retain(|(uid, _, _), _| *uid != kept.uid);
+        }
+        let unreadable = self.session.dataflows.iter().find_map(|dataflow| {
+            let kept = (dataflow.spec.exports.iter()).all(|e| {
+                self.session
+                    .collections
+                    .get(&e.id())
+                    .is_some_and(|c| c.retained)
+            });
+            let mut shards = dataflow.inputs.values().filter_map(|input| match input {
+                dataflow::Input::Source { shard } if !kept => Some(shard),
+                dataflow::Input::Source { .. } | dataflow::Input::Index { .. } => None,
+            });
+            shards.find_map(|shard| self.check_shard(shard, dataflow.spec.as_of).err())
+        });
+        if let (None, Some(invalid)) = (&self.invalid, unreadable) {
+            self.invalid = Some((self.step, invalid));
+        }
+    }
+
+    fn create(&mut self, spec: &Arc<DataflowSpec>) {
+        self.dataflows += 1;
+        let session = &self.session;
+        let resolved = Dataflow::resolve(self.dataflows, Arc::clone(spec), |index| {
+            let collection = session.live(index)?;
+            Some((Arc::clone(&collection.dataflow), collection.export.on()))
+        });
+        // What does not resolve is invalid, and was noted as such.
+        let Ok(dataflow) = resolved else { return };
+        let dataflow = Arc::new(dataflow);
+        for export in &spec.exports {
+            match export {
+                ExportSpec::MaterializedView { id, on, shard, .. } => {
+                    let views = self.views.entry(shard.clone()).or_default();
+                    views.add(*id, Arc::clone(&dataflow), *on);
+                    self.targets.insert(*id, shard.clone());
+                }
+                ExportSpec::Index { .. } | ExportSpec::Subscribe { .. } => {}
+            }
+        }
+        self.unread.add(&dataflow);
+        self.session.create(dataflow);
+    }
+
+    /// What a disturbed view writes is not specified.
+    fn spoil_views(&mut self) {
+        for collection in self.session.live_collections().filter(|c| c.disturbed) {
+            match &collection.export {
+                ExportSpec::MaterializedView { shard, .. } => {
+                    self.views.entry(shard.clone()).or_default().spoil();
+                }
+                ExportSpec::Index { .. } | ExportSpec::Subscribe { .. } => {}
+            }
+        }
+    }
+
+    fn hear(&mut self, response: &ComputeResponse) {
+        match response {
+            ComputeResponse::PeekResponse(uuid, answer, _) => match answer {
+                PeekResponse::Rows(_) => self.rows_answered(*uuid),
+                PeekResponse::Stashed(_) | PeekResponse::Error(_) | PeekResponse::Canceled => {
+                    self.peek_answered(*uuid);
+                }
+            },
+            ComputeResponse::Frontiers(id, report) => {
+                if let Some(write) = &report.write_frontier {
+                    self.frontier_reached(*id, write);
+                }
+            }
+            ComputeResponse::SubscribeResponse(..)
+            | ComputeResponse::CopyToResponse(..)
+            | ComputeResponse::Status(..) => {}
+        }
+    }
+
+    /// Takes note that a wait ended with what it waited for.
+    pub fn ended(&mut self, wait: &Wait) {
+        match wait {
+            Wait::Frontier { id, kind, to } => match kind {
+                FrontierKind::Write | FrontierKind::Output => self.frontier_reached(*id, to),
+                FrontierKind::Input => {}
+            },
+            Wait::Peek { uuid, .. } => self.answered(*uuid),
+            Wait::Subscribe { .. } | Wait::SubscribeEnd { .. } => {}
+        }
+    }
+
+    /// Takes note of a write frontier that was reported. That of what was
+    /// dropped is empty, and tells nothing of what was read before.
+    fn frontier_reached(&mut self, id: GlobalId, frontier: &Antichain) {
+        let Some(collection) = self.session.live(id) else {
+            return;
+        };
+        let (created, scheduled) = (collection.created, collection.scheduled);
+        let beyond = !frontier.less_equal(collection.as_of());
+        self.session.prove(created);
+        if beyond {
+            self.unread.read(id);
+            // What reads no shard gets there without having been scheduled.
+            if let Permission::Given(command) = scheduled
+                && !self.starts_unscheduled(id)
+            {
+                self.session.prove(command);
+            }
+        }
+    }
+
+    /// Takes note that a peek was answered as it must be.
+    fn answered(&mut self, uuid: uuid::Uuid) {
+        let rows = self.session.peeks.get(&uuid).is_some_and(|peek| {
+            let contents = self.contents(peek.spec.id, peek.spec.ts);
+            !peek.canceled && matches!(contents, Expected::Rows(_))
+        });
+        match rows {
+            true => self.rows_answered(uuid),
+            false => self.peek_answered(uuid),
+        }
+    }
+
+    /// Rows of an index are sealed: its frontier is beyond their time, reported
+    /// or not. (Those of a view may be older than its dataflow.)
+    fn rows_answered(&mut self, uuid: uuid::Uuid) {
+        self.peek_answered(uuid);
+        let Some(peek) = self.session.peeks.get(&uuid) else {
+            return;
+        };
+        let (id, ts) = (peek.spec.id, peek.spec.ts);
+        let is_index = self.collection(id).is_some_and(Collection::is_index);
+        if let Some(beyond) = ts.checked_add(1).filter(|_| is_index) {
+            self.frontier_reached(id, &Antichain::from_elem(beyond));
+        }
+    }
+
+    /// Takes note that a peek was answered.
+    fn peek_answered(&mut self, uuid: uuid::Uuid) {
+        if let Some(peek) = self.session.peeks.get_mut(&uuid) {
+            peek.answered = true;
+            let sent = peek.sent;
+            self.session.prove(sent);
+        }
+    }
+
+    /// Whether a collection may go on without a `Schedule`.
+    fn starts_unscheduled(&self, id: GlobalId) -> bool {
+        self.collection(id).is_none_or(|collection| {
+            let on = collection.export.on();
+            !collection.is_index() || !collection.dataflow.reads_source_directly(on)
+        })
+    }
+
+    /// The current session.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// A collection of the current session, live or dropped.
+    pub fn collection(&self, id: GlobalId) -> Option<&Collection> {
+        self.session.collections.get(&id)
+    }
+
+    /// A shard that was written or moved, by alias.
+    pub fn shard(&self, alias: &str) -> Option<&Shard> {
+        self.shards.get(alias)
+    }
+
+    /// The shards, by alias.
+    pub fn shards(&self) -> &BTreeMap<String, Shard> {
+        &self.shards
+    }
+
+    /// The shard that a peek of `id` reads; `None` if it reads no shard.
+    pub fn peeked_shard(&self, id: GlobalId) -> Option<&str> {
+        let live = self.session.live(id);
+        let view = live.is_none_or(|c| !c.is_index() && !c.is_subscribe());
+        let target = self.targets.get(&id).filter(|_| view);
+        target.map(String::as_str)
+    }
+
+    /// Whether some view of a shard was allowed to write it, ever.
+    pub fn may_be_written(&self, shard: &str) -> bool {
+        self.views.get(shard).is_some_and(Views::were_allowed)
+    }
+
+    /// Whether a shard that views write means one thing at all its times.
+    pub fn means_one_thing(&self, shard: &str) -> bool {
+        self.views.get(shard).is_some_and(Views::mean_one_thing)
+    }
+
+    /// The command that is being executed, from 0.
+    pub fn step(&self) -> usize {
+        self.step
+    }
+
+    /// Where the sequence stopped being valid, and why: from there on nothing
+    /// that the replica does is a finding.
+    pub fn invalid(&self) -> Option<&(usize, Invalid)> {
+        self.invalid.as_ref()
+    }
+
+    /// Whether a shard may or may not hold what was written to it: from there on
+    /// nothing can be decided.
+    pub fn is_in_doubt(&self) -> bool {
+        self.in_doubt
+    }
+
+    /// Whether the session ended without the script's doing.
+    pub fn is_lost(&self) -> bool {
+        self.lost
+    }
+}

@@ -1,0 +1,348 @@
+//! Reading the model: contents of a collection at a time, and the answer of a
+//! peek in the physical layout of an arrangement. Source: `spec/replica.md`
+//! §5.2, §5.3, §7.
+//!
+//! Invariant: what is cached is sealed, so it never becomes wrong.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Model;
+use super::answer::{ErrorTexts, Expected, NEGATIVE_ROW, Undefined};
+use super::dataflow::{Dataflow, Input};
+use super::eval::{self, Evaluated, Fault, Moment};
+use super::multiset::Multiset;
+use super::session::{Collection, Life, Peek};
+use repr::{Antichain, Datum, GlobalId, Row, Timestamp};
+use script::trace::ExportSpec;
+
+/// Evaluated objects by dataflow, object and time.
+pub(super) type Cache = BTreeMap<(u64, GlobalId, Timestamp), Arc<Evaluated>>;
+
+/// How its complaint about an error with a negative count begins.
+const NEGATIVE_ERROR: &str = "Invalid data in source errors, saw retractions (";
+
+impl Model {
+    /// What a collection of the current session contains at `ts`, in the
+    /// column order of its relation.
+    pub fn contents(&self, id: GlobalId, ts: Timestamp) -> Expected {
+        match self.readable(id) {
+            Ok(collection) => self.contents_since(collection, ts, &collection.since),
+            Err(undefined) => Expected::Undefined(undefined),
+        }
+    }
+
+    /// What a peek of an index at `ts` must be answered, if it were sent now:
+    /// key columns first, then the others in order.
+    pub fn peek_answer(&self, id: GlobalId, ts: Timestamp) -> Expected {
+        if let Some(shard) = self.peeked_shard(id) {
+            return self.shard_contents(shard, ts);
+        }
+        match self.readable(id) {
+            Ok(collection) => {
+                if let Some(error) = compacted_away(collection, ts) {
+                    return Expected::Errors(error);
+                }
+                let contents = self.contents_since(collection, ts, &collection.since);
+                physical(collection, contents, None)
+            }
+            Err(undefined) => Expected::Undefined(undefined),
+        }
+    }
+
+    /// What a peek that was sent must be answered, once its time is sealed: all
+    /// the rows that it asks for, of which a replica may leave out those that
+    /// its limit makes useless.
+    pub fn answer_of(&self, peek: &Peek) -> Expected {
+        let finish = &peek.spec.finish;
+        let shard = self.peeked_shard(peek.spec.id);
+        let collection = self.session.collections.get(&peek.spec.id);
+        let answer = match (shard, collection) {
+            // Nothing is read of a shard, no error either (`spec/replica.md` §5.5).
+            (Some(_), _) if finish.needed() == Some(0) => Expected::Rows(Multiset::new()),
+            (Some(shard), _) => self.shard_contents(shard, peek.spec.ts),
+            (None, None) => Expected::Undefined(Undefined::Unknown(peek.spec.id)),
+            (None, Some(collection)) if peek.disturbed || collection.disturbed => {
+                Expected::Undefined(Undefined::Dropped(peek.spec.id))
+            }
+            (None, Some(collection)) => {
+                let contents = self.contents_since(collection, peek.spec.ts, &peek.since);
+                physical(collection, contents, Some(peek.spec.arity))
+            }
+        };
+        let partial = finish.literals.is_some() || finish.limit.is_some();
+        match &answer {
+            // A row with a negative count is seen only if it is looked at: not
+            // behind other keys, nor after enough rows (`spec/replica.md` §5.4).
+            Expected::Errors(errors) if partial && errors.is_negative_row() => {
+                let text = "a negative row in a part of a collection".to_string();
+                return Expected::Undefined(Undefined::Unsupported(text));
+            }
+            _ => {}
+        }
+        match (&finish.literals, collection) {
+            (Some(literals), Some(collection)) => looked_up(collection, answer, literals),
+            (None, _) | (_, None) => answer,
+        }
+    }
+
+    /// What a peek of a shard that views write must be answered.
+    fn shard_contents(&self, shard: &str, ts: Timestamp) -> Expected {
+        match self.view_at(shard, ts) {
+            Ok(evaluated) => expected(&shown_by_shard(evaluated)),
+            Err(undefined) => Expected::Undefined(undefined),
+        }
+    }
+
+    /// What an object of a dataflow contains at `ts`, whatever became of the
+    /// session that created it.
+    pub fn object_at(
+        &self,
+        dataflow: &Dataflow,
+        object: GlobalId,
+        ts: Timestamp,
+    ) -> Result<Arc<Evaluated>, Undefined> {
+        let sealed = self.sealed(dataflow, object);
+        let key = (dataflow.uid, object, ts);
+        if !sealed.less_equal(ts)
+            && let Some(known) = self.cache.borrow().get(&key)
+        {
+            return Ok(Arc::clone(known));
+        }
+        let evaluated = match (dataflow.plan(object), dataflow.inputs.get(&object)) {
+            (Some(plan), _) => {
+                let mut get = |id, ts| self.object_at(dataflow, id, ts);
+                let moment = Moment {
+                    ts,
+                    as_of: self.rendered_at(dataflow),
+                    join: dataflow.spec.join,
+                };
+                Arc::new(eval::evaluate(plan, moment, &mut get)?)
+            }
+            (None, Some(Input::Source { shard })) => Arc::new(self.shard_at(shard, ts)?),
+            (None, Some(Input::Index { of, on, .. })) => self.object_at(of, *on, ts)?,
+            (None, None) => return Err(Undefined::Unknown(object)),
+        };
+        if !sealed.less_equal(ts) {
+            self.cache.borrow_mut().insert(key, Arc::clone(&evaluated));
+        }
+        Ok(evaluated)
+    }
+
+    /// The as_of with which the replica began a dataflow: reconciliation may have
+    /// kept it from a session that asked for less.
+    fn rendered_at(&self, dataflow: &Dataflow) -> Timestamp {
+        let kept = self.rendered.get(&dataflow.uid).copied();
+        kept.unwrap_or(dataflow.spec.as_of)
+    }
+
+    fn shard_at(&self, shard: &str, ts: Timestamp) -> Result<Evaluated, Undefined> {
+        match self.views.get(shard) {
+            None => Ok(Evaluated::from_rows(
+                self.shards
+                    .get(shard)
+                    .map(|s| s.contents(ts))
+                    .unwrap_or_default(),
+            )),
+            Some(views) => views.contents(self, shard, ts),
+        }
+    }
+
+    /// What a shard that views write contains at `ts`.
+    ///
+    /// Errors: it is compacted there, or not sealed, or not specified.
+    pub fn view_at(&self, shard: &str, ts: Timestamp) -> Result<Evaluated, Undefined> {
+        let since = Antichain::from_elem(self.shards.get(shard).map_or(0, |s| s.since()));
+        if !since.less_equal(ts) {
+            return Err(Undefined::BeforeSince { ts, since });
+        }
+        self.check_sealed(&self.shard_sealed(shard), ts)?;
+        self.shard_at(shard, ts)
+    }
+
+    /// What a collection contains at `ts`, from its as_of on, whatever it was
+    /// compacted to.
+    ///
+    /// Errors: it is gone, or `ts` is before the as_of or not sealed, or not
+    /// specified.
+    pub fn object_of(&self, id: GlobalId, ts: Timestamp) -> Result<Arc<Evaluated>, Undefined> {
+        let collection = self.readable(id)?;
+        let dataflow = &collection.dataflow;
+        let since = Antichain::from_elem(collection.as_of());
+        if !since.less_equal(ts) {
+            return Err(Undefined::BeforeSince { ts, since });
+        }
+        let object = collection.export.on();
+        if let Some(until) = dataflow.known_until(object).filter(|until| ts >= *until) {
+            return Err(Undefined::BeyondUntil { ts, until });
+        }
+        self.check_sealed(&self.sealed(dataflow, object), ts)?;
+        self.object_at(dataflow, object, ts)
+    }
+
+    fn check_sealed(&self, sealed: &Antichain, ts: Timestamp) -> Result<(), Undefined> {
+        match sealed.as_option().filter(|upper| *upper <= ts) {
+            Some(upper) => Err(Undefined::NotSealed { ts, upper }),
+            None => Ok(()),
+        }
+    }
+
+    fn readable(&self, id: GlobalId) -> Result<&Collection, Undefined> {
+        let collection = self
+            .session
+            .collections
+            .get(&id)
+            .ok_or(Undefined::Unknown(id))?;
+        match (collection.life, collection.disturbed) {
+            (Life::Live, false) => Ok(collection),
+            (Life::Dropped, _) | (Life::Live, true) => Err(Undefined::Dropped(id)),
+        }
+    }
+
+    fn contents_since(
+        &self,
+        collection: &Collection,
+        ts: Timestamp,
+        since: &Antichain,
+    ) -> Expected {
+        let dataflow = &collection.dataflow;
+        let object = collection.export.on();
+        match &collection.export {
+            ExportSpec::MaterializedView { shard, .. } => return self.shard_contents(shard, ts),
+            ExportSpec::Index { .. } | ExportSpec::Subscribe { .. } => {}
+        }
+        if !since.less_equal(ts) {
+            let since = since.clone();
+            return Expected::Undefined(Undefined::BeforeSince { ts, since });
+        }
+        if let Some(until) = dataflow.known_until(object).filter(|until| ts >= *until) {
+            return Expected::Undefined(Undefined::BeyondUntil { ts, until });
+        }
+        let sealed = self.sealed(dataflow, object);
+        if let Err(undefined) = self.check_sealed(&sealed, ts) {
+            return Expected::Undefined(undefined);
+        }
+        match self.object_at(dataflow, object, ts) {
+            Ok(evaluated) => expected(&evaluated),
+            Err(undefined) => Expected::Undefined(undefined),
+        }
+    }
+}
+
+/// The error of a peek below what an index was compacted to (`spec/replica.md`
+/// §5.2).
+fn compacted_away(collection: &Collection, ts: Timestamp) -> Option<ErrorTexts> {
+    let compacted = collection.compacted.as_ref()?;
+    let applies = collection.is_index() && !compacted.less_equal(ts);
+    applies.then(|| {
+        ErrorTexts::exact(format!(
+            "Arrangement compaction frontier ({compacted}) is beyond the time of the attempted read ({ts})"
+        ))
+    })
+}
+
+/// Contents as a read of a shard tells them: an error is told whatever its count
+/// (`spec/replica.md` §5.5).
+fn shown_by_shard(mut evaluated: Evaluated) -> Evaluated {
+    for count in evaluated.errors.values_mut() {
+        *count = count.saturating_abs();
+    }
+    evaluated
+}
+
+/// What a read of these contents must give (`spec/replica.md` §5.2, §5.3).
+fn expected(evaluated: &Evaluated) -> Expected {
+    let mut errors = ErrorTexts::default();
+    for (error, count) in &evaluated.errors {
+        match count.signum() {
+            0 => {}
+            1 => errors.extend(error.texts()),
+            _ => errors.extend(ErrorTexts::prefix(NEGATIVE_ERROR)),
+        }
+    }
+    let certain = evaluated.rows.has_negative() || evaluated.certain().next().is_some();
+    if evaluated.rows.has_negative() {
+        errors.extend(ErrorTexts::prefix(NEGATIVE_ROW));
+    }
+    let mut all = errors;
+    for error in &evaluated.possible {
+        all.extend(error.texts());
+        match error {
+            // Whatever the count of the row that raises it.
+            Fault::Eval(_) => all.extend(ErrorTexts::prefix(NEGATIVE_ERROR)),
+            Fault::Begins(_) => {}
+        }
+    }
+    match (certain, all.is_empty()) {
+        (true, _) => Expected::Errors(all),
+        (false, true) => Expected::Rows(evaluated.rows.clone()),
+        (false, false) => Expected::Either(evaluated.rows.clone(), all),
+    }
+}
+
+/// The rows of an index whose key is one of these values. Errors are not looked
+/// up: they beat rows whatever the literals (`spec/replica.md` §5.2).
+fn looked_up(collection: &Collection, answer: Expected, literals: &[Row]) -> Expected {
+    let width = collection.index_key().map_or(0, <[usize]>::len);
+    if literals
+        .iter()
+        .any(|literal| literal.iter().count() != width)
+    {
+        let text = "literals that are no keys of an index".to_string();
+        return Expected::Undefined(Undefined::Unsupported(text));
+    }
+    let wanted = |rows: Multiset| -> Multiset {
+        let has_key = |row: &Row| {
+            literals
+                .iter()
+                .any(|literal| literal.iter().eq(row.iter().take(width)))
+        };
+        rows.iter()
+            .filter(|(row, _)| has_key(row))
+            .map(|(row, diff)| (row.clone(), diff))
+            .collect()
+    };
+    match answer {
+        Expected::Rows(rows) => Expected::Rows(wanted(rows)),
+        Expected::Either(rows, errors) => Expected::Either(wanted(rows), errors),
+        Expected::Errors(_) | Expected::Undefined(_) => answer,
+    }
+}
+
+/// Brings rows into the layout of an arrangement: its key, then the columns
+/// that are not in it. `arity` is what the peek reads back.
+fn physical(collection: &Collection, contents: Expected, arity: Option<usize>) -> Expected {
+    let Some(key) = collection.index_key() else {
+        return contents;
+    };
+    let permute = |rows: Multiset| -> Result<Multiset, Undefined> {
+        let mut permuted = Multiset::new();
+        for (row, diff) in rows.iter() {
+            let datums: Vec<Datum<'_>> = row.unpack();
+            let rest = (0..datums.len()).filter(|column| !key.contains(column));
+            let columns: Vec<usize> = key.iter().copied().chain(rest).collect();
+            if let Some(peek) = arity.filter(|peek| *peek != columns.len()) {
+                let collection = columns.len();
+                return Err(Undefined::Arity { peek, collection });
+            }
+            if columns.iter().any(|column| *column >= datums.len()) {
+                let text = format!("a key column beyond {} columns", datums.len());
+                return Err(Undefined::Unsupported(text));
+            }
+            permuted.add(Row::pack(columns.iter().map(|c| datums[*c])), diff);
+        }
+        Ok(permuted)
+    };
+    match contents {
+        Expected::Rows(rows) => match permute(rows) {
+            Ok(rows) => Expected::Rows(rows),
+            Err(undefined) => Expected::Undefined(undefined),
+        },
+        Expected::Either(rows, errors) => match permute(rows) {
+            Ok(rows) => Expected::Either(rows, errors),
+            Err(undefined) => Expected::Undefined(undefined),
+        },
+        Expected::Errors(errors) => Expected::Errors(errors),
+        Expected::Undefined(undefined) => Expected::Undefined(undefined),
+    }
+}

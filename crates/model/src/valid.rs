@@ -1,0 +1,293 @@
+//! What a valid sequence never does. The generator asks before it sends; the
+//! checker asks afterwards, because a shrunk or hand-written script may go
+//! astray, and what a replica does then is nobody's bug. Source:
+//! `spec/replica.md` §2.6, §3.3, §3.6.
+//!
+//! Invariant: only what ends a replica or makes its answers meaningless is
+//! invalid; commands without effect are not.
+
+use std::sync::Arc;
+
+use thiserror::Error;
+use uuid::Uuid;
+
+use super::Model;
+use super::session::Life;
+use super::shard::Shard;
+use repr::{Antichain, GlobalId, RelationDesc, SqlColumnType, Timestamp};
+use script::trace::{DataflowSpec, Event, ImportSpec, PeekSpec};
+
+/// Why a command is no part of a valid sequence.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Invalid {
+    #[error("no session is open")]
+    NoSession,
+    #[error("create-instance must come first in a session")]
+    NoInstance,
+    #[error("create-instance came twice in one session")]
+    SecondInstance,
+    #[error("{0} exists already in this session")]
+    IdInUse(GlobalId),
+    #[error("{0} is imported but does not exist")]
+    UnknownImport(GlobalId),
+    #[error("the as_of {as_of} is before the since {since} of the imported index {index}")]
+    ImportCompacted {
+        index: GlobalId,
+        as_of: Timestamp,
+        since: Antichain,
+    },
+    #[error("the as_of {as_of} is before the since {since} of shard `{shard}`")]
+    ShardCompacted {
+        shard: String,
+        as_of: Timestamp,
+        since: Timestamp,
+    },
+    #[error("{object} exports {on}, which is neither imported nor built")]
+    UnknownExport { object: GlobalId, on: GlobalId },
+    #[error(
+        "dataflow `{0}` means something else once it is lowered, as upstream lowers it: known \
+         where a filter to a literal or a permuting projection stands directly over an ArrangeBy"
+    )]
+    MeansOtherwise(String),
+    #[error(
+        "column {column} of the import of shard `{shard}` is {found}, but was written as {written}"
+    )]
+    ImportSchema {
+        shard: String,
+        column: usize,
+        found: String,
+        written: String,
+    },
+    #[error("{0} is dropped but does not exist")]
+    DropOfNothing(GlobalId),
+    #[error("{0} is allowed to write but does not exist")]
+    WritesOfNothing(GlobalId),
+    #[error("the peeked collection {0} does not exist or is no index")]
+    PeekOfNothing(GlobalId),
+    #[error("the peek {0} was sent already")]
+    PeekTwice(Uuid),
+    #[error("shard `{shard}` is sealed to {upper} already")]
+    WriteBelowUpper { shard: String, upper: Timestamp },
+}
+
+/// What a valid sequence of a controller avoids, though a replica survives it:
+/// answers become unspecified (`spec/replica.md` §3.6).
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Unwise {
+    #[error("{importer} still reads {id}")]
+    Imported { id: GlobalId, importer: GlobalId },
+    #[error("a peek of {id} at {ts} still waits")]
+    Peeked { id: GlobalId, ts: Timestamp },
+}
+
+impl Model {
+    /// Whether a valid sequence may go on with this. Asked before
+    /// [`Model::apply`].
+    pub fn check(&self, event: &Event) -> Result<(), Invalid> {
+        match event {
+            Event::InstanceCreated => self.check_instance(),
+            Event::InitializationComplete | Event::ConfigurationUpdated => self.check_session(),
+            Event::DataflowCreated(spec) => self.check_dataflow(spec),
+            Event::Scheduled { id: _ } => self.check_session(),
+            Event::AllowedCompaction { id, frontier } => self.check_compaction(*id, frontier),
+            Event::AllowedWrites { id } => {
+                self.check_session()?;
+                match self.session.live(*id) {
+                    Some(_) => Ok(()),
+                    None => Err(Invalid::WritesOfNothing(*id)),
+                }
+            }
+            Event::PeekSent(spec) => self.check_peek(spec),
+            Event::PeekCanceled { uuid: _ } => self.check_session(),
+            Event::ShardWritten { shard, upper, .. } => match self.shards.get(shard) {
+                Some(known) if known.upper() >= *upper => Err(Invalid::WriteBelowUpper {
+                    shard: shard.clone(),
+                    upper: known.upper(),
+                }),
+                Some(_) | None => Ok(()),
+            },
+            Event::SinceDowngraded { shard, since } => self.check_downgrade(shard, *since),
+            Event::Command { .. }
+            | Event::SessionStarted { .. }
+            | Event::ShardRead(_)
+            | Event::Response(_)
+            | Event::ShardInDoubt { .. }
+            | Event::WaitTimedOut { .. }
+            | Event::ConnectionLost { .. }
+            | Event::TargetDied { .. }
+            | Event::TargetLogged { .. }
+            | Event::TargetRestarted
+            | Event::Finished => Ok(()),
+        }
+    }
+
+    fn check_session(&self) -> Result<(), Invalid> {
+        match (self.session.number, self.session.instance_created) {
+            (0, _) => Err(Invalid::NoSession),
+            (_, false) => Err(Invalid::NoInstance),
+            (_, true) => Ok(()),
+        }
+    }
+
+    fn check_instance(&self) -> Result<(), Invalid> {
+        match (self.session.number, self.session.instance_created) {
+            (0, _) => Err(Invalid::NoSession),
+            (_, true) => Err(Invalid::SecondInstance),
+            (_, false) => Ok(()),
+        }
+    }
+
+    fn check_dataflow(&self, spec: &Arc<DataflowSpec>) -> Result<(), Invalid> {
+        self.check_session()?;
+        if spec.means_otherwise {
+            return Err(Invalid::MeansOtherwise(spec.name.clone()));
+        }
+        for export in &spec.exports {
+            if self.session.collections.contains_key(&export.id()) {
+                return Err(Invalid::IdInUse(export.id()));
+            }
+        }
+        let mut readable: Vec<GlobalId> = spec.builds.iter().map(|(id, _)| *id).collect();
+        for import in &spec.imports {
+            match import {
+                ImportSpec::Source { id, shard, desc } => {
+                    readable.push(*id);
+                    self.check_schema(shard, desc)?;
+                    // In the middle of a handshake the dataflow may be kept, and
+                    // then reads nothing anew; that is decided at its end.
+                    if self.session.initialized {
+                        self.check_shard(shard, spec.as_of)?;
+                    }
+                }
+                ImportSpec::Index { index, on } => {
+                    readable.push(*on);
+                    let imported = self
+                        .session
+                        .live(*index)
+                        .filter(|c| c.is_index())
+                        .ok_or(Invalid::UnknownImport(*index))?;
+                    if !imported.since.less_equal(spec.as_of) {
+                        return Err(Invalid::ImportCompacted {
+                            index: *index,
+                            as_of: spec.as_of,
+                            since: imported.since.clone(),
+                        });
+                    }
+                }
+            }
+        }
+        match spec.exports.iter().find(|e| !readable.contains(&e.on())) {
+            None => Ok(()),
+            Some(export) => Err(Invalid::UnknownExport {
+                object: export.id(),
+                on: export.on(),
+            }),
+        }
+    }
+
+    /// Whether a shard can be read by this schema: by the one it was written by.
+    fn check_schema(&self, shard: &str, desc: &RelationDesc) -> Result<(), Invalid> {
+        let Some(written) = self.shards.get(shard).and_then(Shard::desc) else {
+            return Ok(());
+        };
+        let (found, written) = (&desc.typ.column_types, &written.typ.column_types);
+        let differs = |column: &usize| match (found.get(*column), written.get(*column)) {
+            (Some(found), Some(written)) => {
+                let narrower = written.nullable && !found.nullable;
+                found.scalar_type != written.scalar_type || narrower
+            }
+            (found, written) => found.is_some() != written.is_some(),
+        };
+        let text = |column: Option<&SqlColumnType>| match column {
+            None => "absent".to_string(),
+            Some(SqlColumnType {
+                scalar_type,
+                nullable,
+            }) => format!(
+                "{scalar_type:?}{}",
+                if *nullable { " nullable" } else { "" }
+            ),
+        };
+        match (0..found.len().max(written.len())).find(differs) {
+            None => Ok(()),
+            Some(column) => Err(Invalid::ImportSchema {
+                shard: shard.to_string(),
+                column,
+                found: text(found.get(column)),
+                written: text(written.get(column)),
+            }),
+        }
+    }
+
+    /// Whether the contents of a shard at `as_of` can still be read.
+    pub(super) fn check_shard(&self, shard: &str, as_of: Timestamp) -> Result<(), Invalid> {
+        match self.shards.get(shard) {
+            Some(known) if known.since() > as_of => Err(Invalid::ShardCompacted {
+                shard: shard.to_string(),
+                as_of,
+                since: known.since(),
+            }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn check_compaction(&self, id: GlobalId, frontier: &Antichain) -> Result<(), Invalid> {
+        self.check_session()?;
+        match self.session.live(id) {
+            None if frontier.is_empty() => Err(Invalid::DropOfNothing(id)),
+            // Compaction of something unknown has no effect.
+            None | Some(_) => Ok(()),
+        }
+    }
+
+    fn check_peek(&self, spec: &PeekSpec) -> Result<(), Invalid> {
+        self.check_session()?;
+        if self.session.peeks.contains_key(&spec.uuid) {
+            return Err(Invalid::PeekTwice(spec.uuid));
+        }
+        let index = self.session.live(spec.id).is_some_and(|c| c.is_index());
+        match index || self.peeked_shard(spec.id).is_some() {
+            true => Ok(()),
+            false => Err(Invalid::PeekOfNothing(spec.id)),
+        }
+    }
+
+    /// A since may pass an as_of only when the snapshot there is known to be
+    /// read: until then the reader of the replica may not even exist.
+    fn check_downgrade(&self, shard: &str, since: Timestamp) -> Result<(), Invalid> {
+        match self.unread.earliest(shard) {
+            Some(as_of) if as_of < since => Err(Invalid::ShardCompacted {
+                shard: shard.to_string(),
+                as_of,
+                since,
+            }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Whether a collection may be dropped without pulling it from under a
+    /// reader.
+    pub fn check_drop(&self, id: GlobalId) -> Result<(), Unwise> {
+        if let Some(importer) = self.session.importers(id).next() {
+            return Err(Unwise::Imported {
+                id,
+                importer: importer.id,
+            });
+        }
+        match self.session.open_peeks(id).next() {
+            Some(peek) => Err(Unwise::Peeked {
+                id,
+                ts: peek.spec.ts,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether `id` was dropped in this session.
+    pub fn is_dropped(&self, id: GlobalId) -> bool {
+        self.session
+            .collections
+            .get(&id)
+            .is_some_and(|c| c.life == Life::Dropped)
+    }
+}

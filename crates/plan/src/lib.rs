@@ -1,0 +1,30 @@
+//! The logical plan: relations and scalar expressions, their text form, type
+//! checking, and lowering to what a replica renders (LIR). The scalar tree is
+//! the wire's own; everything that evaluates it lives elsewhere, once in the
+//! model and once in the replica.
+//!
+//! Invariants: nothing here evaluates or does I/O; a plan that comes out of
+//! `parse` or passes `type_of` is well-typed; lowering is a function of the plan
+//! alone. Sources: `spec/script.md` §3–4, `spec/lowering.md`.
+
+mod builder;
+pub mod cells;
+mod check;
+pub mod functions;
+mod keys;
+pub mod lower;
+pub mod mfp;
+mod optimize;
+mod relation;
+mod resolve;
+pub mod scalar;
+pub mod text;
+mod types;
+
+pub use builder::{BuildError, BuiltDataflow, DataflowBuilder, IndexInfo};
+pub use check::{Globals, type_of};
+pub use mfp::Mfp;
+pub use relation::{JoinImplementation, Lookup, RecBinding, Relation};
+pub use resolve::resolve_types;
+pub use text::{ParseError, PlanError, parse, print};
+pub use types::{RelationType, TypeError, datum_fits, same_type};

@@ -1,0 +1,250 @@
+//! Plans of joins, linear and delta, for a given implementation. Source:
+//! `spec/lowering.md` §2.6, §2.7.
+//!
+//! Invariants: inputs are looked up by arrangements, which are named per input
+//! if they do not exist yet; temporal predicates stay above the join.
+
+use super::join_closure::JoinState;
+use super::permutation::{Arrangement, arrangement_by, join_permutation};
+use super::{LowerError, Quirks};
+use crate::relation::{JoinImplementation, Lookup};
+use crate::{Mfp, scalar};
+use protocol::v26_30::{
+    AvailableCollections, DeltaJoinPlan, DeltaPathPlan, JoinPlan, JoinStagePlan, LinearJoinPlan,
+    MirScalarExpr,
+};
+
+/// What a plan reads of an input that the input does not offer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct MissingForms {
+    pub raw: bool,
+    pub arranged: Vec<Arrangement>,
+}
+
+/// Plans the join of inputs with these arities, offering these collections.
+/// `m` is the MFP above, of which what cannot run inside is left.
+pub fn plan_join(
+    implementation: &JoinImplementation,
+    arities: &[usize],
+    available: &[AvailableCollections],
+    equivalences: &[Vec<MirScalarExpr>],
+    m: &mut Mfp,
+    quirks: &Quirks,
+) -> Result<(JoinPlan, Vec<MissingForms>), LowerError> {
+    if let JoinImplementation::Unimplemented = implementation {
+        return Err(LowerError::UnimplementedJoin);
+    }
+    let temporal = m.extract_temporal();
+    if m.expressions.iter().any(scalar::is_temporal) {
+        return Err(LowerError::TemporalExpression);
+    }
+    let inside = std::mem::replace(m, temporal);
+    let mut planner = Planner {
+        arities,
+        offsets: offsets(arities),
+        available,
+        eqs: canonical_equivalences(equivalences, quirks),
+        mfp: inside,
+        missing: vec![MissingForms::default(); arities.len()],
+    };
+    let plan = match implementation {
+        JoinImplementation::Unimplemented => return Err(LowerError::UnimplementedJoin),
+        JoinImplementation::Differential {
+            start,
+            start_key,
+            order,
+        } => {
+            let source = start_key.as_ref().and_then(|key| {
+                let mut arranged = available[*start].arranged.iter();
+                arranged.find(|arrangement| arrangement.0 == *key).cloned()
+            });
+            planner.linear(*start, source, order)?
+        }
+        JoinImplementation::IndexedFilter { key } => {
+            let columns: Vec<MirScalarExpr> = (0..key.len()).map(scalar::column).collect();
+            let source = arrangement_by(&columns, key.len());
+            planner.linear(1, Some(source), &[(0, key.clone())])?
+        }
+        JoinImplementation::DeltaQuery(orders) => planner.delta(orders)?,
+    };
+    Ok((plan, planner.missing))
+}
+
+fn offsets(arities: &[usize]) -> Vec<usize> {
+    arities
+        .iter()
+        .scan(0, |sum, arity| {
+            let offset = *sum;
+            *sum += arity;
+            Some(offset)
+        })
+        .collect()
+}
+
+/// Disjoint classes of at least two members, all sorted.
+pub fn canonical_equivalences(
+    equivalences: &[Vec<MirScalarExpr>],
+    quirks: &Quirks,
+) -> Vec<Vec<MirScalarExpr>> {
+    let mut merged: Vec<Vec<MirScalarExpr>> = Vec::new();
+    for class in equivalences {
+        let shares = |known: &Vec<MirScalarExpr>| known.iter().any(|e| class.contains(e));
+        let (mut touched, untouched): (Vec<_>, Vec<_>) = merged.into_iter().partition(shares);
+        merged = untouched;
+        if quirks.overlapping_equivalences {
+            // Only the last of several keeps all its members.
+            let last = touched.pop();
+            for mut lossy in touched {
+                lossy.retain(|e| !class.contains(e));
+                merged.push(lossy);
+            }
+            touched = last.into_iter().collect();
+        }
+        let mut whole = class.clone();
+        whole.extend(touched.into_iter().flatten());
+        merged.push(whole);
+    }
+    for class in &mut merged {
+        class.sort();
+        class.dedup();
+    }
+    merged.retain(|class| class.len() >= 2);
+    merged.sort();
+    merged
+}
+
+struct Planner<'a> {
+    arities: &'a [usize],
+    offsets: Vec<usize>,
+    available: &'a [AvailableCollections],
+    eqs: Vec<Vec<MirScalarExpr>>,
+    mfp: Mfp,
+    missing: Vec<MissingForms>,
+}
+
+impl Planner<'_> {
+    fn columns(&self, input: usize) -> std::ops::Range<usize> {
+        self.offsets[input]..self.offsets[input] + self.arities[input]
+    }
+
+    fn state(&self, start: usize) -> JoinState {
+        JoinState::new(self.columns(start), self.eqs.clone(), self.mfp.clone())
+    }
+
+    /// The arrangement of `input` by `key`; noted if it does not exist.
+    fn arrangement(&mut self, input: usize, key: &[MirScalarExpr]) -> Arrangement {
+        let mut arranged = self.available[input].arranged.iter();
+        if let Some(known) = arranged.find(|known| known.0 == key) {
+            return known.clone();
+        }
+        let needed = arrangement_by(key, self.arities[input]);
+        let missing = &mut self.missing[input].arranged;
+        if !missing.contains(&needed) {
+            missing.push(needed.clone());
+        }
+        needed
+    }
+
+    /// §2.7.5
+    fn linear(
+        &mut self,
+        start: usize,
+        source: Option<Arrangement>,
+        order: &[Lookup],
+    ) -> Result<JoinPlan, LowerError> {
+        match &source {
+            Some(source) => {
+                self.arrangement(start, &source.0);
+            }
+            None if !self.available[start].raw => self.missing[start].raw = true,
+            None => {}
+        }
+        let source_key = source.as_ref().map(|(key, _, _)| key.clone());
+        let mut state = self.state(start);
+        let stage_plans = self.stages(&mut state, start, self.arities[start], source, order)?;
+        Ok(JoinPlan::Linear(LinearJoinPlan {
+            source_relation: start,
+            source_key,
+            initial_closure: None,
+            stage_plans,
+            final_closure: state.complete(),
+        }))
+    }
+
+    /// §2.7.6
+    fn delta(&mut self, orders: &[Vec<Lookup>]) -> Result<JoinPlan, LowerError> {
+        let mut path_plans = Vec::new();
+        for (start, order) in orders.iter().enumerate() {
+            let lookups = orders.iter().flatten().filter(|(input, _)| *input == start);
+            let Some(source_key) = lookups.map(|(_, key)| key).min() else {
+                return Err(LowerError::UnboundJoinKey(start));
+            };
+            let source_key = source_key.clone();
+            let (_, permutation, thinning) = arrangement_by(&source_key, self.arities[start]);
+            let mut state = self.state(start);
+            let initial_closure = state.extract(source_key.len() + thinning.len(), &permutation);
+            let width = initial_closure.before.mfp.projection.len();
+            let stage_plans = self.stages(&mut state, start, width, None, order)?;
+            path_plans.push(DeltaPathPlan {
+                source_relation: start,
+                source_key,
+                initial_closure,
+                stage_plans,
+                final_closure: state.complete(),
+            });
+        }
+        Ok(JoinPlan::Delta(DeltaJoinPlan { path_plans }))
+    }
+
+    /// Step 3 of §2.7.5: looks up one input after another. `width` is the
+    /// stream's arity; a first stage may read an arrangement of the stream.
+    fn stages(
+        &mut self,
+        state: &mut JoinState,
+        start: usize,
+        mut width: usize,
+        mut source: Option<Arrangement>,
+        order: &[Lookup],
+    ) -> Result<Vec<JoinStagePlan>, LowerError> {
+        let mut bound = vec![start];
+        let mut stages = Vec::new();
+        for (input, lookup_key) in order {
+            let lookup = self.arrangement(*input, lookup_key);
+            let offset = self.offsets[*input];
+            let global_key: Vec<MirScalarExpr> = lookup_key
+                .iter()
+                .map(|e| scalar::mapped(e, |c| c + offset))
+                .collect();
+            let (stream_key, permutation, stream_thinning) = match source.take() {
+                Some(source) => source,
+                None => {
+                    let in_stream = |c: usize| bound.iter().any(|b| self.columns(*b).contains(&c));
+                    let key: Option<Vec<_>> = global_key
+                        .iter()
+                        .map(|component| state.stream_key(component, in_stream))
+                        .collect();
+                    let key = key.ok_or(LowerError::UnboundJoinKey(*input))?;
+                    arrangement_by(&key, width)
+                }
+            };
+            let permutation = join_permutation(
+                lookup_key.len(),
+                &permutation,
+                stream_thinning.len(),
+                &lookup.1,
+            );
+            let physical = lookup_key.len() + stream_thinning.len() + lookup.2.len();
+            let closure = state.add(self.columns(*input), &global_key, physical, &permutation);
+            width = closure.before.mfp.projection.len();
+            bound.push(*input);
+            stages.push(JoinStagePlan {
+                lookup_relation: *input,
+                stream_key,
+                stream_thinning,
+                lookup_key: lookup_key.clone(),
+                closure,
+            });
+        }
+        Ok(stages)
+    }
+}

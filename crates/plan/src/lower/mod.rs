@@ -1,0 +1,329 @@
+//! Lowering: from logical plans to LIR, for a whole dataflow at once. Source:
+//! `spec/lowering.md`; without `optimize` the result equals upstream's byte for
+//! byte.
+//!
+//! # How to build a `CreateDataflow`
+//!
+//! 1. Register what can be read: one [`SourceImport`] per shard, one
+//!    [`IndexImport`] per arrangement of an earlier dataflow (it is read under
+//!    the id of the collection that it arranges). The type of an index import is
+//!    the one that was registered when the index was exported, keys included.
+//! 2. For each object in dependency order: [`parse`](super::parse) its text over
+//!    the types registered so far (or [`type_of`](super::type_of) a plan made
+//!    otherwise), push `(id, relation)`, register the inferred type under its id.
+//! 3. Index exports, after all objects: [`DataflowPlan::export_index`] appends
+//!    the object that arranges (its id is the index's) and the entry that goes
+//!    into `index_exports`, with the type of the collection.
+//! 4. Sinks (materialized view, subscribe) add no object: push the id that they
+//!    read to `sink_from`. That only keeps filters from moving into a source
+//!    that a sink reads whole. The replica reads the raw rows of the collection
+//!    or, if there are none, the arrangement with the smallest key, and restores
+//!    the order of columns.
+//! 5. `as_of`, `until` (empty: no limit; `as_of + 1` makes the dataflow a
+//!    one-shot read, whose operators are chosen accordingly).
+//! 6. [`lower_dataflow`]: `objects` become `objects_to_build` in that order,
+//!    `operators[id]` the `arguments.operators` of each source import. All other
+//!    fields of the description are copies of the input (`spec/lowering.md` §6).
+//!
+//! ```
+//! use plan::{Globals, RelationType, lower::*, parse, scalar};
+//! use repr::{Antichain, GlobalId, ReprColumnType, ReprScalarType};
+//!
+//! let (source, built, index) = (1000, 2000, 2001);
+//! let [source, built, index] = [source, built, index].map(GlobalId::User);
+//! let column = ReprColumnType { scalar_type: ReprScalarType::Int64, nullable: false };
+//! let typ = RelationType { column_types: vec![column; 2], keys: vec![] };
+//! let mut globals = Globals::from([(source, typ.clone())]);
+//! let mut dataflow = DataflowPlan {
+//!     sources: vec![SourceImport { id: source, typ, monotonic: false, operators: None }],
+//!     as_of: Antichain::from_elem(3),
+//!     until: Antichain::empty(),
+//!     ..DataflowPlan::default()
+//! };
+//! let text = "Reduce group_by=[#0] aggregates=[count(*)]\n  Get u1000\n";
+//! let (relation, typ) = parse(text, &globals)?;
+//! dataflow.objects.push((built, relation));
+//! globals.insert(built, typ.clone());
+//! dataflow.export_index(index, built, vec![scalar::column(0)], typ);
+//! let lowered = lower_dataflow(&dataflow, &LowerOptions::default())?;
+//! assert_eq!(lowered.objects.len(), 2);
+//! assert_eq!(lowered.operators[&source], None);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Joins that nobody planned, reduces that mix classes of aggregates and
+//! bindings below other operators are errors unless [`LowerOptions::optimize`] or
+//! [`LowerOptions::join`] asks to plan them. Neither changes what a plan means.
+//!
+//! Invariants: the result depends on the input alone; a plan that passed the
+//! type checker lowers or gives a [`LowerError`], it never panics; where
+//! upstream's lowering is wrong, a field of [`Quirks`] says whether ours is too.
+
+mod aliases;
+mod context;
+mod join;
+mod join_closure;
+mod lir;
+mod permutation;
+mod reduce;
+mod render_plan;
+mod single_time;
+mod source;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+
+pub use aliases::aliases;
+pub use join::{MissingForms, canonical_equivalences, plan_join};
+pub use permutation::arrangement_by;
+pub use reduce::{ReductionClass, reduction_class};
+pub use single_time::is_single_time;
+pub(super) use single_time::preserves_monotonicity;
+
+use super::relation::Relation;
+use super::types::RelationType;
+use protocol::v26_30::{MapFilterProject, MirScalarExpr, RenderPlan};
+use repr::{Antichain, GlobalId};
+
+/// What a dataflow reads, builds and exports, before lowering. How to fill it:
+/// see the module.
+#[derive(Debug, Clone, Default)]
+pub struct DataflowPlan {
+    /// Sources (persist shards), any order.
+    pub sources: Vec<SourceImport>,
+    /// Arrangements of other dataflows, any order.
+    pub indexes: Vec<IndexImport>,
+    /// In dependency order; index exports append theirs (see
+    /// [`DataflowPlan::export_index`]).
+    pub objects: Vec<(GlobalId, Relation)>,
+    /// Exported arrangements: (index, collection, key).
+    pub index_exports: Vec<IndexExport>,
+    /// The collections that sinks export.
+    pub sink_from: Vec<GlobalId>,
+    pub as_of: Antichain,
+    pub until: Antichain,
+}
+
+#[derive(Debug, Clone)]
+pub struct SourceImport {
+    pub id: GlobalId,
+    pub typ: RelationType,
+    /// The source never retracts.
+    pub monotonic: bool,
+    /// What an optimizer already moved into the source.
+    pub operators: Option<super::Mfp>,
+}
+
+#[derive(Debug, Clone)]
+pub struct IndexImport {
+    pub index: GlobalId,
+    /// The collection that the index arranges; what plans read.
+    pub on: GlobalId,
+    pub key: Vec<MirScalarExpr>,
+    pub typ: RelationType,
+    pub monotonic: bool,
+}
+
+#[derive(Debug, Clone)]
+pub struct IndexExport {
+    pub index: GlobalId,
+    pub on: GlobalId,
+    pub key: Vec<MirScalarExpr>,
+    pub typ: RelationType,
+}
+
+impl DataflowPlan {
+    /// Exports an arrangement of `on`: the object that builds it, and the entry.
+    pub fn export_index(
+        &mut self,
+        index: GlobalId,
+        on: GlobalId,
+        key: Vec<MirScalarExpr>,
+        typ: RelationType,
+    ) {
+        let arrange = Relation::get_global(on, typ.clone()).arrange_by(vec![key.clone()]);
+        self.objects.push((index, arrange));
+        self.index_exports.push(IndexExport {
+            index,
+            on,
+            key,
+            typ,
+        });
+    }
+}
+
+/// Where upstream's lowering is wrong, and we are too unless told otherwise.
+/// Plans that meet none of them lower alike either way. Source:
+/// `spec/lowering.md` §7.26.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quirks {
+    /// A filter to a literal directly over an `ArrangeBy` whose key is not
+    /// `#0, #1, …` seeks the wrong key and loses rows (§2.13 step 2).
+    pub literal_lookup_over_arrange_by: bool,
+    /// A permuting projection directly over an `ArrangeBy` is dropped; readers
+    /// of the raw stream see the old column order (§2.13 step 4).
+    pub permuting_project_over_arrange_by: bool,
+    /// A class that unites two earlier classes of a join loses members (§2.7).
+    pub overlapping_equivalences: bool,
+    /// A recursive value that is a `Let` over something arranged cannot become
+    /// a plan of the wire (§2.4).
+    pub arranged_let_in_recursion: bool,
+}
+
+impl Quirks {
+    /// As upstream does it.
+    pub const UPSTREAM: Quirks = Quirks {
+        literal_lookup_over_arrange_by: true,
+        permuting_project_over_arrange_by: true,
+        overlapping_equivalences: true,
+        arranged_let_in_recursion: true,
+    };
+    /// As it should be.
+    pub const NONE: Quirks = Quirks {
+        literal_lookup_over_arrange_by: false,
+        permuting_project_over_arrange_by: false,
+        overlapping_equivalences: false,
+        arranged_let_in_recursion: false,
+    };
+}
+
+/// How to lower.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LowerOptions {
+    /// Fuse MFPs into the reduces below them (a feature of environmentd, off in
+    /// upstream's driver).
+    pub reduce_mfp_fusion: bool,
+    pub quirks: Quirks,
+    /// Plan before lowering: joins, reduces of mixed classes, bindings below
+    /// other operators, monotonic flags (the `optimize` of scripts).
+    pub optimize: bool,
+    /// Plan joins that nobody planned in this way (the `join=` of scripts); all
+    /// but the monotonic flags is then planned too.
+    pub join: Option<JoinKind>,
+}
+
+impl LowerOptions {
+    fn is_planning(&self) -> bool {
+        self.optimize || self.join.is_some()
+    }
+}
+
+/// The logical plans that are lowered: as written, or planned if the options
+/// ask for it.
+pub fn planned<'a>(dataflow: &'a DataflowPlan, options: &LowerOptions) -> Cow<'a, DataflowPlan> {
+    if options.is_planning() {
+        let planned = super::optimize::dataflow(dataflow, options.join, options.optimize);
+        Cow::Owned(planned)
+    } else {
+        Cow::Borrowed(dataflow)
+    }
+}
+
+/// The two ways to compute a join.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JoinKind {
+    Linear,
+    Delta,
+}
+
+impl Default for LowerOptions {
+    fn default() -> Self {
+        LowerOptions {
+            reduce_mfp_fusion: false,
+            quirks: Quirks::UPSTREAM,
+            optimize: false,
+            join: None,
+        }
+    }
+}
+
+/// A dataflow that cannot be lowered. The texts are upstream's driver's.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum LowerError {
+    #[error("lowering dataflow failed: unimplemented join")]
+    UnimplementedJoin,
+    /// Bindings below another operator.
+    #[error("RenderPlan conversion failed for {0}")]
+    RenderPlan(GlobalId),
+    /// A panic upstream.
+    #[error("lowering dataflow failed: Multiple reduction types detected")]
+    MixedReduction,
+    /// A panic upstream: a looked-up key has no counterpart on the stream side.
+    #[error("lowering dataflow failed: join key of input {0} is not bound by the equivalences")]
+    UnboundJoinKey(usize),
+    /// A panic upstream, above a join.
+    #[error("lowering dataflow failed: mz_now() outside a predicate")]
+    TemporalExpression,
+}
+
+/// What goes into a `DataflowDescription`.
+#[derive(Debug, Clone)]
+pub struct LoweredDataflow {
+    /// In build order.
+    pub objects: Vec<(GlobalId, RenderPlan)>,
+    /// What each source import applies while reading; `None` is nothing.
+    pub operators: BTreeMap<GlobalId, Option<MapFilterProject>>,
+}
+
+/// How deep a plan may be to be lowered on the caller's stack.
+const SHALLOW: usize = 24;
+
+/// What a level of a plan takes of the stack, generously, without optimization.
+const STACK_PER_LEVEL: usize = 64 << 10;
+
+/// Lowers every object of the dataflow in one context (`spec/lowering.md` §1.1).
+/// Deep plans are lowered on a thread with a stack of its own.
+pub fn lower_dataflow(
+    dataflow: &DataflowPlan,
+    options: &LowerOptions,
+) -> Result<LoweredDataflow, LowerError> {
+    let depths = dataflow
+        .objects
+        .iter()
+        .map(|(_, relation)| relation.depth());
+    let depth = depths.max().unwrap_or(0);
+    if depth <= SHALLOW {
+        return lower_here(dataflow, options);
+    }
+    std::thread::scope(|scope| {
+        let stack = depth.saturating_mul(STACK_PER_LEVEL).min(1 << 30);
+        let thread = std::thread::Builder::new().stack_size(stack);
+        match thread.spawn_scoped(scope, || lower_here(dataflow, options)) {
+            Ok(lowering) => lowering
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            Err(_) => lower_here(dataflow, options),
+        }
+    })
+}
+
+fn lower_here(
+    dataflow: &DataflowPlan,
+    options: &LowerOptions,
+) -> Result<LoweredDataflow, LowerError> {
+    let mut options = *options;
+    let dataflow = &*planned(dataflow, &options);
+    if options.is_planning() {
+        // Upstream's optimizer leaves nothing behind that meets a quirk.
+        options.quirks = Quirks::NONE;
+    }
+    let mut context = context::Context::new(dataflow, options);
+    let mut objects = Vec::new();
+    for (id, relation) in &dataflow.objects {
+        objects.push((*id, context.lower_object(*id, relation)?));
+    }
+    let operators = source::refine(dataflow, &mut objects);
+    if single_time::is_single_time(&dataflow.as_of, &dataflow.until) {
+        single_time::refine(dataflow, &mut objects);
+    }
+    let objects = objects
+        .into_iter()
+        .map(|(id, plan)| {
+            let plan = render_plan::convert(plan).ok_or(LowerError::RenderPlan(id))?;
+            Ok((id, plan))
+        })
+        .collect::<Result<Vec<_>, LowerError>>()?;
+    Ok(LoweredDataflow { objects, operators })
+}

@@ -1,0 +1,168 @@
+//! From the tree to the flat plan of the wire. Source: `spec/lowering.md` §1.6,
+//! invariants of the result `spec/plan.md` §1.1.
+//!
+//! Invariant: what has bindings below another operator is refused.
+
+use std::collections::BTreeMap;
+
+use super::lir::{Lir, Op, Reading};
+use protocol::v26_30::{
+    BindStage, Expr, GetPlan, LetBind, LetFreePlan, LirId, Node, RecBind, RenderPlan,
+};
+
+/// `None` if the bindings are not all at the top.
+pub(super) fn convert(mut root: Lir) -> Option<RenderPlan> {
+    let mut binds = Vec::new();
+    loop {
+        let mut stage = BindStage {
+            lets: Vec::new(),
+            recs: Vec::new(),
+        };
+        while let Op::Let { .. } = root.op {
+            let Op::Let { id, value, body } = root.op else {
+                return None;
+            };
+            let value = let_free(*value)?;
+            stage.lets.push(LetBind { id, value });
+            root = *body;
+        }
+        if let Op::LetRec { bindings, body } = root.op {
+            for (id, value, limit) in bindings {
+                let value = convert(value)?;
+                stage.recs.push(RecBind { id, value, limit });
+            }
+            root = *body;
+        }
+        if stage.lets.is_empty() && stage.recs.is_empty() {
+            break;
+        }
+        binds.push(stage);
+    }
+    let body = let_free(root)?;
+    Some(RenderPlan { binds, body })
+}
+
+fn let_free(root: Lir) -> Option<LetFreePlan> {
+    let mut plan = LetFreePlan {
+        nodes: BTreeMap::new(),
+        root: LirId(root.id),
+        topological_order: Vec::new(),
+    };
+    flatten(root, None, 0, &mut plan)?;
+    Some(plan)
+}
+
+fn flatten(node: Lir, parent: Option<LirId>, nesting: u8, plan: &mut LetFreePlan) -> Option<LirId> {
+    let id = LirId(node.id);
+    let below = nesting.saturating_add(1);
+    let mut one = |input: Box<Lir>| flatten(*input, Some(id), below, plan);
+    let expr = match node.op {
+        Op::Let { .. } | Op::LetRec { .. } => return None,
+        Op::Constant(rows) => Expr::Constant { rows },
+        Op::Get { id, keys, plan } => Expr::Get {
+            id,
+            keys,
+            plan: match plan {
+                Reading::Pass => GetPlan::PassArrangements,
+                Reading::Arrangement(key, row, m) => GetPlan::Arrangement(key, row, m.into()),
+                Reading::Collection(m) => GetPlan::Collection(m.into()),
+            },
+        },
+        Op::Mfp {
+            input,
+            mfp,
+            input_key_val,
+        } => Expr::Mfp {
+            input: one(input)?,
+            mfp: mfp.into(),
+            input_key_val,
+        },
+        Op::FlatMap {
+            input_key,
+            input,
+            exprs,
+            func,
+            mfp_after,
+        } => Expr::FlatMap {
+            input_key,
+            input: one(input)?,
+            exprs,
+            func,
+            mfp_after: mfp_after.into(),
+        },
+        Op::Join { inputs, plan: join } => {
+            let inputs: Option<Vec<_>> = inputs.into_iter().map(|i| one(Box::new(i))).collect();
+            Expr::Join {
+                inputs: inputs?,
+                plan: join,
+            }
+        }
+        Op::Reduce {
+            input_key,
+            input,
+            key_val_plan,
+            plan: reduce,
+            mfp_after,
+            strategy,
+        } => Expr::Reduce {
+            input_key,
+            input: one(input)?,
+            key_val_plan,
+            plan: reduce,
+            mfp_after: mfp_after.into(),
+            temporal_bucketing_strategy: strategy,
+        },
+        Op::TopK {
+            input,
+            plan: top_k_plan,
+            strategy,
+        } => Expr::TopK {
+            input: one(input)?,
+            top_k_plan,
+            temporal_bucketing_strategy: strategy,
+        },
+        Op::Negate { input } => Expr::Negate { input: one(input)? },
+        Op::Threshold {
+            input,
+            plan: threshold_plan,
+        } => Expr::Threshold {
+            input: one(input)?,
+            threshold_plan,
+        },
+        Op::Union {
+            inputs,
+            consolidate_output,
+            strategies,
+        } => {
+            let inputs: Option<Vec<_>> = inputs.into_iter().map(|i| one(Box::new(i))).collect();
+            Expr::Union {
+                inputs: inputs?,
+                consolidate_output,
+                temporal_bucketing_strategies: strategies,
+            }
+        }
+        Op::ArrangeBy {
+            input_key,
+            input,
+            input_mfp,
+            forms,
+            strategy,
+        } => Expr::ArrangeBy {
+            input_key,
+            input: one(input)?,
+            input_mfp: input_mfp.into(),
+            forms,
+            strategy,
+        },
+    };
+    plan.topological_order.push(id);
+    plan.nodes.insert(
+        id,
+        Node {
+            expr,
+            parent,
+            nesting,
+        },
+    );
+    Some(id)
+}

@@ -1,0 +1,720 @@
+//! Parsing relations: one operator a line, inputs on later lines, indented by
+//! two. Source: `spec/script.md` §3.1, §3.2.
+//!
+//! Invariants: a plan that is returned passed the type checker; no text makes
+//! the parser panic, loop or exhaust the stack.
+
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+
+use super::lex::{ParseError, Spanned, Token, tokens};
+use super::names::{TABLE_FUNCTIONS, plain_wrap, sql_column, sql_type};
+use super::values::Written;
+use crate::check::{Globals, type_of};
+use crate::functions::{self, snake_name};
+use crate::relation::{JoinImplementation, Lookup, Relation};
+use crate::resolve::resolve_types;
+use crate::scalar;
+use crate::types::{RelationType, TypeError};
+use protocol::v26_30::{AggregateExpr, AggregateFunc, ColumnOrder, Id, MirScalarExpr, TableFunc};
+use repr::{GlobalId, LocalId, ReprScalarType, Row, SqlScalarType, Timestamp};
+
+/// How deep operators may be nested.
+const MAX_DEPTH: usize = 64;
+
+/// Text that is no plan, or a plan that means nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum PlanError {
+    #[error(transparent)]
+    Parse(#[from] ParseError),
+    #[error(transparent)]
+    Type(#[from] TypeError),
+    /// In a text; line and column as in [`ParseError`].
+    #[error("type error at {line}:{column}: {error}")]
+    Typed {
+        line: usize,
+        column: usize,
+        error: TypeError,
+    },
+}
+
+/// Reads a plan over the given collections and infers its type.
+pub fn parse(text: &str, globals: &Globals) -> Result<(Relation, RelationType), PlanError> {
+    let mut parser = Parser {
+        tokens: tokens(text)?,
+        at: 0,
+        places: Vec::new(),
+        bound: 0,
+        globals: globals
+            .iter()
+            .map(|(id, typ)| (id.to_string(), (*id, typ)))
+            .collect(),
+    };
+    let mut relation = parser.relation(0)?;
+    if parser.peek().token != Token::End {
+        return Err(parser.fail("unexpected token").into());
+    }
+    let typed = resolve_types(&mut relation, globals).and_then(|()| type_of(&relation, globals));
+    match typed {
+        Ok(typ) => Ok((relation, typ)),
+        Err(error) => Err(match (&error, &parser.places) {
+            (TypeError::At { node, .. }, places) if *node < places.len() => {
+                let (line, column) = places[*node];
+                PlanError::Typed {
+                    line,
+                    column,
+                    error,
+                }
+            }
+            _ => error.into(),
+        }),
+    }
+}
+
+/// Line and column.
+pub(super) type Place = (usize, usize);
+
+pub(super) struct Parser<'a> {
+    pub(super) tokens: Vec<Spanned>,
+    pub(super) at: usize,
+    /// Where each operator stands, in the type checker's order.
+    pub(super) places: Vec<Place>,
+    /// How many bindings there are so far.
+    pub(super) bound: usize,
+    pub(super) globals: BTreeMap<String, (GlobalId, &'a RelationType)>,
+}
+
+impl Parser<'_> {
+    pub(super) fn peek(&self) -> &Spanned {
+        self.peek_at(0)
+    }
+
+    pub(super) fn peek_at(&self, ahead: usize) -> &Spanned {
+        let last = self.tokens.len() - 1;
+        &self.tokens[(self.at + ahead).min(last)]
+    }
+
+    pub(super) fn next(&mut self) {
+        self.at += 1;
+    }
+
+    pub(super) fn fail(&self, message: impl Into<String>) -> ParseError {
+        let here = self.peek();
+        ParseError {
+            line: here.line,
+            column: here.column,
+            message: message.into(),
+        }
+    }
+
+    pub(super) fn error<T>(&self, message: impl Into<String>) -> Result<T, ParseError> {
+        Err(self.fail(message))
+    }
+
+    /// Consumes the punctuation if it is next.
+    pub(super) fn take(&mut self, p: &'static str) -> bool {
+        let found = self.peek().token == Token::Punct(p);
+        self.at += usize::from(found);
+        found
+    }
+
+    pub(super) fn take_word(&mut self, word: &str) -> bool {
+        let found = matches!(&self.peek().token, Token::Ident(w) if w == word);
+        self.at += usize::from(found);
+        found
+    }
+
+    pub(super) fn expect(&mut self, p: &'static str) -> Result<(), ParseError> {
+        if self.take(p) {
+            return Ok(());
+        }
+        self.error(format!("{}, expected `{p}`", self.unexpected()))
+    }
+
+    pub(super) fn expect_word(&mut self, word: &str) -> Result<(), ParseError> {
+        if self.take_word(word) {
+            return Ok(());
+        }
+        self.error(format!("{}, expected `{word}`", self.unexpected()))
+    }
+
+    pub(super) fn unexpected(&self) -> String {
+        format!("unexpected {}", self.peek().token.shown())
+    }
+
+    pub(super) fn string(&mut self) -> Result<String, ParseError> {
+        match self.peek().token.clone() {
+            Token::Str(s) => {
+                self.next();
+                Ok(s)
+            }
+            _ => self.error(format!("{}, expected a string", self.unexpected())),
+        }
+    }
+
+    pub(super) fn ident(&mut self) -> Result<String, ParseError> {
+        match self.peek().token.clone() {
+            Token::Ident(word) => {
+                self.next();
+                Ok(word)
+            }
+            _ => self.error(format!("{}, expected an identifier", self.unexpected())),
+        }
+    }
+
+    /// A number without sign.
+    pub(super) fn number<T: TryFrom<u128>>(&mut self) -> Result<T, ParseError> {
+        match &self.peek().token {
+            Token::Int(n) => match T::try_from(*n) {
+                Ok(n) => {
+                    self.next();
+                    Ok(n)
+                }
+                Err(_) => self.error(format!("{n} is out of range")),
+            },
+            _ => self.error(format!("{}, expected an integer", self.unexpected())),
+        }
+    }
+
+    pub(super) fn index(&mut self) -> Result<usize, ParseError> {
+        self.number()
+    }
+
+    fn column(&mut self) -> Result<usize, ParseError> {
+        self.expect("#")?;
+        self.index()
+    }
+
+    /// Items between brackets, separated by commas; a trailing one is fine.
+    pub(super) fn list<T>(
+        &mut self,
+        open: &'static str,
+        close: &'static str,
+        mut item: impl FnMut(&mut Self) -> Result<T, ParseError>,
+    ) -> Result<Vec<T>, ParseError> {
+        self.expect(open)?;
+        let mut items = Vec::new();
+        while !self.take(close) {
+            items.push(item(self)?);
+            if !self.take(",") {
+                self.expect(close)?;
+                break;
+            }
+        }
+        Ok(items)
+    }
+
+    fn exprs(&mut self) -> Result<Vec<MirScalarExpr>, ParseError> {
+        self.list("[", "]", Self::expression)
+    }
+
+    /// `name=` if it is next.
+    pub(super) fn take_attribute(&mut self, name: &str) -> bool {
+        let word = matches!(&self.peek().token, Token::Ident(w) if w == name);
+        let found = word && self.peek_at(1).token == Token::Punct("=");
+        self.at += if found { 2 } else { 0 };
+        found
+    }
+
+    // Layout.
+
+    /// Whether the next token begins a child of what begins at `parent`.
+    pub(super) fn child_ahead(&self, parent: &Spanned) -> bool {
+        let here = self.peek();
+        here.token != Token::End && here.line > parent.line && here.column == parent.column + 2
+    }
+
+    pub(super) fn child(&mut self, parent: &Spanned, depth: usize) -> Result<Relation, ParseError> {
+        let here = self.peek();
+        if here.token != Token::End && here.line <= parent.line {
+            return self.error(format!("child expected at line > {}", parent.line));
+        }
+        if !self.child_ahead(parent) {
+            return self.error(format!("child expected at column {}", parent.column + 2));
+        }
+        self.relation(depth + 1)
+    }
+
+    fn one(&mut self, parent: &Spanned, depth: usize) -> Result<Box<Relation>, ParseError> {
+        self.child(parent, depth).map(Box::new)
+    }
+
+    fn many(&mut self, parent: &Spanned, depth: usize) -> Result<Vec<Relation>, ParseError> {
+        let mut children = vec![self.child(parent, depth)?];
+        while self.child_ahead(parent) {
+            children.push(self.relation(depth + 1)?);
+        }
+        Ok(children)
+    }
+
+    // Operators.
+
+    fn relation(&mut self, depth: usize) -> Result<Relation, ParseError> {
+        if depth > MAX_DEPTH {
+            return self.error(format!("operators are nested deeper than {MAX_DEPTH}"));
+        }
+        let start = self.peek().clone();
+        let name = match &start.token {
+            Token::Ident(name) => name.clone(),
+            _ => return self.error(format!("{}, expected an operator", self.unexpected())),
+        };
+        self.next();
+        self.places.push((start.line, start.column));
+        match name.as_str() {
+            "Constant" => self.constant(&start),
+            "Get" => self.get(),
+            "Project" => {
+                let outputs = self.list("(", ")", Self::column)?;
+                let input = self.one(&start, depth)?;
+                Ok(Relation::Project { input, outputs })
+            }
+            "Map" => {
+                let scalars = self.list("(", ")", Self::expression)?;
+                let input = self.one(&start, depth)?;
+                Ok(Relation::Map { input, scalars })
+            }
+            "FlatMap" => {
+                let func = self.table_function(0)?;
+                let exprs = self.list("(", ")", Self::expression)?;
+                let input = self.one(&start, depth)?;
+                Ok(Relation::FlatMap { input, func, exprs })
+            }
+            "Filter" => {
+                let predicates = if self.take_attribute("predicates") {
+                    self.exprs()?
+                } else {
+                    scalar::conjuncts(self.expression()?)
+                };
+                let input = self.one(&start, depth)?;
+                Ok(Relation::Filter { input, predicates })
+            }
+            "CrossJoin" => self.join(&start, Vec::new(), depth),
+            "Join" => {
+                if !self.take_attribute("on") {
+                    return self.error("expected `on=`");
+                }
+                let equivalences = self.equivalences()?;
+                self.join(&start, equivalences, depth)
+            }
+            "Distinct" => {
+                let group_key = if self.take_attribute("project") {
+                    self.exprs()?
+                } else {
+                    Vec::new()
+                };
+                self.reduce(&start, group_key, Vec::new(), depth)
+            }
+            "Reduce" => {
+                let group_key = if self.take_attribute("group_by") {
+                    self.exprs()?
+                } else {
+                    Vec::new()
+                };
+                if !self.take_attribute("aggregates") {
+                    return self.error("expected `aggregates=`");
+                }
+                let aggregates = self.list("[", "]", Self::aggregate)?;
+                self.reduce(&start, group_key, aggregates, depth)
+            }
+            "TopK" => self.top_k(&start, depth),
+            "Negate" => {
+                let input = self.one(&start, depth)?;
+                Ok(Relation::Negate { input })
+            }
+            "Threshold" => {
+                let input = self.one(&start, depth)?;
+                Ok(Relation::Threshold { input })
+            }
+            "Union" => {
+                let inputs = self.many(&start, depth)?;
+                Ok(Relation::Union { inputs })
+            }
+            "ArrangeBy" => {
+                if !self.take_attribute("keys") {
+                    return self.error("expected `keys=`");
+                }
+                let keys = self.list("[", "]", Self::exprs)?;
+                let input = self.one(&start, depth)?;
+                Ok(Relation::ArrangeBy { input, keys })
+            }
+            "With" => {
+                let recursive = self.mutually_recursive()?;
+                self.with_first(&start, recursive, depth)
+            }
+            "Return" => self.return_first(&start, depth),
+            _ => {
+                self.at -= 1;
+                self.error(format!("`{name}` is no operator"))
+            }
+        }
+    }
+
+    fn constant(&mut self, start: &Spanned) -> Result<Relation, ParseError> {
+        let empty = self.take("<");
+        if empty {
+            self.expect_word("empty")?;
+            self.expect(">")?;
+        }
+        let error = matches!(&self.peek().token, Token::Ident(word) if word == "error");
+        let error = if error && !empty {
+            Some(self.error_text()?)
+        } else {
+            None
+        };
+        let Some(typ) = self.relation_type()? else {
+            return self.error("Missing expected `types` analyses for Constant line");
+        };
+        if let Some(error) = error {
+            return Ok(Relation::Constant {
+                rows: Err(error),
+                typ,
+            });
+        }
+        let mut rows = Vec::new();
+        if !empty {
+            if !self.child_ahead(start) {
+                return self.error(format!("child expected at column {}", start.column + 2));
+            }
+            while self.child_ahead(start) {
+                rows.push(self.constant_row(&typ)?);
+            }
+        }
+        Ok(Relation::Constant {
+            rows: Ok(rows),
+            typ,
+        })
+    }
+
+    /// `- (1, "a")`, `- ((1, "a") x -2)`, `- ((1, "a") x 1 @ 5)`
+    fn constant_row(&mut self, typ: &RelationType) -> Result<(Row, Timestamp, i64), ParseError> {
+        self.expect("-")?;
+        let counted = self.peek_at(0).token == Token::Punct("(")
+            && self.peek_at(1).token == Token::Punct("(");
+        self.at += usize::from(counted);
+        let mut column = 0;
+        let values = self.list("(", ")", |p| {
+            let declared = typ.column_types.get(column).map(|c| c.scalar_type.clone());
+            column += 1;
+            p.constant_value(declared)
+        })?;
+        let row = Row::pack(values.iter().flat_map(|value| value.iter()));
+        if !counted {
+            return Ok((row, 0, 1));
+        }
+        self.expect_word("x")?;
+        let negative = self.take("-");
+        let magnitude: u64 = self.number()?;
+        let signed = i128::from(magnitude) * if negative { -1 } else { 1 };
+        let Ok(diff) = i64::try_from(signed) else {
+            return self.error("the multiplicity is out of range");
+        };
+        let time = if self.take("@") { self.number()? } else { 0 };
+        self.expect(")")?;
+        Ok((row, time, diff))
+    }
+
+    /// A value of a constant: in the type that it names, else in the declared
+    /// one if it can be, else in its own (which the type checker refuses).
+    fn constant_value(&mut self, declared: Option<ReprScalarType>) -> Result<Row, ParseError> {
+        let written = self.written()?;
+        let converted = if self.take("::") {
+            let typ = self.scalar_type()?;
+            written.as_type(&typ)
+        } else {
+            let own = written.own_type();
+            let natural = match (&written, declared, own) {
+                (Written::Int(_), Some(typ @ ReprScalarType::Int16), _)
+                | (Written::Int(_), Some(typ @ ReprScalarType::Int32), _)
+                | (Written::Int(_), Some(typ @ ReprScalarType::Float64), _)
+                | (_, Some(typ), None) => typ,
+                (_, _, Some(own)) => own,
+                (_, None, None) => ReprScalarType::Int64,
+            };
+            written.as_type(&natural)
+        };
+        converted.or_else(|message| self.error(message))
+    }
+
+    fn get(&mut self) -> Result<Relation, ParseError> {
+        let place = self.peek().clone();
+        let name = self.ident()?;
+        if let Some((id, typ)) = self.globals.get(&name) {
+            return Ok(Relation::Get {
+                id: Id::Global(*id),
+                typ: (*typ).clone(),
+            });
+        }
+        let digits = name.strip_prefix('l').and_then(|n| n.parse().ok());
+        match digits {
+            // The type is filled in once the binding's is known.
+            Some(n) => Ok(Relation::Get {
+                id: Id::Local(LocalId(n)),
+                typ: RelationType::default(),
+            }),
+            None => Err(ParseError {
+                line: place.line,
+                column: place.column,
+                message: format!(
+                    "invalid LocalId: `{name}` is neither imported, nor built before, nor a cte"
+                ),
+            }),
+        }
+    }
+
+    fn table_function(&mut self, depth: usize) -> Result<TableFunc, ParseError> {
+        if depth > 3 {
+            return self.error("the function is nested too deeply");
+        }
+        let name = self.ident()?.to_ascii_lowercase();
+        if let Some((_, func)) = TABLE_FUNCTIONS.iter().find(|(known, _)| *known == name) {
+            return Ok(func.clone());
+        }
+        let has_parameters = self.peek().token == Token::Punct("[");
+        match name.as_str() {
+            "unnest_list" | "unnest_array" => {
+                let mut el_typ = SqlScalarType::Int64;
+                if has_parameters {
+                    self.next();
+                    let typ = self.scalar_type()?;
+                    self.expect("]")?;
+                    let Some(typ) = sql_type(&typ) else {
+                        return self.error("the element type cannot be a record");
+                    };
+                    el_typ = typ;
+                }
+                Ok(match name.as_str() {
+                    "unnest_list" => TableFunc::UnnestList { el_typ },
+                    _ => TableFunc::UnnestArray { el_typ },
+                })
+            }
+            "wrap1" => Ok(plain_wrap(1)),
+            "wrap2" => Ok(plain_wrap(2)),
+            "wrap3" => Ok(plain_wrap(3)),
+            "wrap" => {
+                let columns = self.list("[", "]", Self::column_type)?;
+                let types: Option<Vec<_>> = columns.iter().map(sql_column).collect();
+                match types {
+                    Some(types) => Ok(TableFunc::Wrap {
+                        width: types.len(),
+                        types,
+                    }),
+                    None => self.error("a column cannot be a record"),
+                }
+            }
+            "with_ordinality" => {
+                self.expect("[")?;
+                let inner = Box::new(self.table_function(depth + 1)?);
+                self.expect("]")?;
+                Ok(TableFunc::WithOrdinality { inner })
+            }
+            _ => {
+                self.at -= 1;
+                self.error(format!("unsupported function name `{name}`"))
+            }
+        }
+    }
+
+    /// `(#0 = #2 AND #1 = #3)`: classes of operands, the `AND` optional.
+    fn equivalences(&mut self) -> Result<Vec<Vec<MirScalarExpr>>, ParseError> {
+        self.expect("(")?;
+        let mut classes = Vec::new();
+        while !self.take(")") {
+            let mut class = vec![self.operand()?];
+            while self.take("=") {
+                class.push(self.operand()?);
+            }
+            classes.push(class);
+            self.take_word("AND");
+            self.take(",");
+        }
+        Ok(classes)
+    }
+
+    fn join(
+        &mut self,
+        start: &Spanned,
+        equivalences: Vec<Vec<MirScalarExpr>>,
+        depth: usize,
+    ) -> Result<Relation, ParseError> {
+        let implementation = if self.take_attribute("impl") {
+            self.implementation()?
+        } else {
+            JoinImplementation::Unimplemented
+        };
+        let inputs = self.many(start, depth)?;
+        Ok(Relation::Join {
+            inputs,
+            equivalences,
+            implementation,
+        })
+    }
+
+    /// `linear(0 [#1], 1 [#0])`, `delta((1 [#0]), (0 [#1]))`, `lookup([#0])`
+    fn implementation(&mut self) -> Result<JoinImplementation, ParseError> {
+        match self.ident()?.as_str() {
+            "linear" => {
+                let mut first = None;
+                let mut start_key = None;
+                let order = self.list("(", ")", |p| {
+                    let input = p.index()?;
+                    let keyed = p.peek().token == Token::Punct("[");
+                    let key = if keyed { Some(p.exprs()?) } else { None };
+                    Ok((input, key))
+                })?;
+                let mut rest = Vec::new();
+                for (input, key) in order {
+                    match (first, key) {
+                        (None, key) => {
+                            first = Some(input);
+                            start_key = key;
+                        }
+                        (Some(_), Some(key)) => rest.push((input, key)),
+                        (Some(_), None) => return self.error("a looked-up input needs a key"),
+                    }
+                }
+                match first {
+                    Some(start) => Ok(JoinImplementation::Differential {
+                        start,
+                        start_key,
+                        order: rest,
+                    }),
+                    None => self.error("a linear join needs a start"),
+                }
+            }
+            "delta" => {
+                let lookup =
+                    |p: &mut Self| -> Result<Lookup, ParseError> { Ok((p.index()?, p.exprs()?)) };
+                let orders = self.list("(", ")", |p| p.list("(", ")", lookup))?;
+                Ok(JoinImplementation::DeltaQuery(orders))
+            }
+            "lookup" => {
+                self.expect("(")?;
+                let key = self.exprs()?;
+                self.expect(")")?;
+                Ok(JoinImplementation::IndexedFilter { key })
+            }
+            _ => self.error("expected one of: `linear`, `delta`, `lookup`"),
+        }
+    }
+
+    fn flags(&mut self) -> Result<(bool, Option<u64>), ParseError> {
+        let monotonic = self.take_word("monotonic");
+        let size = if self.take_attribute("exp_group_size") {
+            Some(self.number()?)
+        } else {
+            None
+        };
+        Ok((monotonic, size))
+    }
+
+    fn reduce(
+        &mut self,
+        start: &Spanned,
+        group_key: Vec<MirScalarExpr>,
+        aggregates: Vec<AggregateExpr>,
+        depth: usize,
+    ) -> Result<Relation, ParseError> {
+        let (monotonic, expected_group_size) = self.flags()?;
+        let input = self.one(start, depth)?;
+        Ok(Relation::Reduce {
+            input,
+            group_key,
+            aggregates,
+            monotonic,
+            expected_group_size,
+        })
+    }
+
+    /// `sum(distinct #0)`, `count(*)`, `string_agg[#0 asc nulls_last](…)`
+    fn aggregate(&mut self) -> Result<AggregateExpr, ParseError> {
+        let place = self.at;
+        let name = self.ident()?.to_ascii_lowercase();
+        let order_by = if self.peek().token == Token::Punct("[") {
+            self.list("[", "]", Self::order)?
+        } else {
+            Vec::new()
+        };
+        let func = match name.as_str() {
+            "count" => AggregateFunc::Count,
+            "sum" => AggregateFunc::SumInt64,
+            "max" => AggregateFunc::MaxInt64,
+            "min" => AggregateFunc::MinInt64,
+            "string_agg" => AggregateFunc::StringAgg { order_by },
+            "array_concat" => AggregateFunc::ArrayConcat { order_by },
+            "list_concat" => AggregateFunc::ListConcat { order_by },
+            _ => {
+                let table = &functions::AGGREGATES;
+                match table.iter().find(|entry| snake_name(&entry.func) == name) {
+                    Some(entry) => entry.func.clone(),
+                    None => {
+                        self.at = place;
+                        return self.error(format!("unsupported function name `{name}`"));
+                    }
+                }
+            }
+        };
+        self.expect("(")?;
+        let distinct = self.take_word("distinct");
+        let expr = if self.peek().token == Token::Punct("*") {
+            self.next();
+            scalar::boolean(true)
+        } else {
+            self.expression()?
+        };
+        self.expect(")")?;
+        Ok(AggregateExpr {
+            func,
+            expr,
+            distinct,
+        })
+    }
+
+    /// `#1 asc nulls_first`; descending and NULLs last unless said.
+    fn order(&mut self) -> Result<ColumnOrder, ParseError> {
+        let column = self.column()?;
+        let desc = !self.take_word("asc");
+        if desc {
+            self.take_word("desc");
+        }
+        let nulls_last = !self.take_word("nulls_first");
+        if nulls_last {
+            self.take_word("nulls_last");
+        }
+        Ok(ColumnOrder {
+            column,
+            desc,
+            nulls_last,
+        })
+    }
+
+    fn top_k(&mut self, start: &Spanned, depth: usize) -> Result<Relation, ParseError> {
+        let mut group_key = Vec::new();
+        let mut order_key = Vec::new();
+        let mut limit = None;
+        let mut offset = 0;
+        if self.take_attribute("group_by") {
+            group_key = self.list("[", "]", Self::column)?;
+        }
+        if self.take_attribute("order_by") {
+            order_key = self.list("[", "]", Self::order)?;
+        }
+        if self.take_attribute("limit") {
+            limit = Some(self.expression()?);
+        }
+        if self.take_attribute("offset") {
+            offset = self.index()?;
+        }
+        let (monotonic, expected_group_size) = self.flags()?;
+        let input = self.one(start, depth)?;
+        Ok(Relation::TopK {
+            input,
+            group_key,
+            order_key,
+            limit,
+            offset,
+            monotonic,
+            expected_group_size,
+        })
+    }
+}

@@ -1,0 +1,173 @@
+//! A connection after its handshake: two tasks, two unbounded queues. Source:
+//! `spec/ctp.md` §1.5, §1.6.
+//!
+//! Invariants: order is kept in each direction; a keepalive goes out whenever
+//! nothing was sent for a second; messages that arrived whole before the end
+//! are handed out before the end is told; dropping the handle ends both tasks.
+
+use std::marker::PhantomData;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, split};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::AbortHandle;
+
+use super::frame::{read_frame, write_frame};
+use crate::wire;
+
+/// Silence after which a keepalive is sent.
+pub const KEEPALIVE: Duration = Duration::from_secs(1);
+
+/// One end of a connection. `send` and `recv` block on nothing but their queue
+/// and need no asynchronous caller.
+#[derive(Debug)]
+pub struct Connection<Out, In> {
+    outgoing: UnboundedSender<Vec<u8>>,
+    incoming: Receiver<Result<In, String>>,
+    closed: Option<String>,
+    tasks: [AbortHandle; 2],
+    _out: PhantomData<fn(Out)>,
+}
+
+/// What came in.
+#[derive(Debug)]
+pub enum Incoming<In> {
+    Message(In),
+    /// Nothing in time.
+    Nothing,
+    /// The connection is over, for this reason.
+    Closed(String),
+}
+
+/// What a payload means.
+pub type Decode<In> = fn(&[u8]) -> Result<In, wire::DecodeError>;
+
+impl<Out: Serialize, In: Send + 'static> Connection<Out, In> {
+    /// Starts the two tasks over a stream that has shaken hands; what cannot be
+    /// decoded ends the connection. Must be called within a runtime.
+    pub(super) fn start<S>(stream: S, idle: Option<Duration>, decode: Decode<In>) -> Self
+    where
+        S: AsyncRead + AsyncWrite + Send + 'static,
+    {
+        let (mut reader, mut writer) = split(stream);
+        let (outgoing, mut queue): (_, UnboundedReceiver<Vec<u8>>) = unbounded_channel();
+        let (arrived, incoming): (Sender<Result<In, String>>, _) = channel();
+        let send_failed = arrived.clone();
+        let send = tokio::spawn(async move {
+            loop {
+                let written = match tokio::time::timeout(KEEPALIVE, queue.recv()).await {
+                    Ok(Some(payload)) => write_frame(&mut writer, &payload, idle).await,
+                    Ok(None) => {
+                        // The peer may be gone; then it needs no end of stream.
+                        let _ = writer.shutdown().await;
+                        break;
+                    }
+                    Err(_) => write_frame(&mut writer, &[], idle).await,
+                };
+                if let Err(e) = written {
+                    // Nobody may listen any more; then nobody needs to know.
+                    let _ = send_failed.send(Err(e.to_string()));
+                    break;
+                }
+            }
+        });
+        let receive = tokio::spawn(async move {
+            loop {
+                let message = match read_frame(&mut reader, idle).await {
+                    Ok(None) => continue,
+                    Ok(Some(payload)) => decode(&payload).map_err(|e| e.to_string()),
+                    Err(e) => Err(e.to_string()),
+                };
+                let over = message.is_err();
+                if arrived.send(message).is_err() || over {
+                    break;
+                }
+            }
+        });
+        Connection {
+            outgoing,
+            incoming,
+            closed: None,
+            tasks: [send.abort_handle(), receive.abort_handle()],
+            _out: PhantomData,
+        }
+    }
+
+    /// Enqueues a message.
+    ///
+    /// Errors: the reason for which the connection is over.
+    pub fn send(&mut self, message: &Out) -> Result<(), String> {
+        if let Some(reason) = &self.closed {
+            return Err(reason.clone());
+        }
+        self.outgoing
+            .send(wire::encode(message))
+            .map_err(|_| "connection closed".to_string())
+    }
+
+    /// The next message; waits for at most `patience`.
+    pub fn recv(&mut self, patience: Duration) -> Incoming<In> {
+        if let Some(reason) = &self.closed {
+            return Incoming::Closed(reason.clone());
+        }
+        let reason = match self.incoming.recv_timeout(patience) {
+            Ok(Ok(message)) => return Incoming::Message(message),
+            Err(RecvTimeoutError::Timeout) => return Incoming::Nothing,
+            Ok(Err(reason)) => reason,
+            Err(RecvTimeoutError::Disconnected) => "connection canceled".to_string(),
+        };
+        self.closed = Some(reason.clone());
+        Incoming::Closed(reason)
+    }
+
+    /// A handle to send with from elsewhere.
+    pub fn sending(&self) -> Sending<Out> {
+        Sending {
+            outgoing: self.outgoing.clone(),
+            _out: PhantomData,
+        }
+    }
+
+    /// Ends the connection in order: everything that was enqueued is written,
+    /// and the peer is waited for until it has read all of it and closed its
+    /// end, for at most `patience`. What it still says is lost.
+    pub fn finish(mut self, patience: Duration) {
+        let deadline = Instant::now() + patience;
+        // Dropping the only sender ends the queue, and with it the stream.
+        drop(std::mem::replace(&mut self.outgoing, unbounded_channel().0));
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.recv(left) {
+                Incoming::Message(_) => {}
+                Incoming::Nothing | Incoming::Closed(_) => return,
+            }
+        }
+    }
+
+    /// Ends both tasks; what they have not written is lost.
+    pub(super) fn abort_handles(&self) -> [AbortHandle; 2] {
+        self.tasks.clone()
+    }
+}
+
+impl<Out, In> Drop for Connection<Out, In> {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(AbortHandle::abort);
+    }
+}
+
+/// Enqueues messages of a connection from other threads.
+#[derive(Debug, Clone)]
+pub struct Sending<Out> {
+    outgoing: UnboundedSender<Vec<u8>>,
+    _out: PhantomData<fn(Out)>,
+}
+
+impl<Out: Serialize> Sending<Out> {
+    /// Enqueues a message; whether the connection still takes any.
+    pub fn send(&self, message: &Out) -> bool {
+        self.outgoing.send(wire::encode(message)).is_ok()
+    }
+}

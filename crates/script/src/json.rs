@@ -1,0 +1,172 @@
+//! The JSON form: one command object a line. Source: `spec/script.md` §5.
+//!
+//! Invariants: what upstream's JSON scripts say is read as upstream reads it;
+//! the newer commands take the obvious JSON form of their text arguments
+//! (*extension*). Parsing is total. What the form looks like is written on
+//! [`Command`] itself; here is what serde cannot say in an attribute.
+
+use super::command::Command;
+use super::text::ScriptError;
+
+/// Whether a script is in the JSON form: its first significant line starts
+/// with `{`.
+pub fn is_json(text: &str) -> bool {
+    significant(text)
+        .next()
+        .is_some_and(|(_, line)| line.starts_with('{'))
+}
+
+/// The lines that hold commands, numbered from 1.
+pub fn significant(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.lines()
+        .enumerate()
+        .map(|(at, line)| (at + 1, line.trim()))
+        .filter(|(_, line)| !line.is_empty() && !line.starts_with('#') && !line.starts_with("//"))
+}
+
+/// Reads a whole script in the JSON form.
+pub fn parse(text: &str) -> Result<Vec<(usize, Command)>, ScriptError> {
+    significant(text)
+        .map(|(line, text)| match parse_command(text) {
+            Ok(command) => Ok((line, command)),
+            Err(message) => Err(ScriptError { line, message }),
+        })
+        .collect()
+}
+
+/// Reads a whole script, line by line: a bad line says so in its place.
+pub fn lines(text: &str) -> Vec<(usize, Result<Command, String>)> {
+    significant(text)
+        .map(|(line, text)| (line, parse_command(text)))
+        .collect()
+}
+
+/// Reads one line.
+pub fn parse_command(line: &str) -> Result<Command, String> {
+    serde_json::from_str(line).map_err(|e| format!("parse error: {e}"))
+}
+
+/// An id: a bare number is a user id, text is a prefixed id (*extension*).
+pub(super) mod bare {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use repr::GlobalId;
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Bare {
+        Number(u64),
+        Text(String),
+    }
+
+    pub fn serialize<S: Serializer>(id: &GlobalId, serializer: S) -> Result<S::Ok, S::Error> {
+        let bare = match id {
+            GlobalId::User(n) => Bare::Number(*n),
+            other => Bare::Text(other.to_string()),
+        };
+        bare.serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<GlobalId, D::Error> {
+        match Bare::deserialize(deserializer)? {
+            Bare::Number(n) => Ok(GlobalId::User(n)),
+            Bare::Text(text) => text.parse().map_err(serde::de::Error::custom),
+        }
+    }
+}
+
+/// The rows of `write_rows`, and behind them their multiplicities, if any is
+/// not 1 (*extension*).
+pub(super) mod rows {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::command::{Cell, RowLine};
+    use repr::Diff;
+
+    #[derive(Serialize, Deserialize)]
+    struct Rows<C> {
+        rows: Vec<C>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        diffs: Vec<Diff>,
+    }
+
+    pub fn serialize<S: Serializer>(lines: &[RowLine], serializer: S) -> Result<S::Ok, S::Error> {
+        let mut diffs: Vec<Diff> = lines.iter().map(|line| line.diff).collect();
+        if diffs.iter().all(|diff| *diff == 1) {
+            diffs.clear();
+        }
+        let rows: Vec<&[Cell]> = lines.iter().map(|line| line.cells.as_slice()).collect();
+        Rows { rows, diffs }.serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<RowLine>, D::Error> {
+        let Rows { rows, diffs } = Rows::<Vec<Cell>>::deserialize(deserializer)?;
+        if !diffs.is_empty() && diffs.len() != rows.len() {
+            return Err(serde::de::Error::custom(format!(
+                "{} diffs for {} rows: expected one for each, or none at all",
+                diffs.len(),
+                rows.len()
+            )));
+        }
+        let line = |(at, cells): (usize, Vec<Cell>)| RowLine {
+            cells,
+            diff: diffs.get(at).copied().unwrap_or(1),
+        };
+        Ok(rows.into_iter().enumerate().map(line).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use repr::GlobalId;
+
+    #[test]
+    fn upstream_commands_are_read_with_their_defaults() {
+        let command =
+            parse_command(r#"{"cmd":"write_single_ts","shard":"s","ts":0,"rows":5}"#).unwrap();
+        assert_eq!(
+            command,
+            Command::WriteSingleTs {
+                shard: "s".into(),
+                schema: None,
+                ts: 0,
+                count: 5,
+                start: 0,
+                row_bytes: 64
+            }
+        );
+        let command = parse_command(
+            r#"{"cmd":"expect_error","command":{"cmd":"schedule","id":7,"unknown":1}}"#,
+        );
+        assert_eq!(
+            command.unwrap(),
+            Command::ExpectError {
+                command: Box::new(Command::Schedule {
+                    id: GlobalId::User(7)
+                })
+            }
+        );
+    }
+
+    #[test]
+    fn the_form_shows_in_the_first_significant_line() {
+        assert!(is_json("# c\n\n// d\n  {\"cmd\":\"reconnect\"}"));
+        assert!(!is_json("# c\ncreate-instance\n----\nok\n"));
+        assert!(!is_json(""));
+    }
+
+    #[test]
+    fn a_bad_line_is_one_error_with_its_number() {
+        let err = parse("\n{\"cmd\":\"nope\"}").unwrap_err();
+        assert_eq!(err.line, 2);
+        assert!(
+            err.message
+                .starts_with("parse error: unknown variant `nope`"),
+            "{err}"
+        );
+        assert!(!err.message.contains('\n'));
+    }
+}

@@ -1,0 +1,387 @@
+//! Printing of commands in the text form. What is printed parses back to an
+//! equal command; defaults are left out.
+//!
+//! Invariant: one command prints one way, so that two runs that shrink to the
+//! same script write the same file.
+
+use std::fmt::{self, Display, Write};
+
+use super::command::*;
+use repr::GlobalId;
+
+/// An id as scripts write it: user ids bare, others with their prefix.
+struct ScriptId(GlobalId);
+
+impl Display for ScriptId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            GlobalId::User(n) => write!(f, "{n}"),
+            id => write!(f, "{id}"),
+        }
+    }
+}
+
+/// One cell as a token of the text form.
+fn token(cell: &Cell) -> String {
+    match cell {
+        Cell::Token(token) => token.clone(),
+        Cell::Json(serde_json::Value::String(s)) => format!("\"{s}\""),
+        Cell::Json(value) => value.to_string(),
+    }
+}
+
+/// A list like `[0,1]`.
+fn list(items: &[usize]) -> String {
+    let items: Vec<String> = items.iter().map(usize::to_string).collect();
+    format!("[{}]", items.join(","))
+}
+
+/// Builds the header line of a stanza: a verb and its arguments.
+struct Header(String);
+
+impl Header {
+    fn new(verb: &str) -> Self {
+        Header(verb.to_string())
+    }
+
+    fn arg(mut self, key: &str, value: impl Display) -> Self {
+        let _ = write!(self.0, " {key}={value}");
+        self
+    }
+
+    fn opt(self, key: &str, value: &Option<impl Display>) -> Self {
+        match value {
+            Some(value) => self.arg(key, value),
+            None => self,
+        }
+    }
+
+    fn unless<T: Display + PartialEq>(self, key: &str, value: T, default: T) -> Self {
+        if value == default {
+            self
+        } else {
+            self.arg(key, value)
+        }
+    }
+
+    fn flag(mut self, name: &str, on: bool) -> Self {
+        if on {
+            let _ = write!(self.0, " {name}");
+        }
+        self
+    }
+}
+
+impl Display for Command {
+    /// The input block of the command's stanza, without a final newline.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let head = Header::new(self.verb());
+        let (head, body): (Header, Vec<String>) = match self {
+            Command::CreateInstance {
+                expiration_offset,
+                arrangement_dictionary_compression,
+            } => (
+                head.opt("expiration-offset", expiration_offset).unless(
+                    "arrangement-dictionary-compression",
+                    *arrangement_dictionary_compression,
+                    false,
+                ),
+                vec![],
+            ),
+            Command::UpdateConfiguration { settings } => (
+                head,
+                settings
+                    .iter()
+                    .map(|s| format!("{} {} {}", s.name, s.ty, s.value))
+                    .collect(),
+            ),
+            Command::InitializationComplete | Command::Reconnect | Command::Restart => {
+                (head, vec![])
+            }
+            Command::DefineSchema { name, columns } => (
+                head.arg("name", name),
+                columns
+                    .iter()
+                    .map(|c| {
+                        let nullable = if c.nullable { " nullable" } else { "" };
+                        format!("{} {}{nullable}", c.name, c.ty)
+                    })
+                    .collect(),
+            ),
+            Command::WriteSingleTs {
+                shard,
+                schema,
+                ts,
+                count,
+                start,
+                row_bytes,
+            } => (
+                head.arg("shard", shard)
+                    .arg("ts", ts)
+                    .arg("count", count)
+                    .unless("start", *start, 0)
+                    .unless("row-bytes", *row_bytes, DEFAULT_ROW_BYTES)
+                    .opt("schema", schema),
+                vec![],
+            ),
+            Command::WriteSpread {
+                shard,
+                schema,
+                count,
+                n_ts,
+                start,
+                row_bytes,
+            } => (
+                head.arg("shard", shard)
+                    .arg("count", count)
+                    .arg("n-ts", n_ts)
+                    .unless("start", *start, 0)
+                    .unless("row-bytes", *row_bytes, DEFAULT_ROW_BYTES)
+                    .opt("schema", schema),
+                vec![],
+            ),
+            Command::WriteRows {
+                shard,
+                schema,
+                ts,
+                rows,
+            } => (
+                head.arg("shard", shard).arg("ts", ts).opt("schema", schema),
+                rows.iter()
+                    .map(|row| {
+                        let mut cells: Vec<String> = row.cells.iter().map(token).collect();
+                        if row.diff != 1 {
+                            cells.push(format!("diff={}", row.diff));
+                        }
+                        cells.join(" ")
+                    })
+                    .collect(),
+            ),
+            Command::DefineIndex {
+                source,
+                index,
+                shard,
+                schema,
+                key,
+                as_of,
+                upper,
+            } => (
+                head.arg("source", ScriptId(*source))
+                    .arg("index", ScriptId(*index))
+                    .arg("shard", shard)
+                    .arg("key", list(key))
+                    .arg("as-of", as_of)
+                    .arg("upper", upper)
+                    .opt("schema", schema),
+                vec![],
+            ),
+            Command::CreateDataflow(dataflow) => create_dataflow(head, dataflow),
+            Command::Schedule { id } | Command::AllowWrites { id } => {
+                (head.arg("id", ScriptId(*id)), vec![])
+            }
+            Command::AllowCompaction { id, frontier } => {
+                let head = head.arg("id", ScriptId(*id));
+                match frontier {
+                    Some(ts) => (head.arg("frontier", ts), vec![]),
+                    None => (head.arg("frontier", "[]"), vec![]),
+                }
+            }
+            Command::AwaitFrontier {
+                id,
+                ts,
+                timeout_secs,
+                allow_timeout,
+            } => (
+                head.arg("id", ScriptId(*id))
+                    .arg("ts", ts)
+                    .unless("timeout-secs", *timeout_secs, DEFAULT_TIMEOUT_SECS)
+                    .flag("allow-timeout", *allow_timeout),
+                vec![],
+            ),
+            Command::Count { id, ts } => (head.arg("id", ScriptId(*id)).arg("ts", ts), vec![]),
+            Command::Peek {
+                id,
+                schema,
+                ts,
+                selection,
+            } => {
+                let Selection {
+                    literals,
+                    order_by,
+                    limit,
+                    offset,
+                } = selection;
+                let head = head
+                    .arg("id", ScriptId(*id))
+                    .arg("ts", ts)
+                    .opt("schema", schema);
+                let order: Vec<String> = order_by.iter().map(OrderBy::to_string).collect();
+                let head = match order.is_empty() {
+                    true => head,
+                    false => head.arg("order-by", order.join(",")),
+                };
+                let cells = |cells: &Vec<Cell>| {
+                    let tokens: Vec<String> = cells.iter().map(token).collect();
+                    tokens.join(" ")
+                };
+                (
+                    head.opt("limit", limit).unless("offset", *offset, 0),
+                    literals.iter().map(cells).collect(),
+                )
+            }
+            Command::PeekCount { id, schema, ts } => (
+                head.arg("id", ScriptId(*id))
+                    .arg("ts", ts)
+                    .opt("schema", schema),
+                vec![],
+            ),
+            Command::ExpectCount {
+                id,
+                schema,
+                ts,
+                count,
+            } => (
+                head.arg("id", ScriptId(*id))
+                    .arg("ts", ts)
+                    .arg("count", count)
+                    .opt("schema", schema),
+                vec![],
+            ),
+            Command::ExpectError { command } => (
+                head,
+                command.to_string().lines().map(str::to_string).collect(),
+            ),
+            Command::AwaitSubscribe {
+                id,
+                up_to,
+                timeout_secs,
+            } => (
+                head.arg("id", ScriptId(*id)).arg("up-to", up_to).unless(
+                    "timeout-secs",
+                    *timeout_secs,
+                    DEFAULT_TIMEOUT_SECS,
+                ),
+                vec![],
+            ),
+            Command::StartPeek {
+                peek,
+                id,
+                schema,
+                ts,
+            } => (
+                head.arg("peek", peek)
+                    .arg("id", ScriptId(*id))
+                    .arg("ts", ts)
+                    .opt("schema", schema),
+                vec![],
+            ),
+            Command::AwaitPeek { peek, timeout_secs } => (
+                head.arg("peek", peek)
+                    .unless("timeout-secs", *timeout_secs, DEFAULT_TIMEOUT_SECS),
+                vec![],
+            ),
+            Command::CancelPeek { peek } => (head.arg("peek", peek), vec![]),
+            Command::DowngradeSince { shard, since } => {
+                (head.arg("shard", shard).arg("since", since), vec![])
+            }
+        };
+        f.write_str(&head.0)?;
+        for line in body {
+            write!(f, "\n  {line}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Display for OrderBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let OrderBy {
+            column,
+            desc,
+            nulls_last,
+        } = self;
+        write!(f, "#{column}")?;
+        for (word, said) in [(":desc", desc), (":nulls-last", nulls_last)] {
+            if *said {
+                f.write_str(word)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn create_dataflow(head: Header, dataflow: &CreateDataflow) -> (Header, Vec<String>) {
+    let head = head
+        .unless("name", dataflow.name.as_str(), DEFAULT_DATAFLOW_NAME)
+        .arg("as-of", dataflow.as_of)
+        .opt("until", &dataflow.until);
+    let head = match dataflow.join {
+        None => head,
+        Some(JoinChoice::Linear) => head.arg("join", "linear"),
+        Some(JoinChoice::Delta) => head.arg("join", "delta"),
+    };
+    let head = head.flag("optimize", dataflow.optimize);
+    let mut body = Vec::new();
+    for import in &dataflow.imports {
+        let line = Header::new("import");
+        body.push(match import {
+            Import::Source {
+                id,
+                shard,
+                schema,
+                upper,
+            } => {
+                line.arg("source", ScriptId(*id))
+                    .arg("shard", shard)
+                    .opt("schema", schema)
+                    .arg("upper", upper)
+                    .0
+            }
+            Import::Index { index } => line.arg("index", ScriptId(*index)).0,
+        });
+    }
+    for build in &dataflow.builds {
+        body.push(Header::new("build").arg("id", ScriptId(build.id)).0);
+        body.extend(build.expr.lines().map(|line| format!("  {line}")));
+    }
+    for export in &dataflow.exports {
+        let line = Header::new("export");
+        body.push(match export {
+            Export::Index { index, on, key } => {
+                line.arg("index", ScriptId(*index))
+                    .arg("on", ScriptId(*on))
+                    .arg("key", list(key))
+                    .0
+            }
+            Export::MaterializedView {
+                sink,
+                on,
+                shard,
+                schema,
+            } => {
+                line.arg("kind", "materialized-view")
+                    .arg("sink", ScriptId(*sink))
+                    .arg("on", ScriptId(*on))
+                    .arg("shard", shard)
+                    .opt("schema", schema)
+                    .0
+            }
+            Export::Subscribe {
+                sink,
+                on,
+                schema,
+                up_to,
+                snapshot,
+            } => {
+                line.arg("kind", "subscribe")
+                    .arg("sink", ScriptId(*sink))
+                    .arg("on", ScriptId(*on))
+                    .opt("schema", schema)
+                    .opt("up-to", up_to)
+                    .unless("snapshot", *snapshot, true)
+                    .0
+            }
+        });
+    }
+    (head, body)
+}

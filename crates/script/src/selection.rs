@@ -1,0 +1,143 @@
+//! What a peek asks for, typed: literals to look up, and how a client finishes
+//! what the replica answered. Source: `spec/replica.md` §5.3, §5.4.
+//!
+//! Invariant: finishing is the client's: it orders, skips and cuts what all
+//! workers answered; a replica only leaves out what cannot matter.
+
+use std::cmp::Ordering;
+
+use super::command::{OrderBy, RowLine, Selection};
+use super::data;
+use protocol::v26_30::{ColumnOrder, MapFilterProject, Peek, RowSetFinishing, SafeMfpPlan};
+use repr::{Datum, RelationDesc, Row};
+
+/// A selection over rows of known types.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Finish {
+    /// Sorted, each once; `None` looks at all rows.
+    pub literals: Option<Vec<Row>>,
+    pub order_by: Vec<ColumnOrder>,
+    pub limit: Option<u64>,
+    pub offset: u64,
+}
+
+impl Finish {
+    /// Types a selection over rows of `desc`, whose first columns are the key.
+    ///
+    /// Errors: a literal that is none of the key's, a column that does not
+    /// exist, a limit beyond what the wire can say.
+    pub fn of(selection: &Selection, desc: &RelationDesc) -> Result<Finish, String> {
+        let arity = desc.arity();
+        if let Some(OrderBy { column, .. }) = selection.order_by.iter().find(|o| o.column >= arity)
+        {
+            return Err(format!(
+                "order-by column {column} out of range for a {arity}-column schema"
+            ));
+        }
+        if let Some(limit) = selection
+            .limit
+            .filter(|limit| i64::try_from(*limit).is_err())
+        {
+            return Err(format!("limit {limit} is beyond {}", i64::MAX));
+        }
+        let mut literals = Vec::new();
+        for cells in &selection.literals {
+            let line = RowLine {
+                cells: cells.clone(),
+                diff: 1,
+            };
+            literals.push(data::key(desc, &line)?);
+        }
+        literals.sort();
+        literals.dedup();
+        Ok(Finish {
+            literals: (!literals.is_empty()).then_some(literals),
+            order_by: (selection.order_by.iter())
+                .map(|order| ColumnOrder {
+                    column: order.column,
+                    desc: order.desc,
+                    nulls_last: order.nulls_last,
+                })
+                .collect(),
+            limit: selection.limit,
+            offset: selection.offset,
+        })
+    }
+
+    /// Whether it asks for everything.
+    pub fn is_everything(&self) -> bool {
+        *self == Finish::default()
+    }
+
+    /// How many rows the client wants to see, if not all.
+    pub fn needed(&self) -> Option<u64> {
+        Some(self.limit?.saturating_add(self.offset))
+    }
+
+    /// Asks for it in a peek of everything.
+    pub fn ask(&self, peek: &mut Peek) {
+        let arity = peek.result_desc.arity();
+        let width = self
+            .literals
+            .iter()
+            .flatten()
+            .next()
+            .map_or(0, |row| row.iter().count());
+        peek.literal_constraints.clone_from(&self.literals);
+        // The literal's datums come once more behind the row.
+        peek.map_filter_project = SafeMfpPlan {
+            mfp: MapFilterProject {
+                input_arity: arity + width,
+                ..MapFilterProject::identity(arity)
+            },
+        };
+        peek.finishing = RowSetFinishing {
+            order_by: self.order_by.clone(),
+            limit: self.limit.and_then(|limit| i64::try_from(limit).ok()),
+            offset: usize::try_from(self.offset).unwrap_or(usize::MAX),
+            project: (0..arity).collect(),
+        };
+    }
+
+    /// What the client sees of all the rows that were answered: each as often
+    /// as it counts, in order.
+    pub fn client(&self, mut rows: Vec<(Row, usize)>) -> Vec<(Row, usize)> {
+        rows.sort_by(|(a, _), (b, _)| self.compare(a, b));
+        let mut skip = self.offset;
+        let mut left = self.limit.unwrap_or(u64::MAX);
+        let mut seen = Vec::new();
+        for (row, count) in rows {
+            let count = count as u64;
+            let skipped = skip.min(count);
+            skip -= skipped;
+            let taken = (count - skipped).min(left);
+            left -= taken;
+            if taken > 0 {
+                seen.push((row, taken as usize));
+            }
+        }
+        seen
+    }
+
+    /// The order of the answer; ties in Row order.
+    pub fn compare(&self, a: &Row, b: &Row) -> Ordering {
+        let (left, right) = (a.unpack(), b.unpack());
+        for order in &self.order_by {
+            let (l, r) = (left.get(order.column), right.get(order.column));
+            let null = |datum: Option<&Datum<'_>>| datum == Some(&Datum::Null);
+            let by_null = match (null(l), null(r)) {
+                (true, false) if order.nulls_last => Ordering::Greater,
+                (true, false) => Ordering::Less,
+                (false, true) if order.nulls_last => Ordering::Less,
+                (false, true) => Ordering::Greater,
+                (true, true) => Ordering::Equal,
+                (false, false) if order.desc => r.cmp(&l),
+                (false, false) => l.cmp(&r),
+            };
+            if by_null != Ordering::Equal {
+                return by_null;
+            }
+        }
+        a.cmp(b)
+    }
+}

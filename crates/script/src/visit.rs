@@ -1,0 +1,279 @@
+//! Walking over what commands name: ids, times, shards, schemas, peeks. The
+//! shrinker renames and renumbers through these, so that values which occur in
+//! several places move together.
+//!
+//! Invariant: every place that can hold such a value is visited exactly once,
+//! plan texts included.
+
+use super::command::{Command, Export, Import};
+use repr::{GlobalId, Timestamp};
+
+/// What a time in a command stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeRole {
+    /// A time at which something is written or read.
+    At,
+    /// A bound: what lies before it is settled, compacted or dropped.
+    Bound,
+}
+
+impl Command {
+    /// Visits every id, those in plan texts (`Get u1000`) included.
+    pub fn visit_ids(&mut self, f: &mut dyn FnMut(&mut GlobalId)) {
+        match self {
+            Command::DefineIndex { source, index, .. } => {
+                f(source);
+                f(index);
+            }
+            Command::CreateDataflow(dataflow) => {
+                for import in &mut dataflow.imports {
+                    match import {
+                        Import::Source { id, .. } => f(id),
+                        Import::Index { index } => f(index),
+                    }
+                }
+                for build in &mut dataflow.builds {
+                    f(&mut build.id);
+                    build.expr = map_ids(&build.expr, f);
+                }
+                for export in &mut dataflow.exports {
+                    match export {
+                        Export::Index { index, on, .. } => {
+                            f(index);
+                            f(on);
+                        }
+                        Export::MaterializedView { sink, on, .. }
+                        | Export::Subscribe { sink, on, .. } => {
+                            f(sink);
+                            f(on);
+                        }
+                    }
+                }
+            }
+            Command::Schedule { id }
+            | Command::AllowCompaction { id, .. }
+            | Command::AllowWrites { id }
+            | Command::AwaitFrontier { id, .. }
+            | Command::Count { id, .. }
+            | Command::Peek { id, .. }
+            | Command::PeekCount { id, .. }
+            | Command::ExpectCount { id, .. }
+            | Command::AwaitSubscribe { id, .. }
+            | Command::StartPeek { id, .. } => f(id),
+            Command::ExpectError { command } => command.visit_ids(f),
+            Command::CreateInstance { .. }
+            | Command::UpdateConfiguration { .. }
+            | Command::InitializationComplete
+            | Command::Reconnect
+            | Command::DefineSchema { .. }
+            | Command::WriteSingleTs { .. }
+            | Command::WriteSpread { .. }
+            | Command::WriteRows { .. }
+            | Command::AwaitPeek { .. }
+            | Command::CancelPeek { .. }
+            | Command::DowngradeSince { .. }
+            | Command::Restart => {}
+        }
+    }
+
+    /// Visits every time, with what it stands for.
+    pub fn visit_times(&mut self, f: &mut dyn FnMut(TimeRole, &mut Timestamp)) {
+        match self {
+            Command::WriteSingleTs { ts, .. }
+            | Command::WriteRows { ts, .. }
+            | Command::Count { ts, .. }
+            | Command::Peek { ts, .. }
+            | Command::PeekCount { ts, .. }
+            | Command::ExpectCount { ts, .. }
+            | Command::StartPeek { ts, .. } => f(TimeRole::At, ts),
+            Command::WriteSpread { n_ts, .. } => f(TimeRole::Bound, n_ts),
+            Command::DefineIndex { as_of, upper, .. } => {
+                f(TimeRole::At, as_of);
+                f(TimeRole::Bound, upper);
+            }
+            Command::CreateDataflow(dataflow) => {
+                f(TimeRole::At, &mut dataflow.as_of);
+                if let Some(until) = &mut dataflow.until {
+                    f(TimeRole::Bound, until);
+                }
+                for import in &mut dataflow.imports {
+                    match import {
+                        Import::Source { upper, .. } => f(TimeRole::Bound, upper),
+                        Import::Index { .. } => {}
+                    }
+                }
+                for export in &mut dataflow.exports {
+                    match export {
+                        Export::Subscribe {
+                            up_to: Some(up_to), ..
+                        } => f(TimeRole::Bound, up_to),
+                        Export::Subscribe { up_to: None, .. }
+                        | Export::Index { .. }
+                        | Export::MaterializedView { .. } => {}
+                    }
+                }
+            }
+            Command::AllowCompaction {
+                frontier: Some(ts), ..
+            } => f(TimeRole::At, ts),
+            Command::DowngradeSince { since, .. } => f(TimeRole::At, since),
+            Command::AwaitFrontier { ts, .. } => f(TimeRole::Bound, ts),
+            Command::AwaitSubscribe { up_to, .. } => f(TimeRole::Bound, up_to),
+            Command::ExpectError { command } => command.visit_times(f),
+            Command::AllowCompaction { frontier: None, .. }
+            | Command::CreateInstance { .. }
+            | Command::UpdateConfiguration { .. }
+            | Command::InitializationComplete
+            | Command::Reconnect
+            | Command::DefineSchema { .. }
+            | Command::Schedule { .. }
+            | Command::AllowWrites { .. }
+            | Command::AwaitPeek { .. }
+            | Command::CancelPeek { .. }
+            | Command::Restart => {}
+        }
+    }
+
+    /// Visits every shard alias.
+    pub fn visit_shards(&mut self, f: &mut dyn FnMut(&mut String)) {
+        match self {
+            Command::WriteSingleTs { shard, .. }
+            | Command::WriteSpread { shard, .. }
+            | Command::WriteRows { shard, .. }
+            | Command::DefineIndex { shard, .. }
+            | Command::DowngradeSince { shard, .. } => f(shard),
+            Command::CreateDataflow(dataflow) => {
+                for import in &mut dataflow.imports {
+                    match import {
+                        Import::Source { shard, .. } => f(shard),
+                        Import::Index { .. } => {}
+                    }
+                }
+                for export in &mut dataflow.exports {
+                    match export {
+                        Export::MaterializedView { shard, .. } => f(shard),
+                        Export::Index { .. } | Export::Subscribe { .. } => {}
+                    }
+                }
+            }
+            Command::ExpectError { command } => command.visit_shards(f),
+            Command::CreateInstance { .. }
+            | Command::UpdateConfiguration { .. }
+            | Command::InitializationComplete
+            | Command::Reconnect
+            | Command::DefineSchema { .. }
+            | Command::Schedule { .. }
+            | Command::AllowCompaction { .. }
+            | Command::AllowWrites { .. }
+            | Command::AwaitFrontier { .. }
+            | Command::Count { .. }
+            | Command::Peek { .. }
+            | Command::PeekCount { .. }
+            | Command::ExpectCount { .. }
+            | Command::AwaitSubscribe { .. }
+            | Command::StartPeek { .. }
+            | Command::AwaitPeek { .. }
+            | Command::CancelPeek { .. }
+            | Command::Restart => {}
+        }
+    }
+
+    /// Visits every *use* of a schema's name; `None` is the sample schema.
+    pub fn visit_schema_uses(&mut self, f: &mut dyn FnMut(&mut Option<String>)) {
+        match self {
+            Command::WriteSingleTs { schema, .. }
+            | Command::WriteSpread { schema, .. }
+            | Command::WriteRows { schema, .. }
+            | Command::DefineIndex { schema, .. }
+            | Command::Peek { schema, .. }
+            | Command::PeekCount { schema, .. }
+            | Command::ExpectCount { schema, .. }
+            | Command::StartPeek { schema, .. } => f(schema),
+            Command::CreateDataflow(dataflow) => {
+                for import in &mut dataflow.imports {
+                    match import {
+                        Import::Source { schema, .. } => f(schema),
+                        Import::Index { .. } => {}
+                    }
+                }
+                for export in &mut dataflow.exports {
+                    match export {
+                        Export::MaterializedView { schema, .. }
+                        | Export::Subscribe { schema, .. } => f(schema),
+                        Export::Index { .. } => {}
+                    }
+                }
+            }
+            Command::ExpectError { command } => command.visit_schema_uses(f),
+            Command::CreateInstance { .. }
+            | Command::UpdateConfiguration { .. }
+            | Command::InitializationComplete
+            | Command::Reconnect
+            | Command::DefineSchema { .. }
+            | Command::Schedule { .. }
+            | Command::AllowCompaction { .. }
+            | Command::AllowWrites { .. }
+            | Command::AwaitFrontier { .. }
+            | Command::Count { .. }
+            | Command::AwaitSubscribe { .. }
+            | Command::AwaitPeek { .. }
+            | Command::CancelPeek { .. }
+            | Command::DowngradeSince { .. }
+            | Command::Restart => {}
+        }
+    }
+
+    /// The name of the peek that the command starts, awaits or cancels.
+    pub fn peek_name(&mut self) -> Option<&mut String> {
+        match self {
+            Command::StartPeek { peek, .. }
+            | Command::AwaitPeek { peek, .. }
+            | Command::CancelPeek { peek } => Some(peek),
+            _ => None,
+        }
+    }
+}
+
+/// A plan text with every global id (`u1000`, `s1`, `t1`) mapped.
+pub fn map_ids(expr: &str, f: &mut dyn FnMut(&mut GlobalId)) -> String {
+    let mut out = String::with_capacity(expr.len());
+    let mut rest = expr;
+    while let Some(at) = rest.find("Get ") {
+        let (before, after) = rest.split_at(at + "Get ".len());
+        out.push_str(before);
+        let end = after
+            .find(|c: char| !c.is_ascii_alphanumeric())
+            .unwrap_or(after.len());
+        let (name, tail) = after.split_at(end);
+        match name.parse::<GlobalId>() {
+            // A bare number is no id in a plan text.
+            Ok(mut id) if !name.starts_with(|c: char| c.is_ascii_digit()) => {
+                f(&mut id);
+                out.push_str(&id.to_string());
+            }
+            _ => out.push_str(name),
+        }
+        rest = tail;
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_in_plan_texts_are_mapped_and_nothing_else() {
+        let text = "Union\n  Get u1000\n  Filter (#0 = 1000)\n    Get l0\n  Get u1001";
+        let mapped = map_ids(text, &mut |id| {
+            if let GlobalId::User(n) = id {
+                *n += 1;
+            }
+        });
+        assert_eq!(
+            mapped,
+            "Union\n  Get u1001\n  Filter (#0 = 1000)\n    Get l0\n  Get u1002"
+        );
+    }
+}
