@@ -434,45 +434,17 @@ fn without_a_part(operator: &Relation) -> Vec<Relation> {
 /// call's arguments.
 fn with_simpler_scalars(operator: &Relation) -> Vec<Relation> {
     let mut out = Vec::new();
-    let total = scalars(&mut operator.clone()).len();
+    let total = operator.clone().scalars_mut().len();
     for which in 0..total {
         let mut copy = operator.clone();
-        let whole = scalars(&mut copy)[which].clone();
+        let whole = copy.scalars_mut()[which].clone();
         for simpler in simpler_scalars(&whole) {
             let mut copy = operator.clone();
-            *scalars(&mut copy)[which] = simpler;
+            *copy.scalars_mut()[which] = simpler;
             out.push(copy);
         }
     }
     out
-}
-
-/// The scalars of an operator, to be changed in place.
-fn scalars(operator: &mut Relation) -> Vec<&mut MirScalarExpr> {
-    match operator {
-        Relation::Map { scalars, .. } => scalars.iter_mut().collect(),
-        Relation::FlatMap { exprs, .. } => exprs.iter_mut().collect(),
-        Relation::Filter { predicates, .. } => predicates.iter_mut().collect(),
-        Relation::Join { equivalences, .. } => equivalences.iter_mut().flatten().collect(),
-        Relation::Reduce {
-            group_key,
-            aggregates,
-            ..
-        } => {
-            let arguments = aggregates.iter_mut().map(|aggregate| &mut aggregate.expr);
-            group_key.iter_mut().chain(arguments).collect()
-        }
-        Relation::TopK { limit, .. } => limit.iter_mut().collect(),
-        Relation::ArrangeBy { keys, .. } => keys.iter_mut().flatten().collect(),
-        Relation::Constant { .. }
-        | Relation::Get { .. }
-        | Relation::Let { .. }
-        | Relation::LetRec { .. }
-        | Relation::Project { .. }
-        | Relation::Negate { .. }
-        | Relation::Threshold { .. }
-        | Relation::Union { .. } => Vec::new(),
-    }
 }
 
 /// The expression with one call somewhere in it replaced by an argument of it,
