@@ -47,13 +47,13 @@ fn noted<T>(written: io::Result<T>) -> io::Result<T> {
 
 /// Prints a text on stdout.
 ///
-/// Errors: it could not be written, or nobody reads it.
+/// Errors: it could not be written, or its reader is gone.
 pub fn print(text: impl fmt::Display) -> Result<(), CliError> {
     write!(Out, "{text}").and_then(|()| Out.flush())?;
     Ok(())
 }
 
-/// Prints a line on stderr, if somebody reads it.
+/// Prints a line on stderr, if that has a reader.
 pub fn complain(line: impl fmt::Display) {
     let _ = writeln!(stderr(), "clusterd-fuzz: {line}");
 }

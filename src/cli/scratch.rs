@@ -2,7 +2,7 @@
 //!
 //! Invariants: it is gone when the run is over, however that ends: a run that is
 //! killed without warning leaves it to the next one, which knows by a lock that
-//! nobody uses it any more; a folder in use is never touched.
+//! no run uses it any more; a folder in use is never touched.
 
 use std::fs::{self, File};
 use std::io;
@@ -17,7 +17,7 @@ const PREFIX: &str = "clusterd-fuzz-";
 /// The file that is locked for as long as the folder is used.
 const LOCK: &str = "in-use";
 
-/// How often a folder is tried to be removed into which somebody still writes.
+/// How often it is tried to remove a folder into which a process still writes.
 const TRIES: usize = 100;
 
 /// A scratch folder.

@@ -1,7 +1,7 @@
 //! Ctrl-C, SIGTERM, and a terminal that is closed: the first asks for an end in
 //! order, the second ends the program at once.
 //!
-//! Invariants: an end by a signal is one to whoever waits for the program, too;
+//! Invariants: an end by a signal is one to the parent of the program, too;
 //! no scratch folder outlives it.
 
 use std::sync::atomic::AtomicBool;
@@ -37,7 +37,7 @@ pub fn watch(first: First) -> Result<(), CliError> {
         let entered = runtime.enter();
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
-        // Whoever started the program may have had it outlive the terminal.
+        // A program under `nohup` is meant to outlive its terminal.
         let mut hangup = match is_ignored(libc::SIGHUP) {
             true => None,
             false => Some(signal(SignalKind::hangup())?),

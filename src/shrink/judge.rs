@@ -1,4 +1,4 @@
-//! What the shrinker asks of whoever knows the failure.
+//! What the shrinker asks of the judge, which knows the failure.
 //!
 //! Invariant: an answer depends on the candidates alone, never on which of
 //! several runs at the same time ended first.

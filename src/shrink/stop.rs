@@ -1,4 +1,4 @@
-//! A wish to end early: whoever runs the program has seen enough.
+//! A wish to end early: the user of the program has seen enough.
 //!
 //! Invariant: once raised it stays raised.
 

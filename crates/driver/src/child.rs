@@ -48,7 +48,7 @@ impl Child {
             .spawn(move || match command.spawn() {
                 Ok(child) => {
                     let id = child.id().cast_signed();
-                    // Whoever started it waits for this.
+                    // `start` waits for this.
                     let _ = told.send(Ok(id));
                     keep(child, id, &keeper_end);
                 }
@@ -112,7 +112,7 @@ fn keep(mut child: std::process::Child, id: libc::pid_t, end: &End) {
         }
     }
     let mut status = end.status();
-    // An error would mean that somebody else has reaped it.
+    // An error would mean that another thread has reaped it.
     let reaped = child.wait().unwrap_or(ExitStatus::from_raw(0));
     *status = Some(reaped);
     end.came.notify_all();
@@ -173,7 +173,7 @@ mod tests {
         let mut reader = std::fs::File::open(&fifo).unwrap();
         assert!(child.ended(Duration::ZERO).is_none());
         child.kill();
-        // Ends when nobody has it open for writing.
+        // Ends when no process has it open for writing.
         let read = io::Read::read_to_end(&mut reader, &mut Vec::new());
         assert_eq!(read.unwrap(), 0);
     }

@@ -1,5 +1,5 @@
 //! How much an operator makes of one row: a table function may have no end, and
-//! whoever steps the replica on a thread of its own has to hear of that.
+//! the caller that steps the replica on its own thread has to hear of that.
 //!
 //! Invariants: with no limit set, nothing differs; the first note is kept.
 

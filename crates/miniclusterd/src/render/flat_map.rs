@@ -159,7 +159,7 @@ fn expand<'s, T: RenderTimestamp>(rows: Oks<'s, T>, expansion: Expansion) -> Spl
                 match end {
                     End::Done => drop(pending.pop_front()),
                     End::OutOfFuel => return activator.activate(),
-                    // Nobody waits for what comes of it.
+                    // Beyond the limit of the meter it rests for good.
                     End::Endless => return,
                 }
             }
