@@ -6,13 +6,13 @@ use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use clusterd_fuzz::generate::dry::Dry;
 use clusterd_fuzz::invariants::{self, Checker};
 use clusterd_fuzz::protocol::v26_30::{
     ComputeResponse, FrontiersResponse, OpenTelemetryContext, PeekResponse, RowCollection,
     SubscribeBatch, SubscribeResponse, UpdateCollection,
 };
 use clusterd_fuzz::repr::{Antichain, Datum, GlobalId, Row};
+use clusterd_fuzz::script::interpret::{Interpreter, Uuids};
 use clusterd_fuzz::script::text::parse_command;
 use clusterd_fuzz::script::trace::{Event, ShardContents, Wait};
 use uuid::Uuid;
@@ -30,17 +30,21 @@ use Step::{Do, Hear, Note};
 
 /// A run: what was broken, and which invariants had something to check.
 fn run(steps: Vec<Step>) -> (Vec<String>, BTreeSet<&'static str>) {
-    let (mut dry, mut checker) = (Dry::new(), Checker::new());
-    checker.on_event(&Dry::connected());
+    let (mut script, mut checker) = (Interpreter::new(Uuids::Seeded(0)), Checker::new());
+    let connect = script.connect();
+    script.note(&connect);
+    connect
+        .events()
+        .iter()
+        .for_each(|event| checker.on_event(event));
     for (step, happened) in steps.into_iter().enumerate() {
         match happened {
             Do(text) => {
                 let command = parse_command(text).unwrap_or_else(|e| panic!("{text}: {e}"));
                 checker.on_event(&Event::Command { step });
-                let events = dry.events(&command);
-                for event in events.unwrap_or_else(|e| panic!("{text}: {e}")) {
-                    checker.on_event(&event);
-                }
+                let meaning = script.take(&command);
+                let events = meaning.unwrap_or_else(|e| panic!("{text}: {e}")).events();
+                events.iter().for_each(|event| checker.on_event(event));
             }
             Hear(response) => checker.on_event(&Event::Response(Arc::new(response))),
             Note(event) => checker.on_event(&event),

@@ -7,10 +7,8 @@ use std::time::Duration;
 
 use clusterd_fuzz::campaign::{Endless, case_script, viable, with_blocks};
 use clusterd_fuzz::generate::Profile;
-use clusterd_fuzz::generate::dry::Dry;
-use clusterd_fuzz::model::{Expected, Model};
+use clusterd_fuzz::model::{Expected, Model, Rehearsal};
 use clusterd_fuzz::repr::{Datum, Row};
-use clusterd_fuzz::script::trace::Event;
 use clusterd_fuzz::script::{Command, Import};
 use clusterd_fuzz::shrink::{Budget, shrink};
 
@@ -18,18 +16,12 @@ use clusterd_fuzz::shrink::{Budget, shrink};
 type Bug = fn(&[(Command, Model)]) -> bool;
 
 fn worlds(commands: &[Command]) -> Vec<(Command, Model)> {
-    let mut dry = Dry::new();
-    let mut model = Model::new();
-    model.apply(&Dry::connected());
-    let mut worlds = Vec::new();
-    for (step, command) in commands.iter().enumerate() {
-        model.apply(&Event::Command { step });
-        for event in dry.events(command).unwrap_or_default() {
-            model.apply(&event);
-        }
-        worlds.push((command.clone(), model.clone()));
-    }
-    worlds
+    let mut rehearsal = Rehearsal::new();
+    let world = |command: &Command| {
+        rehearsal.play(command);
+        (command.clone(), rehearsal.model().clone())
+    };
+    commands.iter().map(world).collect()
 }
 
 fn fails(bug: Bug, commands: &[Command]) -> bool {

@@ -4,41 +4,41 @@
 //!
 //! Invariant: a block is given only where the contract fixes it to the letter.
 
-use crate::generate::dry::Dry;
-use crate::model::{Expected, Model, Multiset, Peek};
-use crate::repr::Antichain;
-use crate::script::output::{finished_lines, row_lines};
-use crate::script::selection::Finish;
-use crate::script::trace::{Event, Wait};
+use crate::model::{Expected, Model, Rehearsal};
+use crate::script::interpret::{Answer, Shown};
+use crate::script::output::Output;
+use crate::script::trace::Wait;
 use crate::script::{Command, Script};
 
 /// The block of each command; None where several answers are right, or none is
 /// fixed.
 pub fn expected_blocks(commands: &[Command]) -> Vec<Option<String>> {
-    let mut dry = Dry::new();
-    let mut model = Model::new();
-    model.apply(&Dry::connected());
-    let mut blocks = Vec::with_capacity(commands.len());
-    for command in commands {
-        let events = dry.events(command);
-        if let (Ok(_), Some(mismatch)) = (&events, upper_mismatch(command, &model)) {
-            blocks.push(Some(format!("error: {mismatch}")));
-            continue;
-        }
-        match &events {
-            Ok(events) => events.iter().for_each(|event| model.apply(event)),
-            Err(message) => {
-                blocks.push(Some(format!("error: {message}")));
-                continue;
+    let mut rehearsal = Rehearsal::new();
+    let block = |command: &Command| {
+        let rehearsed = rehearsal.play(command);
+        let model = rehearsal.model();
+        let block = match &rehearsed.answer {
+            Err(failure) => Some(format!("error: {failure}")),
+            Ok(answer) => {
+                let frontiers = rehearsed.waits.iter().filter(|wait| match wait {
+                    Wait::Frontier { .. } => true,
+                    Wait::Peek { .. } | Wait::Subscribe { .. } | Wait::SubscribeEnd { .. } => false,
+                });
+                let mut frontiers = frontiers.map(|wait| model.must_end(wait));
+                // Answers of peeks are known where they are not owed, too.
+                match answer {
+                    Answer::Ok if !frontiers.all(|ends| ends) => None,
+                    answer => block(answer, model),
+                }
             }
+        };
+        for wait in &rehearsed.waits {
+            // The first that may not end says nothing of the others.
+            let _ = rehearsal.end(std::slice::from_ref(wait));
         }
-        let sent = events.iter().flatten().find_map(|event| match event {
-            Event::PeekSent(spec) => model.session().peeks.get(&spec.uuid),
-            _ => None,
-        });
-        blocks.push(block(command, sent, &dry, &model));
-    }
-    blocks
+        block
+    };
+    commands.iter().map(block).collect()
 }
 
 /// A script of these commands, with the blocks that the model fixes.
@@ -51,126 +51,64 @@ pub fn with_blocks(commands: &[Command]) -> Script {
     script
 }
 
-/// The error of a write whose lower is not the shard's upper.
-pub(super) fn upper_mismatch(command: &Command, model: &Model) -> Option<String> {
-    let (shard, lower) = match command {
-        Command::WriteSingleTs { shard, ts, .. } | Command::WriteRows { shard, ts, .. } => {
-            (shard, *ts)
+/// The block of an answer, if the contract fixes it.
+fn block(answer: &Answer, model: &Model) -> Option<String> {
+    match answer {
+        Answer::Ok => Some(Output::Ok.text()),
+        Answer::Wrote { rows } => Some(Output::Wrote { rows: *rows }.text()),
+        Answer::Awaited => Some(Output::Awaited { timed_out: false }.text()),
+        Answer::Canceled { .. } => Some(Output::Answered.text()),
+        Answer::Caught(message) => {
+            let message = message.clone();
+            Some(Output::CaughtError { message }.text())
         }
-        Command::WriteSpread { shard, .. } => (shard, 0),
-        _ => return None,
-    };
-    let upper = model.shard(shard).map_or(0, |shard| shard.upper());
-    let (expected, upper) = (Antichain::from_elem(lower), Antichain::from_elem(upper));
-    (expected != upper)
-        .then(|| format!("expected upper {expected:?} did not match current upper {upper:?}"))
-}
-
-fn block(command: &Command, sent: Option<&Peek>, dry: &Dry, model: &Model) -> Option<String> {
-    match command {
-        Command::CreateInstance { .. }
-        | Command::UpdateConfiguration { .. }
-        | Command::InitializationComplete
-        | Command::Reconnect
-        | Command::Restart
-        | Command::DefineSchema { .. }
-        | Command::DefineIndex { .. }
-        | Command::CreateDataflow(_)
-        | Command::Schedule { .. }
-        | Command::AllowCompaction { .. }
-        | Command::AllowWrites { .. }
-        | Command::StartPeek { .. }
-        | Command::CancelPeek { .. }
-        | Command::DowngradeSince { .. } => Some("ok".to_string()),
-        Command::WriteSingleTs { count, .. } | Command::WriteSpread { count, .. } => {
-            Some(format!("wrote {count}"))
+        Answer::Fails(inner) => {
+            let block = block(inner, model)?;
+            let message = block.strip_prefix("error: ")?.to_string();
+            Some(Output::CaughtError { message }.text())
         }
-        Command::WriteRows { rows, .. } => Some(format!("wrote {}", rows.len())),
-        Command::AwaitFrontier {
-            allow_timeout: true,
-            ..
-        } => Some("awaited".to_string()),
-        Command::AwaitFrontier { id, ts, .. } => {
-            let wait = Wait::output(*id, *ts);
-            model.must_end(&wait).then(|| "ok".to_string())
+        Answer::Updates { .. } => None,
+        Answer::Peek { uuid, shown } => {
+            let peek = model.session().peeks.get(uuid)?;
+            let spec = &peek.spec;
+            // A peek below the since is refused while it is sent.
+            let expected = match spec.finish.is_everything() {
+                true => model.peek_answer(spec.id, spec.ts),
+                false => model.answer_of(peek),
+            };
+            shown_rows(expected, shown)
         }
-        Command::Count { id, ts } => {
-            let contents = rows(model.contents(*id, *ts))?;
-            Some(contents.total().to_string())
-        }
-        Command::Peek { id, ts, .. } => match sent.filter(|p| !p.spec.finish.is_everything()) {
-            Some(peek) => finished(model.answer_of(peek), &peek.spec.finish),
-            None => lines(model.peek_answer(*id, *ts)),
-        },
-        Command::PeekCount { id, ts, .. } => {
-            let contents = rows(model.peek_answer(*id, *ts))?;
-            Some(contents.total().to_string())
-        }
-        Command::ExpectCount { id, ts, count, .. } => {
-            let contents = rows(model.peek_answer(*id, *ts))?;
-            let total = contents.total();
-            Some(match u64::try_from(total) == Ok(*count) {
-                true => total.to_string(),
-                false => format!("error: expected {count} rows at ts {ts}, got {total}"),
-            })
-        }
-        Command::AwaitPeek { peek, .. } => {
-            let uuid = dry.peek(peek)?;
-            let peek = model.session().peeks.get(&uuid)?;
-            if peek.canceled {
-                return Some("answered".to_string());
-            }
-            lines(model.answer_of(peek))
-        }
-        Command::ExpectError { command } => block(command, sent, dry, model)
-            .and_then(|block| Some(format!("caught error: {}", block.strip_prefix("error: ")?))),
-        Command::AwaitSubscribe { .. } => None,
     }
 }
 
-/// The lines that a client sees, if they are fixed: without an order any rows
-/// may be the ones within the limit.
-fn finished(expected: Expected, finish: &Finish) -> Option<String> {
+/// What a command shows of the answer of its peek.
+fn shown_rows(expected: Expected, shown: &Shown) -> Option<String> {
     let rows = match expected {
         Expected::Rows(rows) => rows,
-        Expected::Errors(_) | Expected::Either(..) | Expected::Undefined(_) => {
-            return lines(expected);
+        // The only error that there can be.
+        Expected::Errors(texts) => {
+            return match (texts.exact.first(), texts.exact.len()) {
+                (Some(text), 1) if texts.prefixes.is_empty() => {
+                    Some(format!("error: peek error: {text}"))
+                }
+                _ => None,
+            };
         }
+        Expected::Either(..) | Expected::Undefined(_) => return None,
     };
     let total = u64::try_from(rows.total()).ok()?;
-    let all = finish.offset == 0 && finish.limit.is_none_or(|limit| total <= limit);
-    if finish.order_by.is_empty() && !all {
-        return None;
+    if let Shown::Rows(finish) = shown {
+        // Without an order any rows may be the ones within the limit.
+        let all = finish.offset == 0 && finish.limit.is_none_or(|limit| total <= limit);
+        if finish.order_by.is_empty() && !all {
+            return None;
+        }
     }
     let rows = rows.iter().map(|(row, n)| (row.clone(), n as usize));
-    let lines = finished_lines(rows.collect(), finish);
-    (!lines.iter().any(String::is_empty)).then(|| lines.join("\n"))
-}
-
-fn rows(expected: Expected) -> Option<Multiset> {
-    match expected {
-        Expected::Rows(rows) => Some(rows),
-        Expected::Errors(_) | Expected::Either(..) | Expected::Undefined(_) => None,
-    }
-}
-
-/// The lines of an answer, or its error if there is only one.
-fn lines(expected: Expected) -> Option<String> {
-    match expected {
-        Expected::Rows(rows) => {
-            let rows = rows
-                .iter()
-                .map(|(row, count)| (row.clone(), count as usize));
-            let lines = row_lines(rows);
-            // A row without columns is an empty line, which ends a block.
-            (!lines.iter().any(String::is_empty)).then(|| lines.join("\n"))
-        }
-        Expected::Errors(texts) => match (texts.exact.first(), texts.exact.len()) {
-            (Some(text), 1) if texts.prefixes.is_empty() => {
-                Some(format!("error: peek error: {text}"))
-            }
-            _ => None,
-        },
-        Expected::Either(..) | Expected::Undefined(_) => None,
+    match shown.of(rows.collect()) {
+        // A row without columns is an empty line, which ends a block.
+        Ok(Output::Lines(lines)) if lines.iter().any(String::is_empty) => None,
+        Ok(output) => Some(output.text()),
+        Err(error) => Some(format!("error: {error}")),
     }
 }

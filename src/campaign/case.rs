@@ -157,33 +157,29 @@ fn settle(
     if checker.borrow().model().invalid().is_some() {
         return Ok(());
     }
-    let owed = owed(checker.borrow().model());
     let broken = || !checker.borrow().violations().is_empty();
-    for wait in owed {
-        match wait {
-            Wait::Frontier { id, kind, to } => {
-                runner.await_kind(id, kind, to, patience);
+    // What a collection must still tell may be what a peek waits for.
+    for owed in [owed_by_collections, owed_answers] {
+        let waits = owed(checker.borrow().model());
+        for wait in waits {
+            runner.wait_for(wait, patience);
+            if broken() || runner.doubt().is_some() {
+                return Ok(());
             }
-            Wait::Subscribe { id, up_to } => {
-                runner.await_subscribe_upper(id, up_to, patience);
-            }
-            Wait::SubscribeEnd { id } => runner.await_subscribe_end(id, patience),
-            // Those that were started are awaited below.
-            Wait::Peek { .. } => {}
-        }
-        if broken() || runner.doubt().is_some() {
-            return Ok(());
         }
     }
-    runner.await_started_peeks(patience, |uuid| checker.borrow().model().must_answer(uuid));
-    match broken() {
-        true => Ok(()),
-        false => runner.read_views(),
-    }
+    runner.read_views()
+}
+
+/// The answers that are owed.
+fn owed_answers(model: &Model) -> Vec<Wait> {
+    let peeks = model.session().peeks.values();
+    let waits = peeks.map(|peek| Wait::answer_of(&peek.spec));
+    waits.filter(|wait| model.must_end(wait)).collect()
 }
 
 /// What the collections of the session owe.
-fn owed(model: &Model) -> Vec<Wait> {
+fn owed_by_collections(model: &Model) -> Vec<Wait> {
     let mut owed = Vec::new();
     for collection in model.session().collections.values() {
         let id = collection.id;

@@ -1,16 +1,15 @@
 //! Whether a script is worth running: valid for its whole length, every command
 //! accepted by the driver, and every wait in it sure to end on a replica that
 //! works; and small: a table function that makes rows without end would take
-//! the memory of whoever runs it, so that only those are let pass that were
-//! there from the start. The shrinker asks before it spends time on a candidate.
+//! all memory, so that only those are let pass that were there from the start.
+//! The shrinker asks before it spends time on a candidate.
 //!
 //! Invariant: nothing is run; the model alone decides.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 
-use super::blocks::upper_mismatch;
-use crate::generate::dry::Dry;
-use crate::model::{Model, endless_calls};
+use crate::model::{Rehearsal, endless_calls};
 use crate::script::Command;
 use crate::script::trace::Event;
 
@@ -19,54 +18,40 @@ pub type Endless = BTreeSet<String>;
 
 /// The table functions of a script that may make rows without end.
 pub fn endless(commands: &[Command]) -> Endless {
-    let mut dry = Dry::new();
-    let mut found = Endless::new();
-    for command in commands {
-        // What the driver refuses makes nothing.
-        for event in dry.events(command).unwrap_or_default() {
-            if let Event::DataflowCreated(spec) = event {
-                for (_, plan) in &spec.builds {
-                    found.extend(endless_calls(plan));
-                }
-            }
+    let mut rehearsal = Rehearsal::new();
+    let events = commands
+        .iter()
+        .flat_map(|command| rehearsal.play(command).events);
+    events.flat_map(|event| calls_without_end(&event)).collect()
+}
+
+/// The same of one event.
+fn calls_without_end(event: &Event) -> Endless {
+    match event {
+        Event::DataflowCreated(spec) => {
+            let plans = spec.builds.iter().map(|(_, plan)| plan);
+            plans.flat_map(endless_calls).collect()
         }
+        _ => Endless::new(),
     }
-    found
 }
 
 /// Holds, or one line that says what is wrong with which command. Of table
 /// functions that might never end, only those in `allowed` may stand in it.
 pub fn viable(commands: &[Command], allowed: &Endless) -> Result<(), String> {
-    let mut dry = Dry::new();
-    let mut model = Model::new();
-    model.apply(&Dry::connected());
+    let mut rehearsal = Rehearsal::new();
     for (step, command) in commands.iter().enumerate() {
-        model.apply(&Event::Command { step });
-        let bad = |why: String| format!("command {step} ({}): {why}", command.verb());
-        let events = dry.events(command).map_err(bad)?;
-        if let Some(mismatch) = upper_mismatch(command, &model) {
-            return Err(bad(mismatch));
+        let bad = |why: &dyn Display| format!("command {step} ({}): {why}", command.verb());
+        let rehearsed = rehearsal.play_valid(command).map_err(|e| bad(&e))?;
+        let calls: Endless = rehearsed
+            .events
+            .iter()
+            .flat_map(calls_without_end)
+            .collect();
+        if !calls.is_subset(allowed) {
+            return Err(bad(&"a table function might never end"));
         }
-        for event in &events {
-            if let Event::DataflowCreated(spec) = event
-                && let plans = spec.builds.iter().map(|(_, plan)| plan)
-                && plans
-                    .flat_map(endless_calls)
-                    .any(|call| !allowed.contains(&call))
-            {
-                return Err(bad("a table function might never end".to_string()));
-            }
-            model.apply(event);
-            if let Some((_, invalid)) = model.invalid() {
-                return Err(bad(invalid.to_string()));
-            }
-        }
-        for wait in dry.waits(command, &events).map_err(bad)? {
-            if !model.must_end(&wait) {
-                return Err(bad("it might wait for ever".to_string()));
-            }
-            model.ended(&wait);
-        }
+        rehearsal.end(&rehearsed.waits).map_err(|e| bad(&e))?;
     }
     Ok(())
 }

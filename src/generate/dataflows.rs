@@ -157,7 +157,7 @@ impl World<'_> {
             .live_exports()
             .into_iter()
             .filter(|id| {
-                self.model
+                self.model()
                     .collection(*id)
                     .is_some_and(|c| !c.scheduled.must())
             })
@@ -180,8 +180,8 @@ impl World<'_> {
     /// From when a shard can be read, and up to where it is sealed.
     pub fn shard_range(&self, shard: usize) -> (Timestamp, Timestamp) {
         let alias = &self.shards[shard].alias;
-        let since = self.model.shard(alias).map_or(0, |known| known.since());
-        let sealed = self.model.shard_must_seal(alias);
+        let since = self.model().shard(alias).map_or(0, |known| known.since());
+        let sealed = self.model().shard_must_seal(alias);
         (since, sealed.as_option().unwrap_or(since + 2))
     }
 
@@ -189,7 +189,7 @@ impl World<'_> {
     pub fn index_range(&self, index: GlobalId) -> (Timestamp, Timestamp) {
         let since = self.since(index);
         let upper = self
-            .model
+            .model()
             .may_reach(index)
             .and_then(|frontier| frontier.as_option())
             .unwrap_or(since + 1);

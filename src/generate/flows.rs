@@ -236,7 +236,7 @@ impl World<'_> {
         // An empty collection shows little.
         let meaningful = flow.imports.iter().any(|source| match source {
             FlowSource::Shard(index) => {
-                let shard = self.model.shard(&self.shards[*index].alias);
+                let shard = self.model().shard(&self.shards[*index].alias);
                 shard.is_some_and(|s| s.times().next().is_some())
             }
             FlowSource::Index { .. } => true,

@@ -4,6 +4,7 @@
 //! Invariant: nothing is dropped from under a reader; a since of a shard passes
 //! no as_of whose snapshot may still be wanted.
 
+use super::flows::FlowExport;
 use super::world::{NEVER, World};
 use crate::repr::{GlobalId, Timestamp};
 use crate::script::{Command, Setting};
@@ -88,7 +89,7 @@ impl World<'_> {
         let id = indexes[self.choices.index("compacted index", indexes.len())];
         let since = self.since(id);
         let upper = self
-            .model
+            .model()
             .may_reach(id)
             .and_then(|frontier| frontier.as_option())
             .unwrap_or(since + 2);
@@ -126,7 +127,7 @@ impl World<'_> {
         let free: Vec<GlobalId> = self
             .live_exports()
             .into_iter()
-            .filter(|id| self.model.check_drop(*id).is_ok())
+            .filter(|id| self.model().check_drop(*id).is_ok())
             .collect();
         if free.is_empty() {
             return false;
@@ -137,9 +138,14 @@ impl World<'_> {
         }
         // An export that is gone is not created again; a flow without any is
         // forgotten.
-        let World { flows, model, .. } = self;
-        flows.retain(|flow| flow.exports.iter().any(|e| !model.is_dropped(e.id)));
-        let subscribed = self.model.collection(id).is_some_and(|c| c.is_subscribe());
+        let mut flows = std::mem::take(&mut self.flows);
+        let remains = |export: &FlowExport| !self.model().is_dropped(export.id);
+        flows.retain(|flow| flow.exports.iter().any(remains));
+        self.flows = flows;
+        let subscribed = self
+            .model()
+            .collection(id)
+            .is_some_and(|c| c.is_subscribe());
         if !subscribed && !self.choices.chance("leave the drop alone", 1, 4) {
             self.await_frontier(id, NEVER);
         }
@@ -153,7 +159,7 @@ impl World<'_> {
         }
         let index = self.choices.index("downgraded shard", self.shards.len());
         let shard = &self.shards[index];
-        let Some(known) = self.model.shard(&shard.alias) else {
+        let Some(known) = self.model().shard(&shard.alias) else {
             return false;
         };
         let last = known.upper().saturating_sub(1);

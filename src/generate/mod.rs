@@ -10,7 +10,6 @@
 mod bindings;
 mod choices;
 mod dataflows;
-pub mod dry;
 mod flows;
 mod lifecycle;
 mod operators;
@@ -123,10 +122,11 @@ impl World<'_> {
         while self.choices.chance("schedule at the end", 3, 4) && self.schedule() {}
         for shard in self.own_shards() {
             let waits = self.open_peeks.iter().any(|open| {
-                let collection = self.model.collection(open.id);
+                let collection = self.model().collection(open.id);
                 collection.is_some_and(|c| {
                     let shards = c.dataflow.shards_of(c.export.on());
-                    shards.contains(&self.shards[shard].alias) && !self.model.must_answer(open.uuid)
+                    shards.contains(&self.shards[shard].alias)
+                        && !self.model().must_answer(open.uuid)
                 })
             });
             if waits && self.choices.chance("seal what is waited for", 3, 4) {
@@ -134,7 +134,7 @@ impl World<'_> {
             }
         }
         while !self.open_peeks.is_empty() {
-            if !self.model.must_answer(self.open_peeks[0].uuid) {
+            if !self.model().must_answer(self.open_peeks[0].uuid) {
                 let peek = self.open_peeks[0].name.clone();
                 self.emit(Command::CancelPeek { peek }, true);
             }
@@ -155,7 +155,7 @@ impl World<'_> {
     /// The frontier of a collection, and its contents at the times that can
     /// differ.
     fn look_at(&mut self, id: GlobalId) {
-        if let Some(must) = self.model.subscribe_must_reach(id) {
+        if let Some(must) = self.model().subscribe_must_reach(id) {
             let last = must.as_option().unwrap_or(self.since(id) + 2);
             self.await_batches(id, last);
             return;

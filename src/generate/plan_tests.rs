@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::tests::{rehearse_and, script};
 use super::*;
-use crate::model::Expected;
+use crate::model::{Expected, Rehearsal};
 use crate::plan::{Globals, Relation, parse, print};
 use crate::repr::ReprRelationType;
 use crate::script::trace::{DataflowSpec, Event, PeekSpec};
@@ -18,10 +18,10 @@ fn operators() -> Profile {
 
 /// The dataflows that a script creates, as the model sees them.
 fn dataflows(commands: &[Command]) -> Vec<std::sync::Arc<DataflowSpec>> {
-    let mut dry = dry::Dry::new();
+    let mut rehearsal = Rehearsal::new();
     let events = commands
         .iter()
-        .flat_map(|command| dry.events(command).unwrap());
+        .flat_map(|command| rehearsal.play(command).events);
     let specs = events.filter_map(|event| match event {
         Event::DataflowCreated(spec) if spec.name != "headless-count" => Some(spec),
         _ => None,

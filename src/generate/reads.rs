@@ -49,7 +49,7 @@ impl World<'_> {
         if !readable.is_some_and(|(first, last)| (first..=last).contains(&ts)) {
             return false;
         }
-        let meaningful = match self.model.contents(id, ts) {
+        let meaningful = match self.model().contents(id, ts) {
             Expected::Rows(rows) => !rows.is_empty(),
             Expected::Errors(_) | Expected::Either(..) => true,
             Expected::Undefined(_) => false,
@@ -77,9 +77,9 @@ impl World<'_> {
     /// The last time at which a peek of the index is refused, if that can be
     /// told by now: what was compacted, and is sealed.
     fn last_refused(&self, id: GlobalId) -> Option<Timestamp> {
-        let collection = self.model.collection(id)?;
+        let collection = self.model().collection(id)?;
         let compacted = collection.compacted.as_ref()?.as_option()?;
-        let sealed = self.model.must_reach(id)?.as_option()?;
+        let sealed = self.model().must_reach(id)?.as_option()?;
         (compacted > collection.as_of() && sealed >= compacted).then(|| compacted - 1)
     }
 
@@ -202,7 +202,7 @@ impl World<'_> {
             Some(until) => until.saturating_sub(1),
             None => {
                 let upper = self
-                    .model
+                    .model()
                     .may_reach(id)
                     .and_then(|frontier| frontier.as_option());
                 upper.unwrap_or(since + 1) + 1
@@ -239,7 +239,7 @@ impl World<'_> {
     /// Awaits a started peek that must be answered.
     pub fn await_peek(&mut self) -> bool {
         let due: Vec<usize> = (0..self.open_peeks.len())
-            .filter(|index| self.model.must_answer(self.open_peeks[*index].uuid))
+            .filter(|index| self.model().must_answer(self.open_peeks[*index].uuid))
             .collect();
         match due.is_empty() {
             true => false,
@@ -264,7 +264,7 @@ impl World<'_> {
         let open: Vec<usize> = (0..self.open_peeks.len())
             .filter(|index| {
                 let peek = self
-                    .model
+                    .model()
                     .session()
                     .peeks
                     .get(&self.open_peeks[*index].uuid);
@@ -287,7 +287,7 @@ impl World<'_> {
             .live_peekable()
             .into_iter()
             .filter_map(|id| {
-                let must = self.model.must_reach(id)?;
+                let must = self.model().must_reach(id)?;
                 let ts = must.as_option().unwrap_or(self.since(id) + 1);
                 (ts > 0).then_some((id, ts))
             })

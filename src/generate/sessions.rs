@@ -62,7 +62,7 @@ impl World<'_> {
             .collect();
         // Dropped exports do not come back, nor what they belong to.
         let dropped =
-            |world: &Self, flow: &Flow| flow.exports.iter().any(|e| world.model.is_dropped(e.id));
+            |world: &Self, flow: &Flow| flow.exports.iter().any(|e| world.model().is_dropped(e.id));
         let plan: Vec<_> = plan
             .into_iter()
             .map(|(flow, fate, since)| {
@@ -74,11 +74,11 @@ impl World<'_> {
                 (flow, fate, since)
             })
             .collect();
-        let scheduled: Vec<GlobalId> = (self.model.session().live_collections())
+        let scheduled: Vec<GlobalId> = (self.model().session().live_collections())
             .filter(|c| c.scheduled.may())
             .map(|c| c.id)
             .collect();
-        let writing: Vec<GlobalId> = (self.model.session().live_collections())
+        let writing: Vec<GlobalId> = (self.model().session().live_collections())
             .filter(|c| c.writes.may())
             .map(|c| c.id)
             .collect();
@@ -131,7 +131,7 @@ impl World<'_> {
         for source in &flow.imports {
             least = least.max(match source {
                 FlowSource::Shard(index) => {
-                    let known = self.model.shard(&self.shards[*index].alias);
+                    let known = self.model().shard(&self.shards[*index].alias);
                     known.map_or(0, |shard| shard.since())
                 }
                 FlowSource::Index { index, .. } => match self.is_live(*index) {

@@ -88,7 +88,7 @@ impl World<'_> {
         let exports = self.live_exports();
         let views = exports.into_iter().filter(|id| {
             let is_view = self.export_of(*id).is_some_and(FlowExport::is_view);
-            let collection = self.model.collection(*id);
+            let collection = self.model().collection(*id);
             is_view && collection.is_some_and(|c| !c.writes.must())
         });
         views.collect()
@@ -112,7 +112,7 @@ impl World<'_> {
         let due: Vec<(GlobalId, Timestamp)> = live
             .into_iter()
             .filter_map(|id| {
-                let must = self.model.subscribe_must_reach(id)?;
+                let must = self.model().subscribe_must_reach(id)?;
                 let last = must.as_option().unwrap_or(self.since(id) + 2);
                 (last > 0).then_some((id, last))
             })
@@ -128,7 +128,7 @@ impl World<'_> {
 
     /// Waits until a subscribe has come to `up_to`, if it must.
     pub fn await_batches(&mut self, id: GlobalId, up_to: Timestamp) -> bool {
-        if !self.model.must_end(&Wait::Subscribe { id, up_to }) {
+        if !self.model().must_end(&Wait::Subscribe { id, up_to }) {
             return false;
         }
         let command = Command::AwaitSubscribe {

@@ -3,9 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::dry::Dry;
 use super::*;
-use crate::model::Model;
+use crate::model::{Model, Rehearsal};
 use crate::script::data::Schemas;
 use crate::script::trace::{Event, PeekSpec};
 use crate::script::{Script, json, json_print, text};
@@ -16,10 +15,10 @@ pub(super) fn script(seed: u64, profile: &Profile) -> (Vec<Command>, Tally) {
     generate_counted(&mut SeededChoices::new(seed), profile)
 }
 
-/// Runs a script against the model alone, as if every wait ended at once.
+/// Rehearses a script, as if every wait ended at once.
 ///
 /// Errors: where the sequence is invalid, or a wait would not end.
-pub(super) fn rehearse(commands: &[Command]) -> Result<Model, String> {
+pub(super) fn rehearse(commands: &[Command]) -> Result<Rehearsal, String> {
     rehearse_and(commands, &mut |_, _| {})
 }
 
@@ -27,18 +26,15 @@ pub(super) fn rehearse(commands: &[Command]) -> Result<Model, String> {
 pub(super) fn rehearse_and(
     commands: &[Command],
     looks: &mut dyn FnMut(&Model, &PeekSpec),
-) -> Result<Model, String> {
-    let mut model = Model::new();
-    let mut dry = Dry::new();
-    model.apply(&Dry::connected());
+) -> Result<Rehearsal, String> {
+    let mut rehearsal = Rehearsal::new();
     for (step, command) in commands.iter().enumerate() {
-        model.apply(&Event::Command { step });
         let fail = |what: String| format!("command {step}, `{command}`: {what}");
-        let events = dry.events(command).map_err(&fail)?;
-        for event in &events {
-            model.apply(event);
+        let rehearsed = rehearsal.play_valid(command);
+        let rehearsed = rehearsed.map_err(|e| fail(e.to_string()))?;
+        for event in &rehearsed.events {
             if let Event::PeekSent(peek) = event {
-                looks(&model, peek);
+                looks(rehearsal.model(), peek);
             }
         }
         if let Command::AwaitFrontier {
@@ -48,17 +44,10 @@ pub(super) fn rehearse_and(
         {
             return Err(fail("a wait that may run out".to_string()));
         }
-        for wait in dry.waits(command, &events).map_err(&fail)? {
-            if !model.must_end(&wait) {
-                return Err(fail(format!("{wait:?} need not end")));
-            }
-            model.ended(&wait);
-        }
-        if let Some((_, invalid)) = model.invalid() {
-            return Err(fail(invalid.to_string()));
-        }
+        let ended = rehearsal.end(&rehearsed.waits);
+        ended.map_err(|e| fail(e.to_string()))?;
     }
-    Ok(model)
+    Ok(rehearsal)
 }
 
 #[test]
@@ -154,10 +143,10 @@ fn rows_are_retracted_and_never_below_zero() {
     };
     for seed in 0..SEEDS {
         let (commands, _) = script(seed, &profile);
-        let Ok(model) = rehearse(&commands) else {
+        let Ok(rehearsal) = rehearse(&commands) else {
             continue;
         };
-        for shard in model.shards().values() {
+        for shard in rehearsal.model().shards().values() {
             assert!(shard.times().all(|ts| !shard.contents(ts).has_negative()));
         }
         retractions += commands

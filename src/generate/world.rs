@@ -9,13 +9,12 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use super::choices::Choices;
-use super::dry::Dry;
 use super::flows::{Flow, FlowExport, Form};
 use super::profile::Profile;
 use super::values::Column;
-use crate::model::{Life, Model};
+use crate::model::{Life, Model, Objection, Rehearsal};
 use crate::repr::{GlobalId, Timestamp};
-use crate::script::trace::{Event, Wait};
+use crate::script::trace::Wait;
 use crate::script::{Command, DEFAULT_TIMEOUT_SECS};
 
 /// A time that no frontier reaches but the empty one.
@@ -25,7 +24,7 @@ pub const NEVER: Timestamp = 1_000_000_000;
 pub struct World<'a> {
     pub choices: &'a mut dyn Choices,
     pub profile: &'a Profile,
-    pub model: Model,
+    rehearsal: Rehearsal,
     pub commands: Vec<Command>,
     pub tally: Tally,
     pub schemas: Vec<Schema>,
@@ -36,7 +35,6 @@ pub struct World<'a> {
     pub open_peeks: Vec<OpenPeek>,
     /// Counts may become negative in this case.
     pub negative: bool,
-    dry: Dry,
     flows_made: u64,
     peeks_made: u64,
 }
@@ -104,12 +102,10 @@ pub struct OpenPeek {
 
 impl<'a> World<'a> {
     pub fn new(choices: &'a mut dyn Choices, profile: &'a Profile) -> Self {
-        let mut model = Model::new();
-        model.apply(&Dry::connected());
         World {
             choices,
             profile,
-            model,
+            rehearsal: Rehearsal::new(),
             commands: Vec::new(),
             tally: Tally::default(),
             schemas: Vec::new(),
@@ -117,48 +113,33 @@ impl<'a> World<'a> {
             flows: Vec::new(),
             open_peeks: Vec::new(),
             negative: false,
-            dry: Dry::new(),
             flows_made: 0,
             peeks_made: 0,
         }
     }
 
+    /// What the model knows after the commands so far.
+    pub fn model(&self) -> &Model {
+        self.rehearsal.model()
+    }
+
     /// Writes a command, if the sequence stays valid with it, and takes note of
-    /// what its wait tells: whoever writes one that waits has asked the model
-    /// whether it ends. True if it was written.
+    /// what its wait tells. A caller that writes one that waits has asked the
+    /// model whether it ends. True if it was written.
     pub fn emit(&mut self, command: Command, meaningful: bool) -> bool {
-        let mut dry = self.dry.clone();
-        let events = dry.events(&command);
-        let waits = events.and_then(|events| Ok((dry.waits(&command, &events)?, events)));
-        let Ok((waits, events)) = waits else {
-            // A dataflow over something that a reconnect changed may not fit it
-            // any more.
-            let may_fail = matches!(command, Command::CreateDataflow(_));
-            debug_assert!(may_fail, "a command that fails: {command}");
-            return false;
-        };
-        let step = self.commands.len();
-        let valid = match events.as_slice() {
-            [] => true,
-            [event] => self.model.check(event).is_ok(),
-            // The later events rest on the earlier ones.
-            several => {
-                let mut model = self.model.clone();
-                several.iter().for_each(|event| model.apply(event));
-                model.invalid().is_none()
+        let rehearsed = match self.rehearsal.play_valid(&command) {
+            Ok(rehearsed) => rehearsed,
+            Err(objection) => {
+                // A dataflow over something that a reconnect changed may not fit
+                // it any more.
+                let may_fail = matches!(command, Command::CreateDataflow(_))
+                    || !matches!(objection, Objection::Fails(_));
+                debug_assert!(may_fail, "a command that fails: {command}: {objection}");
+                return false;
             }
         };
-        if !valid {
-            return false;
-        }
-        self.dry = dry;
-        self.model.apply(&Event::Command { step });
-        for event in &events {
-            self.model.apply(event);
-        }
-        for wait in &waits {
-            self.model.ended(wait);
-        }
+        let ended = self.rehearsal.end(&rehearsed.waits);
+        debug_assert!(ended.is_ok(), "{command}: {ended:?}");
         self.tally.commands += 1;
         self.tally.meaningful += u64::from(meaningful);
         *self.tally.by_verb.entry(command.verb()).or_default() += 1;
@@ -168,7 +149,8 @@ impl<'a> World<'a> {
 
     /// The peek that was started under this name.
     pub fn started(&self, name: &str) -> Option<Uuid> {
-        self.dry.peek(name)
+        let started = self.rehearsal.interpreter().peeks().get(name);
+        started.map(|started| started.spec.uuid)
     }
 
     pub fn next_peek_name(&mut self) -> String {
@@ -215,7 +197,7 @@ impl<'a> World<'a> {
     }
 
     pub fn is_live(&self, id: GlobalId) -> bool {
-        self.model
+        self.model()
             .collection(id)
             .is_some_and(|collection| collection.life == Life::Live)
     }
@@ -229,7 +211,7 @@ impl<'a> World<'a> {
 
     /// The first time at which an index can be read.
     pub fn since(&self, id: GlobalId) -> Timestamp {
-        self.model
+        self.model()
             .collection(id)
             .and_then(|collection| collection.since.as_option())
             .unwrap_or(0)
@@ -238,7 +220,7 @@ impl<'a> World<'a> {
     /// From when on nobody knows what a collection contains, because of an
     /// `until` in it or below it.
     pub fn known_until(&self, id: GlobalId) -> Option<Timestamp> {
-        let collection = self.model.collection(id)?;
+        let collection = self.model().collection(id)?;
         collection.dataflow.known_until(collection.export.on())
     }
 
@@ -246,7 +228,7 @@ impl<'a> World<'a> {
     /// another command, first and last; `None` if there is none.
     pub fn readable(&self, id: GlobalId) -> Option<(Timestamp, Timestamp)> {
         if let Form::View { shard } = self.export_of(id)?.form {
-            let must = self.model.shard_must_seal(&self.shards[shard].alias);
+            let must = self.model().shard_must_seal(&self.shards[shard].alias);
             let last = match must.as_option() {
                 // What ended is the same at all later times.
                 None => self.since(id) + 2,
@@ -255,7 +237,7 @@ impl<'a> World<'a> {
             return Some((0, last));
         }
         let since = self.since(id);
-        let must = self.model.must_reach(id)?;
+        let must = self.model().must_reach(id)?;
         let last = match must.as_option() {
             // A constant, or one that `until` ended.
             None => match self.known_until(id) {
@@ -298,7 +280,7 @@ impl<'a> World<'a> {
 
     /// Waits until an index has reached `ts`, if it must.
     pub fn await_frontier(&mut self, id: GlobalId, ts: Timestamp) -> bool {
-        if !self.model.must_end(&Wait::output(id, ts)) {
+        if !self.model().must_end(&Wait::output(id, ts)) {
             return false;
         }
         let command = Command::AwaitFrontier {

@@ -69,7 +69,7 @@ impl World<'_> {
 
     /// The first time of a shard that is not sealed, as far as is known.
     pub fn upper(&self, shard: usize) -> Timestamp {
-        self.model
+        self.model()
             .shard(&self.shards[shard].alias)
             .map_or(0, |known| known.upper())
     }
@@ -146,7 +146,7 @@ impl World<'_> {
         };
         let alias = self.shards[shard].alias.clone();
         // What is there, this write included: only that can be retracted.
-        let mut present = match (self.model.shard(&alias), ts.checked_sub(1)) {
+        let mut present = match (self.model().shard(&alias), ts.checked_sub(1)) {
             (Some(known), Some(last)) => known.contents(last),
             (Some(_), None) | (None, _) => Multiset::new(),
         };
@@ -208,7 +208,7 @@ impl World<'_> {
     /// Whether some live collection rests on a shard.
     fn is_read(&self, shard: usize) -> bool {
         let alias = &self.shards[shard].alias;
-        self.model.session().live_collections().any(|collection| {
+        self.model().session().live_collections().any(|collection| {
             let on = collection.export.on();
             collection.dataflow.shards_of(on).contains(alias)
         })

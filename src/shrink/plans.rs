@@ -10,10 +10,10 @@
 use std::collections::BTreeSet;
 
 use super::edits::Commands;
-use crate::generate::dry::Dry;
 use crate::plan::{Relation, parse, print, scalar};
 use crate::protocol::v26_30::MirScalarExpr;
 use crate::repr::GlobalId;
+use crate::script::interpret::{Interpreter, Uuids};
 use crate::script::{Command, Export};
 
 /// Every plan that some dataflow builds, each once.
@@ -123,15 +123,15 @@ fn with_columns(commands: &[Command], text: &str, arity: usize) -> Commands {
 
 /// The plan with this text, typed where it is built first.
 fn resolved(commands: &[Command], text: &str) -> Option<Relation> {
-    let mut dry = Dry::new();
+    let mut interpreter = Interpreter::new(Uuids::Seeded(0));
     for command in commands {
         if let Command::CreateDataflow(dataflow) = command
             && dataflow.builds.iter().any(|build| build.expr == text)
         {
-            let types = dry.readable(dataflow).ok()?;
+            let types = interpreter.readable(dataflow).ok()?;
             return parse(text, &types).ok().map(|(plan, _)| plan);
         }
-        let _ = dry.events(command);
+        let _ = interpreter.take(command);
     }
     None
 }

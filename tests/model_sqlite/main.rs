@@ -13,9 +13,9 @@ mod scalars;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use clusterd_fuzz::generate::dry::Dry;
 use clusterd_fuzz::generate::{Choices, Profile, SeededChoices, generate};
 use clusterd_fuzz::model::Multiset;
+use clusterd_fuzz::model::Rehearsal;
 use clusterd_fuzz::model::eval::{Evaluated, Moment, evaluate};
 use clusterd_fuzz::plan::{Globals, Relation, RelationType, print, type_of};
 use clusterd_fuzz::protocol::v26_30::Id;
@@ -36,10 +36,10 @@ fn plans(seed: u64) -> Vec<Relation> {
     // SQLite would make its rows as well.
     profile.endless = false;
     profile.mixed_reduces = true;
-    let mut dry = Dry::new();
+    let mut rehearsal = Rehearsal::new();
     let mut plans = Vec::new();
     for command in generate(&mut SeededChoices::new(seed), &profile) {
-        for event in dry.events(&command).unwrap_or_default() {
+        for event in rehearsal.play(&command).events {
             if let Event::DataflowCreated(spec) = event {
                 plans.extend(spec.builds.iter().map(|(_, plan)| plan.clone()));
             }

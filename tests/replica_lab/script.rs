@@ -3,23 +3,20 @@
 
 use std::collections::BTreeMap;
 
-use clusterd_fuzz::plan::IndexInfo;
 use clusterd_fuzz::repr::{Diff, GlobalId, Row, Timestamp};
-use clusterd_fuzz::script::data::{self, Schemas};
-use clusterd_fuzz::script::dataflow::{Assembled, Named, assemble, nowhere};
+use clusterd_fuzz::script::dataflow::Assembled;
+use clusterd_fuzz::script::interpret::{Effect, Interpreter, Uuids};
 use clusterd_fuzz::script::trace::ImportSpec;
 use clusterd_fuzz::script::{self, Command};
 
 use super::{Contents, Mode, Sources, answer, run};
 
 /// What a script has made so far.
-#[derive(Default)]
 struct World {
-    schemas: Schemas,
+    script: Interpreter,
     shards: BTreeMap<String, Vec<(Row, Timestamp, Diff)>>,
     /// Where each source comes from.
     sources: BTreeMap<GlobalId, String>,
-    indexes: BTreeMap<GlobalId, IndexInfo>,
     /// What exported indexes contain.
     exported: BTreeMap<GlobalId, Contents>,
 }
@@ -27,71 +24,58 @@ struct World {
 impl World {
     /// Executes a command; gives its output where it has one to compare.
     fn execute(&mut self, command: &Command, mode: Mode) -> Result<Option<String>, String> {
-        match command {
-            Command::DefineSchema { name, columns } => {
-                self.schemas.define(name, columns)?;
-            }
-            Command::WriteRows {
-                shard,
-                schema,
-                ts,
-                rows,
-            } => {
-                let desc = self.schemas.get(schema.as_deref())?;
-                let rows = data::rows(&desc, rows)?;
-                let shard = self.shards.entry(shard.clone()).or_default();
-                shard.extend(rows.into_iter().map(|(row, diff)| (row, *ts, diff)));
-            }
-            Command::DefineIndex { .. } => {
-                let assembled = self.assemble(command)?;
-                self.indexes.extend(assembled.indexes);
-            }
-            Command::CreateDataflow(dataflow) => {
-                let mut dataflow = dataflow.clone();
-                dataflow.join = mode.join.or(dataflow.join);
-                let assembled = self.assemble(&Command::CreateDataflow(dataflow))?;
-                let sources: Sources = self
-                    .sources
-                    .iter()
-                    .map(|(id, shard)| (*id, self.shards[shard].clone()))
-                    .collect();
-                let exported = run(&assembled.description, &sources, mode)?;
-                self.indexes.extend(assembled.indexes);
-                self.exported.extend(exported);
-            }
-            Command::Peek { id, ts, .. } => {
-                return match self.exported.get(id) {
-                    Some(contents) => Ok(Some(answer(contents, *ts))),
-                    None => Err(format!("peek of unknown {id}")),
-                };
-            }
-            _ => {}
+        let mut command = command.clone();
+        if let Command::CreateDataflow(dataflow) = &mut command {
+            dataflow.join = mode.join.or(dataflow.join);
         }
-        Ok(None)
+        let meaning = self.script.take(&command).map_err(|e| e.to_string())?;
+        let mut output = None;
+        for effect in meaning.effects() {
+            match effect {
+                Effect::Append { shard, append, .. } => {
+                    let shard = self.shards.entry(shard.clone()).or_default();
+                    shard.extend(append.updates.iter().cloned());
+                }
+                Effect::CreateDataflow(dataflow) => self.create(dataflow, mode)?,
+                Effect::SendPeek { spec, .. } => match self.exported.get(&spec.id) {
+                    Some(contents) => output = Some(answer(contents, spec.ts)),
+                    None => return Err(format!("peek of unknown {}", spec.id)),
+                },
+                _ => {}
+            }
+        }
+        Ok(output)
     }
 
-    /// Puts a dataflow together, and takes note of where its sources are.
-    fn assemble(&mut self, command: &Command) -> Result<Assembled, String> {
-        let named = Named {
-            schemas: &self.schemas,
-            indexes: &self.indexes,
-            locate: &mut nowhere,
-        };
-        let assembled = assemble(command, named)?;
-        for import in &assembled.spec.imports {
+    fn create(&mut self, dataflow: &Assembled, mode: Mode) -> Result<(), String> {
+        for import in &dataflow.spec.imports {
             if let ImportSpec::Source { id, shard, .. } = import {
                 self.sources.insert(*id, shard.clone());
                 self.shards.entry(shard.clone()).or_default();
             }
         }
-        Ok(assembled)
+        // An index of a source is only there to be imported.
+        if dataflow.spec.builds.is_empty() {
+            return Ok(());
+        }
+        let contents = |shard: &String| self.shards[shard].clone();
+        let sources = self.sources.iter();
+        let sources: Sources = sources.map(|(id, shard)| (*id, contents(shard))).collect();
+        self.exported
+            .extend(run(&dataflow.description, &sources, mode)?);
+        Ok(())
     }
 }
 
 /// Runs a script; gives the first disagreement.
 pub fn disagreement(spec: &str, mode: Mode) -> Result<(), String> {
     let script = script::text::parse(spec).map_err(|e| e.to_string())?;
-    let mut world = World::default();
+    let mut world = World {
+        script: Interpreter::new(Uuids::Seeded(0)),
+        shards: BTreeMap::new(),
+        sources: BTreeMap::new(),
+        exported: BTreeMap::new(),
+    };
     for stanza in script.stanzas() {
         match world.execute(&stanza.command, mode) {
             Ok(None) => {}

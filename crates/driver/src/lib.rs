@@ -6,7 +6,6 @@
 //! no AllowCompaction, no read hold is sent or moved unless the caller says so.
 
 mod child;
-mod config;
 mod cpu;
 mod ctp_target;
 mod host;

@@ -1,11 +1,11 @@
-//! What a write of a script appends, before anybody appends it: the runner does,
-//! and a dry run only says so. Source: `spec/script.md` §2.4.
+//! What a write of a script appends. Source: `spec/script.md` §2.4.
 //!
 //! Invariant: a write is one append at the times that the script says, with
 //! exactly the lower that these times imply.
 
 use super::command::Command;
 use super::data;
+use super::error::CommandError;
 use repr::{Diff, RelationDesc, Row, Timestamp};
 
 /// The updates of one write, all in `[lower, upper)`.
@@ -20,7 +20,7 @@ impl Append {
     /// What `command`, a write with the schema `desc`, appends.
     ///
     /// Errors: the messages of golden blocks.
-    pub fn of(command: &Command, desc: &RelationDesc) -> Result<Append, String> {
+    pub fn of(command: &Command, desc: &RelationDesc) -> Result<Append, CommandError> {
         match command {
             Command::WriteSingleTs {
                 ts,
@@ -40,7 +40,7 @@ impl Append {
                 ..
             } => {
                 if *n_ts == 0 {
-                    return Err("n_ts must be positive".to_string());
+                    return Err(CommandError::NoTimes);
                 }
                 let rows = synthetic(desc, *start, *count, *row_bytes)?;
                 let times = (0..*n_ts).cycle();
@@ -55,15 +55,16 @@ impl Append {
                 })
             }
             Command::WriteRows { ts, rows, .. } => Append::at(*ts, data::rows(desc, rows)?),
-            other => Err(format!("`{}` is not a write", other.verb())),
+            other => Err(CommandError::NotAWrite(other.verb())),
         }
     }
 
     /// All rows at `ts`, in `[ts, ts + 1)`.
-    fn at(ts: Timestamp, rows: impl IntoIterator<Item = (Row, Diff)>) -> Result<Append, String> {
-        let upper = ts.checked_add(1).ok_or_else(|| {
-            format!("cannot write at {ts}: there is no later time to seal it with")
-        })?;
+    fn at(
+        ts: Timestamp,
+        rows: impl IntoIterator<Item = (Row, Diff)>,
+    ) -> Result<Append, CommandError> {
+        let upper = ts.checked_add(1).ok_or(CommandError::NoLaterTime(ts))?;
         Ok(Append {
             updates: rows
                 .into_iter()
@@ -80,11 +81,11 @@ fn synthetic(
     start: u64,
     count: u64,
     row_bytes: usize,
-) -> Result<Vec<Row>, String> {
+) -> Result<Vec<Row>, CommandError> {
     let end = start
         .checked_add(count)
-        .ok_or_else(|| format!("row numbers {start} + {count} are too large"))?;
+        .ok_or(CommandError::RowNumbers { start, count })?;
     (start..end)
-        .map(|i| data::synthetic_row(desc, i, row_bytes))
+        .map(|i| Ok(data::synthetic_row(desc, i, row_bytes)?))
         .collect()
 }

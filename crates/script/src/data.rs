@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::command::{Cell, ColumnDef, RowLine};
+use super::error::{CommandError, ValueError};
 use repr::{Datum, Diff, RelationDesc, Row, SqlScalarType};
 
 /// The schemas that a script has defined, by name.
@@ -18,19 +19,25 @@ impl Schemas {
     /// Defines or redefines a schema.
     ///
     /// Errors: a column type that scripts cannot name.
-    pub fn define(&mut self, name: &str, columns: &[ColumnDef]) -> Result<(), String> {
+    pub fn define(&mut self, name: &str, columns: &[ColumnDef]) -> Result<(), CommandError> {
         let desc = resolve(columns)?;
-        self.by_name.insert(name.to_string(), desc);
+        self.insert(name.to_string(), desc);
         Ok(())
     }
 
+    /// Defines or redefines a schema that is resolved.
+    pub fn insert(&mut self, name: String, desc: RelationDesc) {
+        self.by_name.insert(name, desc);
+    }
+
     /// The named schema, or the sample schema `(id bigint, payload text)`.
-    pub fn get(&self, name: Option<&str>) -> Result<RelationDesc, String> {
+    pub fn get(&self, name: Option<&str>) -> Result<RelationDesc, CommandError> {
         match name {
             None => Ok(sample()),
-            Some(name) => self.by_name.get(name).cloned().ok_or_else(|| {
-                format!("unknown schema {name:?}; declare it with define_schema first")
-            }),
+            Some(name) => {
+                let known = self.by_name.get(name).cloned();
+                known.ok_or_else(|| CommandError::UnknownSchema(name.to_string()))
+            }
         }
     }
 }
@@ -44,16 +51,18 @@ fn sample() -> RelationDesc {
 }
 
 /// The relation that these columns declare.
-pub fn resolve(columns: &[ColumnDef]) -> Result<RelationDesc, String> {
+///
+/// Errors: a column type that scripts cannot name.
+pub fn resolve(columns: &[ColumnDef]) -> Result<RelationDesc, CommandError> {
     let columns: Vec<(&str, SqlScalarType, bool)> = columns
         .iter()
         .map(|c| Ok((c.name.as_str(), scalar_type(&c.ty)?, c.nullable)))
-        .collect::<Result<_, String>>()?;
+        .collect::<Result<_, CommandError>>()?;
     Ok(RelationDesc::from_columns(columns))
 }
 
 /// The type that a script's type name means; names are case-insensitive.
-fn scalar_type(name: &str) -> Result<SqlScalarType, String> {
+fn scalar_type(name: &str) -> Result<SqlScalarType, CommandError> {
     let name = name.to_ascii_lowercase();
     Ok(match name.as_str() {
         "int16" | "smallint" => SqlScalarType::Int16,
@@ -62,7 +71,7 @@ fn scalar_type(name: &str) -> Result<SqlScalarType, String> {
         "bool" | "boolean" => SqlScalarType::Bool,
         "string" | "text" => SqlScalarType::String,
         "bytes" | "bytea" => SqlScalarType::Bytes,
-        _ => return Err(format!("unsupported column type {name:?}")),
+        _ => return Err(CommandError::UnknownColumnType(name)),
     })
 }
 
@@ -70,16 +79,16 @@ fn scalar_type(name: &str) -> Result<SqlScalarType, String> {
 ///
 /// Errors: arity first, then cells from left to right; the first row with an
 /// error decides.
-pub fn rows(desc: &RelationDesc, lines: &[RowLine]) -> Result<Vec<(Row, Diff)>, String> {
+pub fn rows(desc: &RelationDesc, lines: &[RowLine]) -> Result<Vec<(Row, Diff)>, CommandError> {
     let columns = &desc.typ.column_types;
     let mut rows = Vec::with_capacity(lines.len());
     for (at, line) in lines.iter().enumerate() {
         if line.cells.len() != columns.len() {
-            return Err(format!(
-                "row {at} has {} values but schema has {} columns",
-                line.cells.len(),
-                columns.len()
-            ));
+            return Err(CommandError::RowWidth {
+                row: at,
+                values: line.cells.len(),
+                columns: columns.len(),
+            });
         }
         let values = line
             .cells
@@ -95,17 +104,15 @@ pub fn rows(desc: &RelationDesc, lines: &[RowLine]) -> Result<Vec<(Row, Diff)>, 
 /// Types the values of a key: the first columns of `desc`, as many as there are.
 ///
 /// Errors: as for [`rows`].
-pub fn key(desc: &RelationDesc, line: &RowLine) -> Result<Row, String> {
+pub fn key(desc: &RelationDesc, cells: &[Cell]) -> Result<Row, CommandError> {
     let columns = &desc.typ.column_types;
-    if line.cells.len() > columns.len() {
-        return Err(format!(
-            "literal has {} values but schema has {} columns",
-            line.cells.len(),
-            columns.len()
-        ));
+    if cells.len() > columns.len() {
+        return Err(CommandError::KeyWidth {
+            values: cells.len(),
+            columns: columns.len(),
+        });
     }
-    let values = line
-        .cells
+    let values = cells
         .iter()
         .zip(columns)
         .map(|(cell, column)| value(cell, &column.scalar_type, true))
@@ -140,14 +147,14 @@ impl Value {
     }
 }
 
-fn value(cell: &Cell, ty: &SqlScalarType, nullable: bool) -> Result<Value, String> {
+fn value(cell: &Cell, ty: &SqlScalarType, nullable: bool) -> Result<Value, ValueError> {
     let is_null = match cell {
         Cell::Token(token) => token == "null",
         Cell::Json(json) => json.is_null(),
     };
     match (is_null, nullable) {
         (true, true) => Ok(Value::Null),
-        (true, false) => Err("null value in non-nullable column".to_string()),
+        (true, false) => Err(ValueError::Null),
         (false, _) => match cell {
             Cell::Token(token) => from_token(token, ty),
             Cell::Json(json) => from_json(json, ty),
@@ -155,17 +162,17 @@ fn value(cell: &Cell, ty: &SqlScalarType, nullable: bool) -> Result<Value, Strin
     }
 }
 
-fn from_token(token: &str, ty: &SqlScalarType) -> Result<Value, String> {
+fn from_token(token: &str, ty: &SqlScalarType) -> Result<Value, ValueError> {
     fn integer<T: std::str::FromStr<Err = std::num::ParseIntError>>(
         token: &str,
-        kind: &str,
-        pg: &str,
-    ) -> Result<T, String> {
-        token.trim().parse().map_err(|e| {
-            format!(
-                "parsing {token:?} as {kind}: invalid input syntax for type {pg}: {e}: {}",
-                quoted(token)
-            )
+        kind: &'static str,
+        postgres: &'static str,
+    ) -> Result<T, ValueError> {
+        token.trim().parse().map_err(|cause| ValueError::Integer {
+            token: token.to_string(),
+            kind,
+            postgres,
+            cause,
         })
     }
     match ty {
@@ -177,46 +184,38 @@ fn from_token(token: &str, ty: &SqlScalarType) -> Result<Value, String> {
             "f" | "fa" | "fal" | "fals" | "false" | "n" | "no" | "of" | "off" | "0" => {
                 Ok(Value::Bool(false))
             }
-            _ => Err(format!(
-                "parsing {token:?} as bool: invalid input syntax for type boolean: {}",
-                quoted(token)
-            )),
+            _ => Err(ValueError::Bool {
+                token: token.to_string(),
+            }),
         },
         SqlScalarType::String => Ok(Value::String(unquote(token).to_string())),
         SqlScalarType::Bytes => Ok(Value::Bytes(unquote(token).as_bytes().to_vec())),
-        other => Err(format!("a script cannot write values of type {other:?}")),
+        other => Err(ValueError::Type(other.clone())),
     }
 }
 
-fn from_json(json: &serde_json::Value, ty: &SqlScalarType) -> Result<Value, String> {
-    let integer = || {
-        json.as_i64()
-            .ok_or_else(|| format!("expected integer, got {json}"))
+fn from_json(json: &serde_json::Value, ty: &SqlScalarType) -> Result<Value, ValueError> {
+    let other = |expected| ValueError::Json {
+        expected,
+        json: json.clone(),
     };
-    let narrow = |_| "out of range integral type conversion attempted".to_string();
+    let integer = || json.as_i64().ok_or_else(|| other("integer"));
+    let narrow = |_| ValueError::OutOfRange;
     match ty {
         SqlScalarType::Int16 => Ok(Value::Int16(integer()?.try_into().map_err(narrow)?)),
         SqlScalarType::Int32 => Ok(Value::Int32(integer()?.try_into().map_err(narrow)?)),
         SqlScalarType::Int64 => Ok(Value::Int64(integer()?)),
-        SqlScalarType::Bool => json
-            .as_bool()
-            .map(Value::Bool)
-            .ok_or_else(|| format!("expected bool, got {json}")),
+        SqlScalarType::Bool => json.as_bool().map(Value::Bool).ok_or_else(|| other("bool")),
         SqlScalarType::String => json
             .as_str()
             .map(|s| Value::String(s.to_string()))
-            .ok_or_else(|| format!("expected string, got {json}")),
+            .ok_or_else(|| other("string")),
         SqlScalarType::Bytes => json
             .as_str()
             .map(|s| Value::Bytes(s.as_bytes().to_vec()))
-            .ok_or_else(|| format!("expected string (utf8 bytes), got {json}")),
-        other => Err(format!("a script cannot write values of type {other:?}")),
+            .ok_or_else(|| other("string (utf8 bytes)")),
+        typ => Err(ValueError::Type(typ.clone())),
     }
-}
-
-/// The token in double quotes, as the field's error texts show input.
-fn quoted(token: &str) -> String {
-    format!("\"{}\"", token.replace('"', "\\\""))
 }
 
 /// The token without one pair of surrounding quotes.
@@ -231,7 +230,7 @@ fn unquote(token: &str) -> &str {
 /// zero-padded number, `row_bytes` wide.
 ///
 /// Errors: a number that does not fit, a type that scripts cannot name.
-pub fn synthetic_row(desc: &RelationDesc, i: u64, row_bytes: usize) -> Result<Row, String> {
+pub fn synthetic_row(desc: &RelationDesc, i: u64, row_bytes: usize) -> Result<Row, ValueError> {
     let text = format!("{i:0>row_bytes$}");
     let values = desc
         .typ
@@ -241,17 +240,16 @@ pub fn synthetic_row(desc: &RelationDesc, i: u64, row_bytes: usize) -> Result<Ro
             Ok(match &column.scalar_type {
                 SqlScalarType::Int16 => Value::Int16((i % (1 << 15)) as i16),
                 SqlScalarType::Int32 => Value::Int32((i % (1 << 31)) as i32),
-                SqlScalarType::Int64 => Value::Int64(
-                    i.try_into()
-                        .map_err(|_| format!("row number {i} does not fit into a bigint"))?,
-                ),
+                SqlScalarType::Int64 => {
+                    Value::Int64(i.try_into().map_err(|_| ValueError::RowNumber(i))?)
+                }
                 SqlScalarType::Bool => Value::Bool(i.is_multiple_of(2)),
                 SqlScalarType::String => Value::String(text.clone()),
                 SqlScalarType::Bytes => Value::Bytes(text.clone().into_bytes()),
-                other => return Err(format!("a script cannot write values of type {other:?}")),
+                other => return Err(ValueError::Type(other.clone())),
             })
         })
-        .collect::<Result<Vec<_>, String>>()?;
+        .collect::<Result<Vec<_>, ValueError>>()?;
     Ok(Row::pack(values.iter().map(Value::datum)))
 }
 
@@ -259,7 +257,7 @@ pub fn synthetic_row(desc: &RelationDesc, i: u64, row_bytes: usize) -> Result<Ro
 mod tests {
     use super::*;
 
-    fn token(token: &str, ty: SqlScalarType) -> Result<Value, String> {
+    fn token(token: &str, ty: SqlScalarType) -> Result<Value, ValueError> {
         value(&Cell::Token(token.to_string()), &ty, true)
     }
 
@@ -273,11 +271,13 @@ mod tests {
         );
         assert_eq!(token("null", SqlScalarType::String), Ok(Value::Null));
         assert_eq!(
-            token("not-an-int", SqlScalarType::Int64).unwrap_err(),
+            token("not-an-int", SqlScalarType::Int64)
+                .unwrap_err()
+                .to_string(),
             "parsing \"not-an-int\" as int64: invalid input syntax for type bigint: invalid digit found in string: \"not-an-int\""
         );
         assert_eq!(
-            token("a\"b", SqlScalarType::Bool).unwrap_err(),
+            token("a\"b", SqlScalarType::Bool).unwrap_err().to_string(),
             "parsing \"a\\\"b\" as bool: invalid input syntax for type boolean: \"a\\\"b\""
         );
     }
@@ -286,15 +286,21 @@ mod tests {
     fn json_values_must_have_the_type() {
         let json = |json, ty| value(&Cell::Json(json), &ty, false);
         assert_eq!(
-            json(serde_json::json!(1.0), SqlScalarType::Int64).unwrap_err(),
+            json(serde_json::json!(1.0), SqlScalarType::Int64)
+                .unwrap_err()
+                .to_string(),
             "expected integer, got 1.0"
         );
         assert_eq!(
-            json(serde_json::json!(40000), SqlScalarType::Int16).unwrap_err(),
+            json(serde_json::json!(40000), SqlScalarType::Int16)
+                .unwrap_err()
+                .to_string(),
             "out of range integral type conversion attempted"
         );
         assert_eq!(
-            json(serde_json::json!(null), SqlScalarType::Bool).unwrap_err(),
+            json(serde_json::json!(null), SqlScalarType::Bool)
+                .unwrap_err()
+                .to_string(),
             "null value in non-nullable column"
         );
     }

@@ -1,9 +1,8 @@
 //! The dataflows that `define-index`, `create-dataflow` and `count` ask for, put
-//! together for whoever sends them or only wants to know what they would be.
-//! Source: `spec/script.md` §2.5, §2.6, §4.
+//! together. Source: `spec/script.md` §2.5, §2.6, §4.
 //!
-//! Invariant: everything that can be wrong is found here, before anything is
-//! sent.
+//! Invariants: everything that can be wrong is found here, before anything is
+//! sent; the shards are known by their aliases until [`Assembled::locate`].
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -12,28 +11,27 @@ use uuid::Uuid;
 
 use super::command::*;
 use super::data::Schemas;
+use super::error::CommandError;
 use super::trace::{DataflowSpec, ExportSpec, ImportSpec};
 use plan::lower::{self, JoinKind};
 use plan::{self, Globals};
 use plan::{BuiltDataflow, DataflowBuilder, IndexInfo};
-use protocol::v26_30::{CollectionMetadata, DataflowDescription, PersistLocation};
+use protocol::v26_30::{
+    CollectionMetadata, ComputeSinkConnection, DataflowDescription, PersistLocation,
+};
 use protocol::wire;
 use repr::{GlobalId, RelationDesc, ShardId, Timestamp};
 
 /// What a script has named so far that a dataflow may refer to.
+#[derive(Debug, Clone, Copy)]
 pub struct Named<'a> {
     pub schemas: &'a Schemas,
     pub indexes: &'a BTreeMap<GlobalId, IndexInfo>,
-    pub locate: &'a mut Locate<'a>,
 }
 
-/// Finds the shard behind an alias, readable from now on, for contents of this
-/// description.
-pub type Locate<'a> = dyn FnMut(&str, &RelationDesc) -> Result<CollectionMetadata, String> + 'a;
-
-/// A shard for a dataflow that nobody sends.
-pub fn nowhere(_alias: &str, desc: &RelationDesc) -> Result<CollectionMetadata, String> {
-    Ok(CollectionMetadata {
+/// The shard behind an alias, before it is located.
+fn unlocated(desc: &RelationDesc) -> CollectionMetadata {
+    CollectionMetadata {
         persist_location: PersistLocation {
             blob_uri: String::new(),
             consensus_uri: String::new(),
@@ -41,23 +39,51 @@ pub fn nowhere(_alias: &str, desc: &RelationDesc) -> Result<CollectionMetadata, 
         data_shard: ShardId(Uuid::nil()),
         relation_desc: desc.clone(),
         txns_shard: None,
-    })
+    }
 }
 
-/// A dataflow that can be sent.
-#[derive(Debug)]
+/// A dataflow that can be sent once its shards are located.
+#[derive(Debug, Clone)]
 pub struct Assembled {
     pub description: DataflowDescription,
     /// The same for a trace.
     pub spec: DataflowSpec,
     /// What its indexes arrange.
     pub indexes: BTreeMap<GlobalId, IndexInfo>,
-    /// The shards of its materialized views.
-    pub views: BTreeMap<GlobalId, CollectionMetadata>,
+}
+
+impl Assembled {
+    /// Puts the shards behind the aliases into the description.
+    ///
+    /// Errors: the first of `find`.
+    pub fn locate<E>(
+        &mut self,
+        mut find: impl FnMut(&str, &RelationDesc) -> Result<CollectionMetadata, E>,
+    ) -> Result<(), E> {
+        for import in &self.spec.imports {
+            match import {
+                ImportSpec::Source { id, shard, desc } => {
+                    if let Some(import) = self.description.source_imports.get_mut(id) {
+                        import.desc.storage_metadata = find(shard, desc)?;
+                    }
+                }
+                ImportSpec::Index { .. } => {}
+            }
+        }
+        for (id, shard, desc) in self.spec.views() {
+            let sink = self.description.sink_exports.get_mut(&id);
+            if let Some(ComputeSinkConnection::MaterializedView(view)) =
+                sink.map(|sink| &mut sink.connection)
+            {
+                view.storage_metadata = find(shard, desc)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What a count makes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct AssembledCount {
     pub dataflow: Assembled,
     /// The index that holds the count.
@@ -69,7 +95,7 @@ pub struct AssembledCount {
 /// Puts together what `define-index` or `create-dataflow` asks for.
 ///
 /// Errors: the command's own, without `error: `.
-pub fn assemble(command: &Command, named: Named<'_>) -> Result<Assembled, String> {
+pub fn assemble(command: &Command, named: Named<'_>) -> Result<Assembled, CommandError> {
     match command {
         Command::DefineIndex {
             source,
@@ -92,7 +118,7 @@ pub fn assemble(command: &Command, named: Named<'_>) -> Result<Assembled, String
                 pending.import(import)?;
             }
             for Build { id, expr } in &dataflow.builds {
-                pending.builder.build(*id, expr).map_err(text)?;
+                pending.builder.build(*id, expr)?;
             }
             for export in &dataflow.exports {
                 pending.export(export)?;
@@ -104,7 +130,7 @@ pub fn assemble(command: &Command, named: Named<'_>) -> Result<Assembled, String
             pending.builder.optimize(dataflow.optimize).join(kind);
             pending.finish(&dataflow.name, dataflow.as_of, dataflow.until)
         }
-        other => Err(format!("`{}` makes no dataflow", other.verb())),
+        other => Err(CommandError::NoDataflow(other.verb())),
     }
 }
 
@@ -117,20 +143,18 @@ pub fn assemble_count(
     ts: Timestamp,
     ephemeral: u64,
     named: Named<'_>,
-) -> Result<AssembledCount, String> {
+) -> Result<AssembledCount, CommandError> {
     let reduce = GlobalId::User(ephemeral);
     let output = GlobalId::User(ephemeral + 1);
     let info = known_index(named.indexes, index, "define it with define_index first")?;
-    let end = ts
-        .checked_add(1)
-        .ok_or_else(|| format!("cannot count at {ts}: there is no later time to wait for"))?;
+    let end = ts.checked_add(1).ok_or(CommandError::NoTimeToAwait(ts))?;
     let mut pending = Pending::new("headless-count", named);
     pending.import_index(index, &info)?;
     let plan = format!("Reduce aggregates=[count(true)]\n  Get {}", info.on);
-    pending.builder.build(reduce, &plan).map_err(text)?;
+    pending.builder.build(reduce, &plan)?;
     pending.export_index(output, reduce, &[0])?;
     let mut dataflow = pending.finish("headless-count", ts, None)?;
-    // Nobody else may import it.
+    // Nothing else may import it.
     dataflow.indexes.clear();
     Ok(AssembledCount {
         dataflow,
@@ -143,26 +167,22 @@ pub fn assemble_count(
 /// imports, and what it builds itself.
 ///
 /// Errors: the command's own.
-pub fn readable(
-    dataflow: &CreateDataflow,
-    schemas: &Schemas,
-    indexes: &BTreeMap<GlobalId, IndexInfo>,
-) -> Result<Globals, String> {
+pub fn readable(dataflow: &CreateDataflow, named: Named<'_>) -> Result<Globals, CommandError> {
     let mut types = Globals::new();
     for import in &dataflow.imports {
         match import {
             Import::Source { id, schema, .. } => {
-                let desc = schemas.get(schema.as_deref())?;
+                let desc = named.schemas.get(schema.as_deref())?;
                 types.insert(*id, desc.typ.to_repr());
             }
             Import::Index { index } => {
-                let info = known_index(indexes, *index, IMPORTED)?;
+                let info = known_index(named.indexes, *index, IMPORTED)?;
                 types.insert(info.on, info.typ);
             }
         }
     }
     for build in &dataflow.builds {
-        let (_, typ) = plan::parse(&build.expr, &types).map_err(text)?;
+        let (_, typ) = plan::parse(&build.expr, &types)?;
         types.insert(build.id, typ);
     }
     Ok(types)
@@ -175,14 +195,10 @@ const IMPORTED: &str = "define it before importing it";
 fn known_index(
     indexes: &BTreeMap<GlobalId, IndexInfo>,
     index: GlobalId,
-    hint: &str,
-) -> Result<IndexInfo, String> {
-    let number = match index {
-        GlobalId::User(n) => n.to_string(),
-        other => other.to_string(),
-    };
+    hint: &'static str,
+) -> Result<IndexInfo, CommandError> {
     let info = indexes.get(&index).cloned();
-    info.ok_or_else(|| format!("unknown index {number}; {hint}"))
+    info.ok_or(CommandError::UnknownIndex { index, hint })
 }
 
 /// A dataflow in the making: the builder, and what the builder does not keep.
@@ -191,7 +207,6 @@ struct Pending<'a> {
     builder: DataflowBuilder,
     imports: Vec<ImportSpec>,
     exports: Vec<ExportSpec>,
-    views: BTreeMap<GlobalId, CollectionMetadata>,
 }
 
 impl<'a> Pending<'a> {
@@ -201,11 +216,10 @@ impl<'a> Pending<'a> {
             builder: DataflowBuilder::new(name),
             imports: Vec::new(),
             exports: Vec::new(),
-            views: BTreeMap::new(),
         }
     }
 
-    fn import(&mut self, import: &Import) -> Result<(), String> {
+    fn import(&mut self, import: &Import) -> Result<(), CommandError> {
         match import {
             Import::Source {
                 id,
@@ -229,10 +243,8 @@ impl<'a> Pending<'a> {
         shard: &str,
         desc: RelationDesc,
         upper: Timestamp,
-    ) -> Result<(), String> {
-        let metadata = (self.named.locate)(shard, &desc)?;
-        let imported = self.builder.import_persist(id, metadata, upper);
-        imported.map_err(text)?;
+    ) -> Result<(), CommandError> {
+        self.builder.import_persist(id, unlocated(&desc), upper)?;
         self.imports.push(ImportSpec::Source {
             id,
             shard: shard.to_string(),
@@ -241,15 +253,20 @@ impl<'a> Pending<'a> {
         Ok(())
     }
 
-    fn import_index(&mut self, index: GlobalId, info: &IndexInfo) -> Result<(), String> {
-        self.builder.import_index(index, info).map_err(text)?;
+    fn import_index(&mut self, index: GlobalId, info: &IndexInfo) -> Result<(), CommandError> {
+        self.builder.import_index(index, info)?;
         let on = info.on;
         self.imports.push(ImportSpec::Index { index, on });
         Ok(())
     }
 
-    fn export_index(&mut self, id: GlobalId, on: GlobalId, key: &[usize]) -> Result<(), String> {
-        self.builder.export_index(id, on, key).map_err(text)?;
+    fn export_index(
+        &mut self,
+        id: GlobalId,
+        on: GlobalId,
+        key: &[usize],
+    ) -> Result<(), CommandError> {
+        self.builder.export_index(id, on, key)?;
         self.exports.push(ExportSpec::Index {
             id,
             on,
@@ -258,7 +275,7 @@ impl<'a> Pending<'a> {
         Ok(())
     }
 
-    fn export(&mut self, export: &Export) -> Result<(), String> {
+    fn export(&mut self, export: &Export) -> Result<(), CommandError> {
         match export {
             Export::Index { index, on, key } => self.export_index(*index, *on, key),
             Export::MaterializedView {
@@ -268,11 +285,9 @@ impl<'a> Pending<'a> {
                 schema,
             } => {
                 let desc = self.named.schemas.get(schema.as_deref())?;
-                let target = (self.named.locate)(shard, &desc)?;
+                let target = unlocated(&desc);
                 let builder = &mut self.builder;
-                let exported = builder.export_materialized_view(*sink, *on, target.clone());
-                exported.map_err(text)?;
-                self.views.insert(*sink, target);
+                builder.export_materialized_view(*sink, *on, target)?;
                 self.exports.push(ExportSpec::MaterializedView {
                     id: *sink,
                     on: *on,
@@ -290,8 +305,7 @@ impl<'a> Pending<'a> {
             } => {
                 let desc = self.named.schemas.get(schema.as_deref())?;
                 let builder = &mut self.builder;
-                let exported = builder.export_subscribe(*sink, *on, desc, *up_to, *snapshot);
-                exported.map_err(text)?;
+                builder.export_subscribe(*sink, *on, desc, *up_to, *snapshot)?;
                 self.exports.push(ExportSpec::Subscribe {
                     id: *sink,
                     on: *on,
@@ -309,7 +323,7 @@ impl<'a> Pending<'a> {
         name: &str,
         as_of: Timestamp,
         until: Option<Timestamp>,
-    ) -> Result<Assembled, String> {
+    ) -> Result<Assembled, CommandError> {
         self.builder.as_of(as_of).until(until);
         let BuiltDataflow {
             description,
@@ -317,7 +331,7 @@ impl<'a> Pending<'a> {
             join,
             means_otherwise,
             indexes,
-        } = self.builder.finish().map_err(text)?;
+        } = self.builder.finish()?;
         let spec = DataflowSpec {
             name: name.to_string(),
             as_of,
@@ -334,7 +348,6 @@ impl<'a> Pending<'a> {
             description,
             spec,
             indexes,
-            views: self.views,
         })
     }
 }
@@ -347,8 +360,4 @@ fn fingerprint(description: &DataflowDescription) -> u64 {
         (id, wire::encode(&import.desc.arguments)).hash(&mut hasher);
     }
     hasher.finish()
-}
-
-fn text(error: impl std::fmt::Display) -> String {
-    error.to_string()
 }

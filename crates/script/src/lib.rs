@@ -1,13 +1,16 @@
-//! Scripts: the command vocabulary, its text and JSON forms, the dataflows that
-//! commands ask for, and the events of which the trace of a run consists.
+//! Scripts: the command vocabulary, its text and JSON forms, what each command
+//! means (`interpret`), and the events of which the trace of a run consists.
 //!
-//! Invariant: a script decides everything; whoever runs it adds nothing but the
-//! commands' documented defaults.
+//! Invariant: a script decides everything; a run adds nothing but the commands'
+//! documented defaults.
 
 pub mod append;
 mod command;
+mod config;
 pub mod data;
 pub mod dataflow;
+mod error;
+pub mod interpret;
 pub mod json;
 pub mod json_print;
 mod lex;
@@ -19,6 +22,7 @@ pub mod trace;
 mod visit;
 
 pub use command::*;
+pub use error::{CommandError, SettingError, ValueError};
 pub use text::ScriptError;
 pub use visit::{TimeRole, map_ids};
 

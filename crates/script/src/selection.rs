@@ -6,8 +6,9 @@
 
 use std::cmp::Ordering;
 
-use super::command::{OrderBy, RowLine, Selection};
+use super::command::{OrderBy, Selection};
 use super::data;
+use super::error::CommandError;
 use protocol::v26_30::{ColumnOrder, MapFilterProject, Peek, RowSetFinishing, SafeMfpPlan};
 use repr::{Datum, RelationDesc, Row};
 
@@ -26,27 +27,22 @@ impl Finish {
     ///
     /// Errors: a literal that is none of the key's, a column that does not
     /// exist, a limit beyond what the wire can say.
-    pub fn of(selection: &Selection, desc: &RelationDesc) -> Result<Finish, String> {
+    pub fn of(selection: &Selection, desc: &RelationDesc) -> Result<Finish, CommandError> {
         let arity = desc.arity();
         if let Some(OrderBy { column, .. }) = selection.order_by.iter().find(|o| o.column >= arity)
         {
-            return Err(format!(
-                "order-by column {column} out of range for a {arity}-column schema"
-            ));
+            let column = *column;
+            return Err(CommandError::OrderColumn { column, arity });
         }
         if let Some(limit) = selection
             .limit
             .filter(|limit| i64::try_from(*limit).is_err())
         {
-            return Err(format!("limit {limit} is beyond {}", i64::MAX));
+            return Err(CommandError::Limit(limit));
         }
         let mut literals = Vec::new();
         for cells in &selection.literals {
-            let line = RowLine {
-                cells: cells.clone(),
-                diff: 1,
-            };
-            literals.push(data::key(desc, &line)?);
+            literals.push(data::key(desc, cells)?);
         }
         literals.sort();
         literals.dedup();

@@ -184,6 +184,34 @@ impl Wait {
             to: Antichain::from_elem(ts),
         }
     }
+
+    /// The answer of this peek.
+    pub fn answer_of(spec: &PeekSpec) -> Wait {
+        Wait::Peek {
+            uuid: spec.uuid,
+            id: spec.id,
+            ts: spec.ts,
+        }
+    }
+
+    /// What golden blocks say when it ran out.
+    pub fn ran_out(&self) -> String {
+        match self {
+            Wait::Frontier { id, to, .. } => {
+                let to = to
+                    .as_option()
+                    .map_or_else(|| to.to_string(), |ts| ts.to_string());
+                format!("frontier for {id} did not reach {to} in time")
+            }
+            Wait::Peek { id, ts, .. } => {
+                format!("the peek of {id} at {ts} was not answered in time")
+            }
+            Wait::Subscribe { id, up_to } => {
+                format!("subscribe {id} did not reach {up_to} in time")
+            }
+            Wait::SubscribeEnd { id } => format!("subscribe {id} did not end in time"),
+        }
+    }
 }
 
 impl fmt::Display for Wait {
@@ -271,6 +299,27 @@ pub struct DataflowSpec {
     /// otherwise, because of an `until`, a setting or an imported arrangement,
     /// and are another dataflow to a replica then.
     pub rendering: u64,
+}
+
+impl DataflowSpec {
+    /// The materialized views, with the shard that each writes.
+    pub fn views(&self) -> impl Iterator<Item = (GlobalId, &str, &RelationDesc)> {
+        self.exports.iter().filter_map(|export| match export {
+            ExportSpec::MaterializedView {
+                id, shard, desc, ..
+            } => Some((*id, shard.as_str(), desc)),
+            ExportSpec::Index { .. } | ExportSpec::Subscribe { .. } => None,
+        })
+    }
+
+    /// The shards that it reads and writes, by alias.
+    pub fn shards(&self) -> impl Iterator<Item = &str> {
+        let read = self.imports.iter().filter_map(|import| match import {
+            ImportSpec::Source { shard, .. } => Some(shard.as_str()),
+            ImportSpec::Index { .. } => None,
+        });
+        read.chain(self.views().map(|(_, shard, _)| shard))
+    }
 }
 
 #[derive(Debug, Clone)]

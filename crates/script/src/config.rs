@@ -5,13 +5,18 @@
 
 use std::time::Duration;
 
+use super::command::Setting;
+use super::error::SettingError;
 use protocol::v26_30::ConfigVal;
-use script::Setting;
 
 /// The value that a setting sends.
-pub fn value(setting: &Setting) -> Result<ConfigVal, String> {
+pub fn value(setting: &Setting) -> Result<ConfigVal, SettingError> {
     let Setting { ty, value, .. } = setting;
-    let invalid = |cause: String| format!("config value {value:?} is not a valid {ty}: {cause}");
+    let invalid = |cause: String| SettingError::Value {
+        value: value.clone(),
+        ty: ty.clone(),
+        cause,
+    };
     Ok(match ty.as_str() {
         "bool" => match value.as_str() {
             "on" | "true" => ConfigVal::Bool(true),
@@ -38,15 +43,15 @@ pub fn value(setting: &Setting) -> Result<ConfigVal, String> {
         ),
         "string" => ConfigVal::String(value.clone()),
         _ => {
-            return Err(format!(
-                "unsupported config type {ty:?}; use bool/u32/usize/f64/duration/string"
-            ));
+            return Err(SettingError::Type(ty.clone()));
         }
     })
 }
 
 /// The offset of `create-instance expiration-offset=`.
-pub fn expiration_offset(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text)
-        .map_err(|e| format!("expiration-offset {text:?} is not a duration: {e}"))
+pub fn expiration_offset(text: &str) -> Result<Duration, SettingError> {
+    humantime::parse_duration(text).map_err(|cause| SettingError::ExpirationOffset {
+        text: text.to_string(),
+        cause: cause.to_string(),
+    })
 }

@@ -1,0 +1,222 @@
+//! A rehearsal: a script interpreted with the model in place of a target. It
+//! says which events a command would cause, whether the sequence stays valid with
+//! it, and whether every wait in it must end. It serves the generator, validity,
+//! golden blocks, the shrinker and tests.
+//!
+//! Invariant: the events are those that a run emits for the same command on a
+//! replica that does what it is told, in the same order
+//! (`tests/rehearsal.rs`).
+
+use script::interpret::{Answer, Effect, Interpreter, Meaning, Step, Uuids};
+use script::trace::{Event, Wait};
+use script::{Command, CommandError};
+
+use super::{Invalid, Model};
+use repr::{Antichain, Timestamp};
+use thiserror::Error;
+
+/// A script so far, with the model in place of a target; see the module.
+#[derive(Debug, Clone)]
+pub struct Rehearsal {
+    interpreter: Interpreter,
+    model: Model,
+    steps: usize,
+}
+
+/// A command that was rehearsed.
+#[derive(Debug)]
+pub struct Rehearsed {
+    /// What a run would emit, the command's own position included.
+    pub events: Vec<Event>,
+    /// What it waits for, beside what may run out.
+    pub waits: Vec<Wait>,
+    /// How it answers, or why it fails.
+    pub answer: Result<Answer, Failure>,
+}
+
+impl Default for Rehearsed {
+    /// Nothing happened.
+    fn default() -> Self {
+        Rehearsed {
+            events: Vec::new(),
+            waits: Vec::new(),
+            answer: Ok(Answer::Ok),
+        }
+    }
+}
+
+/// Why a command fails on a replica that does what it is told.
+#[derive(Debug, Error)]
+pub enum Failure {
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// A write that does not begin at the upper of its shard.
+    #[error("expected upper {expected:?} did not match current upper {upper:?}")]
+    Upper {
+        expected: Antichain,
+        upper: Antichain,
+    },
+}
+
+/// Why a command is not what should come next.
+#[derive(Debug, Error)]
+pub enum Objection {
+    #[error(transparent)]
+    Fails(#[from] Failure),
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    #[error("it might wait for ever for {0}")]
+    MightNotEnd(Wait),
+}
+
+impl Default for Rehearsal {
+    fn default() -> Self {
+        Rehearsal::new()
+    }
+}
+
+impl Rehearsal {
+    /// A script that begins: its first session is open.
+    pub fn new() -> Self {
+        let mut rehearsal = Rehearsal {
+            // A rehearsal needs no ids unlike those of other runs.
+            interpreter: Interpreter::new(Uuids::Seeded(0)),
+            model: Model::new(),
+            steps: 0,
+        };
+        let connected = rehearsal.interpreter.connect();
+        rehearsal.take(connected, &mut Rehearsed::default());
+        rehearsal
+    }
+
+    /// What the model knows after the commands so far.
+    pub fn model(&self) -> &Model {
+        &self.model
+    }
+
+    /// What the script has named so far.
+    pub fn interpreter(&self) -> &Interpreter {
+        &self.interpreter
+    }
+
+    /// Takes the next command, valid or not.
+    pub fn play(&mut self, command: &Command) -> Rehearsed {
+        let mut rehearsed = self.next_step();
+        match self.interpreter.interpret(command) {
+            Ok(meaning) => self.take(meaning, &mut rehearsed),
+            Err(error) => rehearsed.answer = Err(error.into()),
+        }
+        rehearsed
+    }
+
+    /// Takes the next command if it does not fail, and the sequence stays valid
+    /// with it. Changes nothing otherwise.
+    ///
+    /// Errors: what is wrong with it.
+    pub fn play_valid(&mut self, command: &Command) -> Result<Rehearsed, Objection> {
+        let meaning = self.interpreter.interpret(command).map_err(Failure::from)?;
+        let effects: Vec<&Effect> = meaning.effects().collect();
+        let fails = effects.iter().find_map(|effect| self.check(effect).err());
+        match (fails, effects.as_slice()) {
+            (Some(_), _) if meaning.answer.is_expected_to_fail() => {}
+            (Some(failure), _) => return Err(failure.into()),
+            (None, []) => {}
+            (None, [effect]) => self.model.check(&effect.event())?,
+            // The later effects rest on the earlier ones.
+            (None, several) => {
+                let mut model = self.model.clone();
+                for effect in several {
+                    let event = effect.event();
+                    model.check(&event)?;
+                    model.apply(&event);
+                }
+            }
+        }
+        let mut rehearsed = self.next_step();
+        self.take(meaning, &mut rehearsed);
+        Ok(rehearsed)
+    }
+
+    /// Takes note that waits ended, one after the other.
+    ///
+    /// Errors: the first of which the model does not say that it must end; those
+    /// after it are not looked at.
+    pub fn end(&mut self, waits: &[Wait]) -> Result<(), Objection> {
+        for wait in waits {
+            if !self.model.must_end(wait) {
+                return Err(Objection::MightNotEnd(wait.clone()));
+            }
+            self.model.ended(wait);
+        }
+        Ok(())
+    }
+
+    fn next_step(&mut self) -> Rehearsed {
+        let event = Event::Command { step: self.steps };
+        self.steps += 1;
+        self.model.apply(&event);
+        Rehearsed {
+            events: vec![event],
+            ..Rehearsed::default()
+        }
+    }
+
+    /// Does what a command means, as far as it does not fail.
+    fn take(&mut self, meaning: Meaning, rehearsed: &mut Rehearsed) {
+        self.interpreter.note(&meaning);
+        let may_fail = meaning.answer.is_expected_to_fail();
+        for step in meaning.steps {
+            match step {
+                Step::Do(effect) => {
+                    if let Err(failure) = self.check(&effect) {
+                        rehearsed.answer = match may_fail {
+                            true => Ok(Answer::Caught(failure.to_string())),
+                            false => Err(failure),
+                        };
+                        return;
+                    }
+                    let event = effect.event();
+                    self.model.apply(&event);
+                    rehearsed.events.push(event);
+                }
+                Step::Wait {
+                    may_run_out: true, ..
+                } => {}
+                Step::Wait {
+                    wait,
+                    may_run_out: false,
+                    ..
+                } => rehearsed.waits.push(wait),
+            }
+        }
+        rehearsed.answer = Ok(meaning.answer);
+    }
+
+    /// Whether an effect is one that succeeds.
+    fn check(&self, effect: &Effect) -> Result<(), Failure> {
+        match effect {
+            Effect::Append { shard, append, .. } => {
+                let upper: Timestamp = self.model.shard(shard).map_or(0, |shard| shard.upper());
+                match append.lower == upper {
+                    true => Ok(()),
+                    false => Err(Failure::Upper {
+                        expected: Antichain::from_elem(append.lower),
+                        upper: Antichain::from_elem(upper),
+                    }),
+                }
+            }
+            Effect::Connect { .. }
+            | Effect::Restart
+            | Effect::CreateInstance { .. }
+            | Effect::Configure(_)
+            | Effect::CompleteInitialization
+            | Effect::CreateDataflow(_)
+            | Effect::Schedule { .. }
+            | Effect::AllowCompaction { .. }
+            | Effect::AllowWrites { .. }
+            | Effect::SendPeek { .. }
+            | Effect::CancelPeek { .. }
+            | Effect::DowngradeSince { .. } => Ok(()),
+        }
+    }
+}

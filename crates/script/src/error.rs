@@ -1,0 +1,119 @@
+//! What can be wrong with a command. The texts are the ones that golden blocks
+//! show; where upstream has one, it is upstream's (`spec/script.md` §2).
+
+use thiserror::Error;
+
+use plan::{BuildError, PlanError};
+use repr::{GlobalId, SqlScalarType, Timestamp};
+
+/// A command that means nothing where it stands.
+#[derive(Debug, Error)]
+pub enum CommandError {
+    #[error("unknown schema {0:?}; declare it with define_schema first")]
+    UnknownSchema(String),
+    #[error("unsupported column type {0:?}")]
+    UnknownColumnType(String),
+    #[error("unknown shard `{0}`; write or import it first")]
+    UnknownShard(String),
+    #[error("unknown peek `{0}`; start it with start-peek first")]
+    UnknownPeek(String),
+    #[error("peek `{0}` was started already")]
+    PeekStarted(String),
+    #[error("unknown index {}; {hint}", number(*.index))]
+    UnknownIndex { index: GlobalId, hint: &'static str },
+    #[error("literals are looked up in an index; {0} is none")]
+    LiteralsWithoutIndex(GlobalId),
+    #[error("a literal of {values} values, but the key of {id} has {columns} columns")]
+    LiteralWidth {
+        id: GlobalId,
+        values: usize,
+        columns: usize,
+    },
+    #[error("order-by column {column} out of range for a {arity}-column schema")]
+    OrderColumn { column: usize, arity: usize },
+    #[error("limit {0} is beyond {max}", max = i64::MAX)]
+    Limit(u64),
+    #[error("`{0}` is not a write")]
+    NotAWrite(&'static str),
+    #[error("`{0}` makes no dataflow")]
+    NoDataflow(&'static str),
+    #[error("n_ts must be positive")]
+    NoTimes,
+    #[error("cannot write at {0}: there is no later time to seal it with")]
+    NoLaterTime(Timestamp),
+    #[error("cannot count at {0}: there is no later time to wait for")]
+    NoTimeToAwait(Timestamp),
+    #[error("row numbers {start} + {count} are too large")]
+    RowNumbers { start: u64, count: u64 },
+    #[error("row {row} has {values} values but schema has {columns} columns")]
+    RowWidth {
+        row: usize,
+        values: usize,
+        columns: usize,
+    },
+    #[error("literal has {values} values but schema has {columns} columns")]
+    KeyWidth { values: usize, columns: usize },
+    #[error(transparent)]
+    Value(#[from] ValueError),
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+}
+
+/// A value that its column cannot hold.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ValueError {
+    #[error("null value in non-nullable column")]
+    Null,
+    #[error("parsing {token:?} as {kind}: invalid input syntax for type {postgres}: {cause}: {}", quoted(.token))]
+    Integer {
+        token: String,
+        kind: &'static str,
+        postgres: &'static str,
+        cause: std::num::ParseIntError,
+    },
+    #[error("parsing {token:?} as bool: invalid input syntax for type boolean: {}", quoted(.token))]
+    Bool { token: String },
+    #[error("expected {expected}, got {json}")]
+    Json {
+        expected: &'static str,
+        json: serde_json::Value,
+    },
+    #[error("out of range integral type conversion attempted")]
+    OutOfRange,
+    #[error("row number {0} does not fit into a bigint")]
+    RowNumber(u64),
+    #[error("a script cannot write values of type {0:?}")]
+    Type(SqlScalarType),
+}
+
+/// A value of a setting that is none of its type.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum SettingError {
+    #[error("config value {value:?} is not a valid {ty}: {cause}")]
+    Value {
+        value: String,
+        ty: String,
+        cause: String,
+    },
+    #[error("unsupported config type {0:?}; use bool/u32/usize/f64/duration/string")]
+    Type(String),
+    #[error("expiration-offset {text:?} is not a duration: {cause}")]
+    ExpirationOffset { text: String, cause: String },
+}
+
+/// The number of a user id, as upstream's messages show it.
+fn number(id: GlobalId) -> String {
+    match id {
+        GlobalId::User(n) => n.to_string(),
+        other => other.to_string(),
+    }
+}
+
+/// The token in double quotes, as the field's error texts show input.
+fn quoted(token: &str) -> String {
+    format!("\"{}\"", token.replace('"', "\\\""))
+}
