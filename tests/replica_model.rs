@@ -170,7 +170,7 @@ fn case(seed: u64, mutants: Mutants) -> Result<bool, String> {
         sources.insert(*id, history(&mut rng, typ));
     }
     let (object, index) = (GlobalId::User(2000), GlobalId::User(9000));
-    if builder.build_plan(object, relation.clone()).is_err() {
+    if builder.build_plan(object, &relation).is_err() {
         return Ok(false);
     }
     let key: Vec<usize> = (0..typ.column_types.len().min(1)).collect();

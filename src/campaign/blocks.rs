@@ -7,7 +7,7 @@
 use crate::model::{Expected, Model, Rehearsal};
 use crate::script::interpret::{Answer, Shown};
 use crate::script::output::Output;
-use crate::script::trace::Wait;
+use crate::script::trace::{Event, Wait};
 use crate::script::{Command, Script};
 
 /// The block of each command; None where several answers are right, or none is
@@ -28,7 +28,7 @@ pub fn expected_blocks(commands: &[Command]) -> Vec<Option<String>> {
                 // Answers of peeks are known where they are not owed, too.
                 match answer {
                     Answer::Ok if !frontiers.all(|ends| ends) => None,
-                    answer => block(answer, model),
+                    answer => block(answer, &rehearsed.events, model),
                 }
             }
         };
@@ -51,8 +51,8 @@ pub fn with_blocks(commands: &[Command]) -> Script {
     script
 }
 
-/// The block of an answer, if the contract fixes it.
-fn block(answer: &Answer, model: &Model) -> Option<String> {
+/// The block of an answer after these events, if the contract fixes it.
+fn block(answer: &Answer, events: &[Event], model: &Model) -> Option<String> {
     match answer {
         Answer::Ok => Some(Output::Ok.text()),
         Answer::Wrote { rows } => Some(Output::Wrote { rows: *rows }.text()),
@@ -63,7 +63,7 @@ fn block(answer: &Answer, model: &Model) -> Option<String> {
             Some(Output::CaughtError { message }.text())
         }
         Answer::Fails(inner) => {
-            let block = block(inner, model)?;
+            let block = block(inner, events, model)?;
             let message = block.strip_prefix("error: ")?.to_string();
             Some(Output::CaughtError { message }.text())
         }
@@ -71,8 +71,12 @@ fn block(answer: &Answer, model: &Model) -> Option<String> {
         Answer::Peek { uuid, shown } => {
             let peek = model.session().peeks.get(uuid)?;
             let spec = &peek.spec;
-            // A peek below the since is refused while it is sent.
-            let expected = match spec.finish.is_everything() {
+            // What was compacted before a peek was sent is refused; what is
+            // compacted after it is not.
+            let is_new = events
+                .iter()
+                .any(|event| matches!(event, Event::PeekSent(sent) if sent.uuid == *uuid));
+            let expected = match is_new && spec.finish.is_everything() {
                 true => model.peek_answer(spec.id, spec.ts),
                 false => model.answer_of(peek),
             };

@@ -331,8 +331,7 @@ impl Finding {
     fn with_header(&self, commands: &[Command], facts: &[(&str, String)]) -> String {
         let mut text = String::new();
         for line in self.violation.to_string().lines() {
-            // Random ids in it would make two equal findings differ.
-            let _ = writeln!(text, "# {}", without_uuid(line));
+            let _ = writeln!(text, "# {line}");
         }
         if !self.reproduced {
             let _ = writeln!(
@@ -422,18 +421,5 @@ impl Finding {
             return Ok(spec);
         }
         unreachable!("there are more numbers than files")
-    }
-}
-
-/// A line of a violation without ` (uuid)`.
-fn without_uuid(line: &str) -> String {
-    let Some((before, rest)) = line.split_once(" (") else {
-        return line.to_string();
-    };
-    match rest.split_once(')') {
-        Some((inside, after)) if uuid::Uuid::parse_str(inside).is_ok() => {
-            format!("{before}{after}")
-        }
-        _ => line.to_string(),
     }
 }

@@ -4,10 +4,10 @@
 //! Invariant: an as_of is one that can be read: not before the shard's since,
 //! nor before the since of the imported index.
 
-use super::flows::{Flow, FlowExport, Plan, Planning};
-use super::plans::Simple;
+use super::flows::{Flow, FlowExport, Planning};
+use super::plans;
 use super::world::World;
-use crate::plan::{Globals, parse};
+use crate::plan::{Globals, type_of};
 use crate::repr::{GlobalId, Timestamp};
 use crate::script::Command;
 
@@ -72,15 +72,10 @@ impl World<'_> {
         let mut builds = Vec::new();
         // Without a plan over an index, the new index may be an alias.
         if !over_index || !self.choices.chance("alias", 1, 4) {
-            let columns = read.typ.column_types.clone();
-            let plan = Plan::Simple {
-                plan: Simple::draw(self.choices, &columns),
-                on: read.id,
-                columns,
-            };
+            let plan = plans::simple(self.choices, read.id, &read.typ);
             let globals = Globals::from([(read.id, read.typ.clone())]);
-            let Ok((_, typ)) = parse(&plan.text(), &globals) else {
-                debug_assert!(false, "a plan that is ill-typed: {}", plan.text());
+            let Ok(typ) = type_of(&plan, &globals) else {
+                debug_assert!(false, "a plan that is ill-typed: {plan:?}");
                 return false;
             };
             (exported.id, exported.typ) = (ids.builds[0], typ);

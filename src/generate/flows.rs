@@ -4,10 +4,9 @@
 //! Invariant: what an export says of its collection (columns, retractions) is
 //! true of every later dataflow that imports it.
 
-use super::plans::Simple;
 use super::values::Column;
 use super::world::World;
-use crate::plan::{Relation, RelationType, print};
+use crate::plan::{Relation, RelationType};
 use crate::repr::{GlobalId, ReprColumnType, Timestamp};
 use crate::script::{
     Build, Command, CreateDataflow, DEFAULT_DATAFLOW_NAME, Export, Import, JoinChoice,
@@ -18,7 +17,7 @@ use crate::script::{
 pub struct Flow {
     pub imports: Vec<FlowSource>,
     /// In dependency order; without any, an index of an import.
-    pub builds: Vec<(GlobalId, Plan)>,
+    pub builds: Vec<(GlobalId, Relation)>,
     pub exports: Vec<FlowExport>,
     pub planning: Planning,
     pub as_of: Timestamp,
@@ -31,41 +30,6 @@ pub enum FlowSource {
     Shard(usize),
     /// The collection `on`, through an index.
     Index { index: GlobalId, on: GlobalId },
-}
-
-/// What an object of a dataflow computes.
-#[derive(Debug, Clone)]
-pub enum Plan {
-    /// A filter and a projection of what has these columns.
-    Simple {
-        plan: Simple,
-        on: GlobalId,
-        columns: Vec<ReprColumnType>,
-    },
-    Drawn(Relation),
-}
-
-impl Plan {
-    /// Its text, as `build` takes it.
-    pub fn text(&self) -> String {
-        match self {
-            Plan::Simple { plan, on, .. } => plan.text(*on),
-            Plan::Drawn(relation) => print(relation).trim_end().to_string(),
-        }
-    }
-
-    /// Reads `new[i]` instead of `old[i]`.
-    pub fn rename(&mut self, old: &[GlobalId], new: &[GlobalId]) {
-        let renamed = |id: &mut GlobalId| {
-            if let Some(at) = old.iter().position(|known| known == id) {
-                *id = new[at];
-            }
-        };
-        match self {
-            Plan::Simple { on, .. } => renamed(on),
-            Plan::Drawn(relation) => relation.visit_globals_mut(&mut |id| renamed(id)),
-        }
-    }
 }
 
 /// Who decides how a plan is computed.
@@ -211,9 +175,9 @@ impl World<'_> {
                 },
             }
         };
-        let build = |(id, plan): &(GlobalId, Plan)| Build {
+        let build = |(id, plan): &(GlobalId, Relation)| Build {
             id: *id,
-            expr: plan.text(),
+            plan: plan.clone().into(),
         };
         Command::CreateDataflow(CreateDataflow {
             name: DEFAULT_DATAFLOW_NAME.to_string(),

@@ -5,11 +5,10 @@
 //! Invariants: every import is read; two imports are read under one id only if
 //! one dataflow exports both, so that they live and die together.
 
-use super::flows::{Flow, FlowExport, FlowSource, Plan, Planning};
+use super::flows::{Flow, FlowExport, FlowSource, Planning};
 use super::relations::{Planner, Readable};
 use super::world::World;
-use crate::model::eval::global_gets;
-use crate::plan::{Globals, parse};
+use crate::plan::{Globals, Relation, resolve_types, type_of};
 use crate::repr::{GlobalId, Timestamp};
 use crate::script::JoinChoice;
 
@@ -36,16 +35,12 @@ impl World<'_> {
         if exports.is_empty() {
             return false;
         }
-        let builds: Vec<(GlobalId, Plan)> =
+        let builds: Vec<(GlobalId, Relation)> =
             built.into_iter().map(|(plan, r)| (r.id, plan)).collect();
         let imports: Vec<FlowSource> = sources
             .into_iter()
             .filter(|(_, r)| {
-                let reads = |plan: &Plan| match plan {
-                    Plan::Simple { on, .. } => *on == r.id,
-                    Plan::Drawn(relation) => global_gets(relation).contains(&r.id),
-                };
-                let built = builds.iter().any(|(_, plan)| reads(plan));
+                let built = builds.iter().any(|(_, plan)| plan.reads(r.id));
                 built || exports.iter().any(|export| export.on == r.id)
             })
             .map(|(source, _)| source)
@@ -140,7 +135,7 @@ impl World<'_> {
         sources: &[(FlowSource, Readable)],
         planning: Planning,
         ids: [GlobalId; 3],
-    ) -> Option<Vec<(Plan, Readable)>> {
+    ) -> Option<Vec<(Relation, Readable)>> {
         let count = 1 + self.choices.weighted("objects", &[5, 2, 1]).unwrap_or(0);
         let planned = planning != Planning::AsWritten;
         let mut planner = Planner::new(self.choices, self.profile, planned);
@@ -153,14 +148,15 @@ impl World<'_> {
         let mut built = Vec::new();
         for id in &ids[..count] {
             let drawn = planner.draw();
-            let text = Plan::Drawn(drawn.plan).text();
+            let mut plan = drawn.plan;
             let globals: Globals = planner
                 .readable
                 .iter()
                 .map(|r| (r.id, r.typ.clone()))
                 .collect();
             // As a script's reader types it.
-            let (plan, typ) = parse(&text, &globals).ok()?;
+            resolve_types(&mut plan, &globals).ok()?;
+            let typ = type_of(&plan, &globals).ok()?;
             let readable = Readable {
                 id: *id,
                 typ,
@@ -169,7 +165,7 @@ impl World<'_> {
                 keys: Vec::new(),
             };
             planner.readable.push(readable.clone());
-            built.push((Plan::Drawn(plan), readable));
+            built.push((plan, readable));
         }
         Some(built)
     }

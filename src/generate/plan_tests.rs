@@ -150,7 +150,7 @@ fn the_text_of_a_plan_reads_back_as_the_plan() {
                 let (again, _) = parse(&printed, &globals)
                     .unwrap_or_else(|e| panic!("seed {seed}: {e}\n{printed}"));
                 assert_eq!(again, *plan, "seed {seed}");
-                let (mut drawn, _) = parse(&build.expr, &globals).unwrap();
+                let (mut drawn, _) = parse(&build.plan.to_string(), &globals).unwrap();
                 if spec.until == Some(spec.as_of + 1) {
                     drawn.replace_now(spec.as_of);
                 }

@@ -5,107 +5,113 @@
 //! and integer literals are compared with bigint columns only.
 
 use super::choices::Choices;
+use super::scalars::{unary, value, variadic};
+use crate::plan::scalar::{binary, column};
+use crate::plan::{Relation, RelationType};
+use crate::protocol::v26_30::{BinaryFunc, MirScalarExpr, UnaryFunc, VariadicFunc};
 use crate::repr::{GlobalId, ReprColumnType, ReprScalarType};
 
-/// A filter and a projection over one collection, either of which may be
+/// A filter and a projection over the collection `on`, either of which may be
 /// missing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Simple {
-    pub filter: Option<String>,
-    pub project: Option<Vec<usize>>,
+pub fn simple(choices: &mut dyn Choices, on: GlobalId, typ: &RelationType) -> Relation {
+    let columns = &typ.column_types;
+    let mut plan = Relation::get_global(on, typ.clone());
+    if choices.chance("filter", 2, 3)
+        && let Some(predicates) = predicates(choices, columns)
+    {
+        plan = plan.filter(predicates);
+    }
+    match choices.chance("project", 1, 3) {
+        true => plan.project(projection(choices, columns.len())),
+        false => plan,
+    }
 }
 
-impl Simple {
-    /// Draws a plan over these columns.
-    pub fn draw(choices: &mut dyn Choices, columns: &[ReprColumnType]) -> Simple {
-        let filter = match choices.chance("filter", 2, 3) {
-            true => predicate(choices, columns),
-            false => None,
-        };
-        let project = choices
-            .chance("project", 1, 3)
-            .then(|| projection(choices, columns.len()));
-        Simple { filter, project }
-    }
-
-    /// The plan's text over the collection `on`.
-    pub fn text(&self, on: GlobalId) -> String {
-        let mut lines = Vec::new();
-        if let Some(columns) = &self.project {
-            let columns: Vec<String> = columns.iter().map(|c| format!("#{c}")).collect();
-            lines.push(format!("Project ({})", columns.join(", ")));
+/// The plan with another filter, if it is a simple one.
+pub fn with_other_filter(choices: &mut dyn Choices, plan: &Relation) -> Option<Relation> {
+    match plan {
+        Relation::Project { input, outputs } => {
+            let input = with_other_filter(choices, input)?;
+            Some(input.project(outputs.clone()))
         }
-        if let Some(filter) = &self.filter {
-            lines.push(format!("Filter {filter}"));
+        Relation::Filter { input, .. } => with_other_filter(choices, input),
+        Relation::Get { typ, .. } => {
+            let predicates = predicates(choices, &typ.column_types)?;
+            Some(plan.clone().filter(predicates))
         }
-        lines.push(format!("Get {on}"));
-        lines
-            .iter()
-            .enumerate()
-            .map(|(depth, line)| format!("{}{line}", "  ".repeat(depth)))
-            .collect::<Vec<_>>()
-            .join("\n")
+        Relation::Constant { .. }
+        | Relation::Let { .. }
+        | Relation::LetRec { .. }
+        | Relation::Map { .. }
+        | Relation::FlatMap { .. }
+        | Relation::Join { .. }
+        | Relation::Reduce { .. }
+        | Relation::TopK { .. }
+        | Relation::Negate { .. }
+        | Relation::Threshold { .. }
+        | Relation::Union { .. }
+        | Relation::ArrangeBy { .. } => None,
     }
 }
 
 /// One or two comparisons; `None` if the columns offer nothing to compare.
-pub fn predicate(choices: &mut dyn Choices, columns: &[ReprColumnType]) -> Option<String> {
+fn predicates(choices: &mut dyn Choices, columns: &[ReprColumnType]) -> Option<Vec<MirScalarExpr>> {
     let first = comparison(choices, columns)?;
     if !choices.chance("second comparison", 1, 4) {
-        return Some(first);
+        return Some(vec![first]);
     }
     let second = comparison(choices, columns)?;
-    let connective = match choices.chance("or", 1, 2) {
-        true => "OR",
-        false => "AND",
-    };
-    Some(format!("({first}) {connective} ({second})"))
+    Some(match choices.chance("or", 1, 2) {
+        true => vec![variadic(VariadicFunc::Or, vec![first, second])],
+        false => vec![first, second],
+    })
 }
 
-fn comparison(choices: &mut dyn Choices, columns: &[ReprColumnType]) -> Option<String> {
+fn comparison(choices: &mut dyn Choices, columns: &[ReprColumnType]) -> Option<MirScalarExpr> {
     let index = choices.index("compared column", columns.len());
-    let column = columns.get(index)?;
-    if column.nullable && choices.chance("null test", 1, 3) {
-        let not = if choices.chance("not null", 1, 2) {
-            "NOT "
-        } else {
-            ""
-        };
-        return Some(format!("(#{index}) IS {not}NULL"));
+    let typ = columns.get(index)?;
+    let this = column(index);
+    if typ.nullable && choices.chance("null test", 1, 3) {
+        let is_null = unary(UnaryFunc::IsNull, this);
+        return Some(match choices.chance("not null", 1, 2) {
+            true => unary(UnaryFunc::Not, is_null),
+            false => is_null,
+        });
     }
     let same: Vec<usize> = (0..columns.len())
-        .filter(|other| *other != index && columns[*other].scalar_type == column.scalar_type)
+        .filter(|other| *other != index && columns[*other].scalar_type == typ.scalar_type)
         .collect();
     if !same.is_empty() && choices.chance("compare columns", 1, 4) {
         let other = same[choices.index("other column", same.len())];
-        return Some(format!("#{index} {} #{other}", operator(choices)));
+        return Some(binary(operator(choices), this, column(other)));
     }
-    Some(match column.scalar_type {
-        ReprScalarType::Int64 => {
-            let literal = choices.pick("literal", &["1", "0", "2", "-1"])?;
-            format!("#{index} {} {literal}", operator(choices))
-        }
-        ReprScalarType::String => {
-            let literal = choices.pick("literal", &["\"a\"", "\"b\"", "\"\""])?;
-            format!("#{index} {} {literal}", operator(choices))
-        }
+    Some(match typ.scalar_type {
         ReprScalarType::Bool => match choices.chance("negated", 1, 2) {
-            true => format!("not(#{index})"),
-            false => format!("#{index}"),
+            true => unary(UnaryFunc::Not, this),
+            false => this,
         },
+        ReprScalarType::Int64 | ReprScalarType::String => {
+            let literal = value(choices, &typ.scalar_type);
+            binary(operator(choices), this, literal)
+        }
         // Upstream's language has no literal of another type.
         _ => match same.first() {
-            Some(other) => format!("#{index} {} #{other}", operator(choices)),
-            None => format!("#{index} = #{index}"),
+            Some(other) => binary(operator(choices), this, column(*other)),
+            None => binary(BinaryFunc::Eq, this.clone(), this),
         },
     })
 }
 
-fn operator(choices: &mut dyn Choices) -> &'static str {
-    choices
-        .pick("operator", &["=", "!=", "<", "<=", ">", ">="])
-        .copied()
-        .unwrap_or("=")
+fn operator(choices: &mut dyn Choices) -> BinaryFunc {
+    let operators = [
+        BinaryFunc::Eq,
+        BinaryFunc::NotEq,
+        BinaryFunc::Lt,
+        BinaryFunc::Lte,
+        BinaryFunc::Gt,
+        BinaryFunc::Gte,
+    ];
+    operators[choices.index("operator", operators.len())].clone()
 }
 
 /// At least one column, in any order, sometimes one twice.

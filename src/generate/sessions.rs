@@ -4,7 +4,7 @@
 //! Invariant: what imports an index is created again only if that index is;
 //! ids keep their meaning unless the dataflow is changed on purpose.
 
-use super::flows::{Flow, FlowExport, FlowSource, Form, Plan};
+use super::flows::{Flow, FlowExport, FlowSource, Form};
 use super::plans;
 use super::world::World;
 use crate::repr::{GlobalId, Timestamp};
@@ -161,13 +161,16 @@ impl World<'_> {
             return None;
         }
         if fate == Fate::Change && !sinks {
-            match flow.builds.last_mut() {
-                Some((_, Plan::Simple { plan, columns, .. }))
-                    if self.choices.chance("other filter", 1, 2) =>
-                {
-                    plan.filter = plans::predicate(self.choices, columns);
-                }
-                Some(_) | None => {
+            let last = flow.builds.last_mut();
+            let last = last.filter(|_| self.choices.chance("other filter", 1, 2));
+            let changed = last.and_then(|(_, plan)| {
+                let other = plans::with_other_filter(self.choices, plan)?;
+                *plan = other;
+                Some(())
+            });
+            match changed {
+                Some(()) => {}
+                None => {
                     for export in &mut flow.exports {
                         export.form = Form::Index {
                             key: plans::key(self.choices, export.typ.arity()),

@@ -180,7 +180,11 @@ impl World<'_> {
         }
         for (at, (id, plan)) in flow.builds.iter_mut().enumerate() {
             *id = ids.builds[at];
-            plan.rename(&old, &ids.builds);
+            plan.visit_globals_mut(&mut |read| {
+                if let Some(at) = old.iter().position(|known| known == read) {
+                    *read = ids.builds[at];
+                }
+            });
         }
         flow.exports = exports;
         flow.as_of = self.as_of_over(&flow.imports);

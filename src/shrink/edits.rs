@@ -8,10 +8,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::order::cell_key;
-use crate::repr::{GlobalId, Timestamp};
+use crate::plan::{Relation, scalar};
+use crate::protocol::v26_30::MirScalarExpr;
+use crate::repr::{GlobalId, ReprScalarType, SqlScalarType, Timestamp};
 use crate::script::{
-    Cell, Command, CreateDataflow, DEFAULT_TIMEOUT_SECS, Export, Import, RowLine, Selection,
-    map_ids,
+    Cell, Command, CreateDataflow, DEFAULT_TIMEOUT_SECS, Export, Import, Plan, RowLine, Selection,
+    data,
 };
 
 /// A script while it shrinks.
@@ -279,9 +281,9 @@ pub fn with_cell(commands: &[Command], from: &Cell, to: &Cell) -> Commands {
                 }
             }
             Command::CreateDataflow(dataflow) => {
-                if let (Cell::Token(from), Cell::Token(to)) = (from, to) {
-                    for build in &mut dataflow.builds {
-                        build.expr = replace_literal(&build.expr, from, to);
+                for build in &mut dataflow.builds {
+                    if let Plan::Operators(relation) = &mut build.plan {
+                        replace_literal(relation, from, to);
                     }
                 }
             }
@@ -291,30 +293,41 @@ pub fn with_cell(commands: &[Command], from: &Cell, to: &Cell) -> Commands {
     out
 }
 
-/// Replaces a literal in a plan text, where it stands as a token of its own and
-/// is no column (`#1`), id (`u1`) or count (`x 1`).
-fn replace_literal(expr: &str, from: &str, to: &str) -> String {
-    if to == "null" || from == "null" {
-        return expr.to_string();
+/// Replaces a literal in a plan by another one of its type: one that a row of a
+/// script could hold. NULL is no literal that a row is compared with.
+fn replace_literal(plan: &mut Relation, from: &Cell, to: &Cell) {
+    for scalar in plan.scalars_mut() {
+        replace_in_scalar(scalar, from, to);
     }
-    let mut out = String::new();
-    let mut at = 0;
-    let word = |c: char| c.is_ascii_alphanumeric() || c == '#' || c == '_' || c == '"' || c == '-';
-    while let Some(offset) = expr[at..].find(from) {
-        let start = at + offset;
-        let end = start + from.len();
-        let before = expr[..start].chars().next_back();
-        let after = expr[end..].chars().next();
-        out.push_str(&expr[at..start]);
-        if before.is_some_and(word) || after.is_some_and(word) {
-            out.push_str(from);
-        } else {
-            out.push_str(to);
-        }
-        at = end;
+    for child in plan.children_mut() {
+        replace_literal(child, from, to);
     }
-    out.push_str(&expr[at..]);
-    out
+}
+
+fn replace_in_scalar(scalar: &mut MirScalarExpr, from: &Cell, to: &Cell) {
+    if let MirScalarExpr::Literal(Ok(row), typ) = scalar
+        && let Some(typ) = column_type(&typ.scalar_type)
+        && let (Ok(known), Ok(new)) = (data::datum_row(from, &typ), data::datum_row(to, &typ))
+        && *row == known
+    {
+        *row = new;
+    }
+    for child in scalar::children_mut(scalar) {
+        replace_in_scalar(child, from, to);
+    }
+}
+
+/// The type of a column whose rows hold such literals.
+fn column_type(typ: &ReprScalarType) -> Option<SqlScalarType> {
+    Some(match typ {
+        ReprScalarType::Bool => SqlScalarType::Bool,
+        ReprScalarType::Int16 => SqlScalarType::Int16,
+        ReprScalarType::Int32 => SqlScalarType::Int32,
+        ReprScalarType::Int64 => SqlScalarType::Int64,
+        ReprScalarType::String => SqlScalarType::String,
+        ReprScalarType::Bytes => SqlScalarType::Bytes,
+        _ => return None,
+    })
 }
 
 /// One cell of one row replaced.
@@ -611,9 +624,7 @@ fn simpler_dataflows(dataflow: &CreateDataflow) -> Vec<CreateDataflow> {
         });
         // What it reads, in its place.
         let built = dataflow.builds[at].id;
-        let mut reads = Vec::new();
-        map_ids(&dataflow.builds[at].expr, &mut |id| reads.push(*id));
-        for read in reads {
+        for read in dataflow.builds[at].plan.reads() {
             edit(&|d| {
                 d.builds.remove(at);
                 let renamed = |id: &mut GlobalId| {
@@ -622,7 +633,7 @@ fn simpler_dataflows(dataflow: &CreateDataflow) -> Vec<CreateDataflow> {
                     }
                 };
                 for build in &mut d.builds {
-                    build.expr = map_ids(&build.expr, &mut |id| renamed(id));
+                    build.plan.visit_ids(&mut |id| renamed(id));
                 }
                 for export in &mut d.exports {
                     match export {
@@ -633,31 +644,13 @@ fn simpler_dataflows(dataflow: &CreateDataflow) -> Vec<CreateDataflow> {
                 }
             });
         }
-        for expr in peeled(&dataflow.builds[at].expr) {
-            edit(&|d| d.builds[at].expr = expr.clone());
+        // Without the outermost operator.
+        let operators = dataflow.builds[at].plan.operators();
+        for child in operators.map_or_else(Vec::new, Relation::children) {
+            edit(&|d| d.builds[at].plan = child.clone().into());
         }
     }
     out
-}
-
-/// A plan text without its outermost operator: each child that stands two
-/// columns deeper, on its own.
-fn peeled(expr: &str) -> Vec<String> {
-    let lines: Vec<&str> = expr.lines().collect();
-    let mut children: Vec<Vec<String>> = Vec::new();
-    for line in lines.iter().skip(1) {
-        let Some(inner) = line.strip_prefix("  ") else {
-            return Vec::new();
-        };
-        if inner.starts_with(' ') {
-            if let Some(child) = children.last_mut() {
-                child.push(inner.to_string());
-            }
-        } else {
-            children.push(vec![inner.to_string()]);
-        }
-    }
-    children.into_iter().map(|child| child.join("\n")).collect()
 }
 
 #[cfg(test)]
@@ -706,19 +699,14 @@ mod tests {
 
     #[test]
     fn a_key_and_the_literal_that_looks_for_it_move_together() {
-        assert_eq!(
-            replace_literal("Filter (#7 = 7) AND (#0 < 77)", "7", "0"),
-            "Filter (#7 = 0) AND (#0 < 77)"
-        );
-    }
-
-    #[test]
-    fn an_operator_peels_off_its_children() {
-        assert_eq!(
-            peeled("Filter (#0 = 1)\n  Project (#1)\n    Get u1"),
-            ["Project (#1)\n  Get u1"]
-        );
-        assert_eq!(peeled("Union\n  Get u1\n  Get u2"), ["Get u1", "Get u2"]);
-        assert_eq!(peeled("Get u1"), Vec::<String>::new());
+        let plan = "Filter (#7 = 7) AND (#0 < 77) AND (#1 = \"7\")\n  Get u1";
+        let Plan::Operators(mut plan) = Plan::from(plan.to_string()) else {
+            panic!("it is a plan");
+        };
+        let token = |text: &str| Cell::Token(text.to_string());
+        replace_literal(&mut plan, &token("7"), &token("0"));
+        let changed = Plan::from(plan).to_string();
+        let expected = "Filter (#7 = 0) AND (#0 < 77) AND (#1 = \"0\")\n  Get u1";
+        assert_eq!(changed, expected);
     }
 }

@@ -370,20 +370,20 @@ impl Shrinker<'_> {
 
     /// Plans with less in them, each as often as it stands in the script.
     fn simplify_plans(&mut self) {
-        let mut pending = plans::texts(&self.best);
-        while let Some(text) = pending.pop() {
+        let mut pending = plans::plans(&self.best);
+        while let Some(plan) = pending.pop() {
             let best = self.best.clone();
-            let mut simpler = plans::simpler(&best, &text);
+            let mut simpler = plans::simpler(&best, &plan);
             let candidates = simpler
                 .iter()
-                .map(|simpler| plans::with_plan(&best, &text, simpler));
+                .map(|simpler| plans::with_plan(&best, &plan, simpler));
             let taken = self.consider_any(candidates);
             pending.extend(taken.map(|at| simpler.swap_remove(at)));
         }
         let mut narrowed = true;
         while narrowed {
-            let texts = plans::texts(&self.best);
-            let candidates = texts.iter().map(|text| plans::narrower(&self.best, text));
+            let plans = plans::plans(&self.best);
+            let candidates = plans.iter().map(|plan| plans::narrower(&self.best, plan));
             let candidates: Vec<Commands> = candidates.flatten().collect();
             narrowed = self.consider_any(candidates).is_some();
         }

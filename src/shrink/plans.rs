@@ -5,37 +5,36 @@
 //! that whatever reads it stays as it is, unless the edit says otherwise; whether it is well typed is for the
 //! caller to ask. Equal plans stay equal: a dataflow that is created again must
 //! stay the one that it was. What recurs without a limit stays as it is: whether
-//! anything else reaches a fixed point nobody can tell.
+//! anything else reaches a fixed point cannot be told.
 
 use std::collections::BTreeSet;
 
 use super::edits::Commands;
-use crate::plan::{Relation, parse, print, scalar};
+use crate::plan::{Relation, resolve_types, scalar};
 use crate::protocol::v26_30::MirScalarExpr;
 use crate::repr::GlobalId;
 use crate::script::interpret::{Interpreter, Uuids};
-use crate::script::{Command, Export};
+use crate::script::{Command, Export, Plan};
 
 /// Every plan that some dataflow builds, each once.
-pub fn texts(commands: &[Command]) -> Vec<String> {
-    let mut seen = BTreeSet::new();
-    let mut texts = Vec::new();
+pub fn plans(commands: &[Command]) -> Vec<Plan> {
+    let mut plans: Vec<Plan> = Vec::new();
     for command in commands {
         if let Command::CreateDataflow(dataflow) = command {
             for build in &dataflow.builds {
-                if seen.insert(build.expr.clone()) {
-                    texts.push(build.expr.clone());
+                if !plans.contains(&build.plan) {
+                    plans.push(build.plan.clone());
                 }
             }
         }
     }
-    texts
+    plans
 }
 
-/// Plans simpler than the one with this text, which some dataflow builds, as
-/// texts. None if it does not mean anything there.
-pub fn simpler(commands: &[Command], text: &str) -> Vec<String> {
-    let Some(plan) = resolved(commands, text) else {
+/// Plans simpler than this one, which some dataflow builds. None if it does not
+/// mean anything there.
+pub fn simpler(commands: &[Command], plan: &Plan) -> Vec<Plan> {
+    let Some(plan) = typed(commands, plan) else {
         return Vec::new();
     };
     let mut out = Vec::new();
@@ -44,23 +43,23 @@ pub fn simpler(commands: &[Command], text: &str) -> Vec<String> {
         for variant in variants(node(&plan, &mut at.clone())) {
             let mut candidate = plan.clone();
             replace(&mut candidate, &mut at.clone(), variant);
-            let text = print(&candidate).trim_end().to_string();
-            if !out.contains(&text) {
-                out.push(text);
+            let candidate = Plan::from(candidate);
+            if !out.contains(&candidate) {
+                out.push(candidate);
             }
         }
     }
     out
 }
 
-/// The script with one text of a plan replaced by another, wherever it stands.
-pub fn with_plan(commands: &[Command], from: &str, to: &str) -> Commands {
+/// The script with one plan replaced by another, wherever it stands.
+pub fn with_plan(commands: &[Command], from: &Plan, to: &Plan) -> Commands {
     let mut out = commands.to_vec();
     for command in &mut out {
         if let Command::CreateDataflow(dataflow) = command {
             for build in &mut dataflow.builds {
-                if build.expr == from {
-                    build.expr = to.to_string();
+                if build.plan == *from {
+                    build.plan.clone_from(to);
                 }
             }
         }
@@ -68,27 +67,28 @@ pub fn with_plan(commands: &[Command], from: &str, to: &str) -> Commands {
     out
 }
 
-/// The script with fewer columns in what the plan with this text computes, if
-/// its outermost operator only chooses them: without that operator, or with its
-/// first column alone. Indexes and peeks of it follow.
-pub fn narrower(commands: &[Command], text: &str) -> Vec<Commands> {
-    let Some(Relation::Project { input, outputs }) = resolved(commands, text) else {
+/// The script with fewer columns in what this plan computes, if its outermost
+/// operator only chooses them: without that operator, or with its first column
+/// alone. Indexes and peeks of it follow.
+pub fn narrower(commands: &[Command], plan: &Plan) -> Vec<Commands> {
+    let Some(Relation::Project { input, outputs }) = typed(commands, plan) else {
         return Vec::new();
     };
     let alone = (outputs.len() > 1).then(|| input.as_ref().clone().project(vec![outputs[0]]));
     [Some(*input), alone]
         .into_iter()
         .flatten()
-        .filter(|plan| plan.arity() > 0)
-        .map(|plan| {
-            let to = print(&plan).trim_end().to_string();
-            with_columns(&with_plan(commands, text, &to), &to, plan.arity())
+        .filter(|narrow| narrow.arity() > 0)
+        .map(|narrow| {
+            let arity = narrow.arity();
+            let to = Plan::from(narrow);
+            with_columns(&with_plan(commands, plan, &to), &to, arity)
         })
         .collect()
 }
 
 /// Fits keys of indexes, and schemas of peeks, to the columns of a plan.
-fn with_columns(commands: &[Command], text: &str, arity: usize) -> Commands {
+fn with_columns(commands: &[Command], plan: &Plan, arity: usize) -> Commands {
     // The sample schema has two columns.
     let fitting = commands.iter().find_map(|command| match command {
         Command::DefineSchema { name, columns } if columns.len() == arity => Some(name.clone()),
@@ -99,7 +99,7 @@ fn with_columns(commands: &[Command], text: &str, arity: usize) -> Commands {
     for command in &mut out {
         match command {
             Command::CreateDataflow(dataflow) => {
-                let builds = dataflow.builds.iter().filter(|build| build.expr == text);
+                let builds = dataflow.builds.iter().filter(|build| build.plan == *plan);
                 let built: Vec<GlobalId> = builds.map(|build| build.id).collect();
                 for export in &mut dataflow.exports {
                     if let Export::Index { index, on, key } = export
@@ -121,16 +121,18 @@ fn with_columns(commands: &[Command], text: &str, arity: usize) -> Commands {
     out
 }
 
-/// The plan with this text, typed where it is built first.
-fn resolved(commands: &[Command], text: &str) -> Option<Relation> {
+/// The plan with the types of what it reads where it is built first.
+fn typed(commands: &[Command], plan: &Plan) -> Option<Relation> {
     let mut interpreter = Interpreter::new(Uuids::Seeded(0));
     for command in commands {
         if let Command::CreateDataflow(dataflow) = command
-            && dataflow.builds.iter().any(|build| build.expr == text)
+            && dataflow.builds.iter().any(|build| build.plan == *plan)
         {
             let types = interpreter.readable(dataflow).ok()?;
-            return parse(text, &types).ok().map(|(plan, _)| plan);
+            let mut typed = plan.operators()?.clone();
+            return resolve_types(&mut typed, &types).ok().map(|()| typed);
         }
+        // What cannot be put together makes nothing that could be read.
         let _ = interpreter.take(command);
     }
     None

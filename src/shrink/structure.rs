@@ -11,7 +11,7 @@ use super::edits::{Commands, without};
 use crate::repr::{Datum, GlobalId};
 use crate::script::append::Append;
 use crate::script::data::Schemas;
-use crate::script::{Cell, Command, CreateDataflow, Export, Import, RowLine, map_ids};
+use crate::script::{Cell, Command, CreateDataflow, Export, Import, RowLine};
 
 /// Where a command stands in a script that nothing forces into another order.
 /// Lower comes first.
@@ -218,9 +218,7 @@ pub fn without_builds(commands: &[Command]) -> Vec<Commands> {
             continue;
         };
         for (place, build) in dataflow.builds.iter().enumerate() {
-            let mut reads = Vec::new();
-            map_ids(&build.expr, &mut |id| reads.push(*id));
-            for read in reads {
+            for read in build.plan.reads() {
                 let mut candidate = commands.to_vec();
                 if let Command::CreateDataflow(dataflow) = &mut candidate[at] {
                     dataflow.builds.remove(place);

@@ -12,7 +12,7 @@ use thiserror::Error;
 use crate::lower::{
     self, DataflowPlan, JoinKind, LowerError, LowerOptions, LoweredDataflow, Quirks,
 };
-use crate::{Globals, PlanError, Relation, parse, scalar, type_of};
+use crate::{Globals, PlanError, Relation, parse, print, resolve_types, scalar, type_of};
 use protocol::v26_30::{
     ArrangementStrategy, BuildDesc, CollectionMetadata, ComputeSinkConnection, ComputeSinkDesc,
     DataflowDescription, Expr, IndexDesc, IndexImport, LetFreePlan, MaterializedViewSinkConnection,
@@ -191,17 +191,18 @@ impl DataflowBuilder {
         self.add(id, relation, typ)
     }
 
-    /// Builds an object from a plan.
-    pub fn build_plan(
-        &mut self,
-        id: GlobalId,
-        relation: Relation,
-    ) -> Result<&mut Self, BuildError> {
-        let typ = type_of(&relation, &self.globals).map_err(|error| BuildError::Plan {
-            id,
-            error: error.into(),
-        })?;
-        self.add(id, relation, typ)
+    /// Builds an object from a plan, typed for what can be read here.
+    ///
+    /// Errors: those of the plan's text.
+    pub fn build_plan(&mut self, id: GlobalId, plan: &Relation) -> Result<&mut Self, BuildError> {
+        let mut typed = plan.clone();
+        let typ =
+            resolve_types(&mut typed, &self.globals).and_then(|()| type_of(&typed, &self.globals));
+        match typ {
+            Ok(typ) => self.add(id, typed, typ),
+            // The text says where in it the error is.
+            Err(_) => self.build(id, &print(plan)),
+        }
     }
 
     fn add(

@@ -26,5 +26,5 @@ pub use check::{Globals, type_of};
 pub use mfp::Mfp;
 pub use relation::{JoinImplementation, Lookup, RecBinding, Relation};
 pub use resolve::resolve_types;
-pub use text::{ParseError, PlanError, parse, print};
+pub use text::{ParseError, PlanError, parse, print, read};
 pub use types::{RelationType, TypeError, datum_fits, same_type};

@@ -286,6 +286,29 @@ impl Relation {
         }
     }
 
+    /// Calls `f` on the id of every global collection that is read, in order.
+    pub fn visit_globals(&self, f: &mut impl FnMut(GlobalId)) {
+        self.visit(&mut |operator| {
+            if let Relation::Get {
+                id: Id::Global(id), ..
+            } = operator
+            {
+                f(*id);
+            }
+        });
+    }
+
+    /// Takes the types off what is read: they are those of the place where the
+    /// plan stands ([`resolve_types`](crate::resolve_types)).
+    pub fn forget_types(&mut self) {
+        if let Relation::Get { typ, .. } = self {
+            *typ = RelationType::default();
+        }
+        for child in self.children_mut() {
+            child.forget_types();
+        }
+    }
+
     /// The scalars of this operator, to be changed in place; not those below it.
     pub fn scalars_mut(&mut self) -> Vec<&mut MirScalarExpr> {
         match self {

@@ -13,6 +13,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::json::{bare, rows};
+use plan::Relation;
 use repr::{Diff, GlobalId, Timestamp};
 
 /// How long a wait lasts unless the script says otherwise (`spec/script.md` §2.9).
@@ -321,12 +322,69 @@ pub enum Import {
     },
 }
 
-/// An object to build: a plan in the MIR text language (`spec/script.md` §3).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// An object to build.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Build {
     #[serde(with = "bare")]
     pub id: GlobalId,
-    pub expr: String,
+    #[serde(rename = "expr")]
+    pub plan: Plan,
+}
+
+/// What an object computes: a plan in the MIR text language (`spec/script.md`
+/// §3).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum Plan {
+    /// What is read has no types: they are those of the place where it stands.
+    Operators(Relation),
+    /// A text that is no plan, kept as it was written.
+    Text(String),
+}
+
+impl From<Relation> for Plan {
+    fn from(mut relation: Relation) -> Self {
+        relation.forget_types();
+        Plan::Operators(relation)
+    }
+}
+
+impl From<String> for Plan {
+    fn from(text: String) -> Self {
+        plan::read(&text).map_or_else(|_| Plan::Text(text), Plan::Operators)
+    }
+}
+
+impl From<Plan> for String {
+    fn from(plan: Plan) -> Self {
+        plan.to_string()
+    }
+}
+
+impl Plan {
+    /// The operators, if it is a plan.
+    pub fn operators(&self) -> Option<&Relation> {
+        match self {
+            Plan::Operators(relation) => Some(relation),
+            Plan::Text(_) => None,
+        }
+    }
+
+    /// The collections that it reads, in order, each as often as it does.
+    pub fn reads(&self) -> Vec<GlobalId> {
+        let mut reads = Vec::new();
+        if let Plan::Operators(relation) = self {
+            relation.visit_globals(&mut |id| reads.push(id));
+        }
+        reads
+    }
+
+    /// Calls `f` on the id of everything that it reads.
+    pub fn visit_ids(&mut self, f: &mut dyn FnMut(&mut GlobalId)) {
+        if let Plan::Operators(relation) = self {
+            relation.visit_globals_mut(&mut |id| f(id));
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -120,6 +120,13 @@ pub fn key(desc: &RelationDesc, cells: &[Cell]) -> Result<Row, CommandError> {
     Ok(Row::pack(values.iter().map(Value::datum)))
 }
 
+/// The row that holds only what this cell means in a column of this type.
+///
+/// Errors: a value that such a column cannot hold; NULL is one.
+pub fn datum_row(cell: &Cell, typ: &SqlScalarType) -> Result<Row, ValueError> {
+    Ok(Row::pack([value(cell, typ, false)?.datum()]))
+}
+
 /// A typed cell, owned, so that a row can be packed from borrowed datums.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Value {

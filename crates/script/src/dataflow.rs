@@ -14,7 +14,7 @@ use super::data::Schemas;
 use super::error::CommandError;
 use super::trace::{DataflowSpec, ExportSpec, ImportSpec};
 use plan::lower::{self, JoinKind};
-use plan::{self, Globals};
+use plan::{self, Globals, PlanError};
 use plan::{BuiltDataflow, DataflowBuilder, IndexInfo};
 use protocol::v26_30::{
     CollectionMetadata, ComputeSinkConnection, DataflowDescription, PersistLocation,
@@ -117,8 +117,11 @@ pub fn assemble(command: &Command, named: Named<'_>) -> Result<Assembled, Comman
             for import in &dataflow.imports {
                 pending.import(import)?;
             }
-            for Build { id, expr } in &dataflow.builds {
-                pending.builder.build(*id, expr)?;
+            for Build { id, plan } in &dataflow.builds {
+                match plan {
+                    Plan::Operators(relation) => pending.builder.build_plan(*id, relation)?,
+                    Plan::Text(text) => pending.builder.build(*id, text)?,
+                };
             }
             for export in &dataflow.exports {
                 pending.export(export)?;
@@ -182,7 +185,15 @@ pub fn readable(dataflow: &CreateDataflow, named: Named<'_>) -> Result<Globals, 
         }
     }
     for build in &dataflow.builds {
-        let (_, typ) = plan::parse(&build.expr, &types)?;
+        let typ = match &build.plan {
+            Plan::Operators(relation) => {
+                let mut typed = relation.clone();
+                plan::resolve_types(&mut typed, &types)
+                    .and_then(|()| plan::type_of(&typed, &types))
+                    .map_err(PlanError::from)?
+            }
+            Plan::Text(text) => plan::parse(text, &types)?.1,
+        };
         types.insert(build.id, typ);
     }
     Ok(types)

@@ -24,7 +24,7 @@ mod visit;
 pub use command::*;
 pub use error::{CommandError, SettingError, ValueError};
 pub use text::ScriptError;
-pub use visit::{TimeRole, map_ids};
+pub use visit::TimeRole;
 
 /// A script in the text form.
 #[derive(Debug, Clone, PartialEq)]

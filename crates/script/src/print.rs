@@ -21,6 +21,16 @@ impl Display for ScriptId {
     }
 }
 
+impl Display for Plan {
+    /// Its lines, without a final newline.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Plan::Operators(relation) => f.write_str(plan::print(relation).trim_end()),
+            Plan::Text(text) => f.write_str(text),
+        }
+    }
+}
+
 /// One cell as a token of the text form.
 fn token(cell: &Cell) -> String {
     match cell {
@@ -342,7 +352,8 @@ fn create_dataflow(head: Header, dataflow: &CreateDataflow) -> (Header, Vec<Stri
     }
     for build in &dataflow.builds {
         body.push(Header::new("build").arg("id", ScriptId(build.id)).0);
-        body.extend(build.expr.lines().map(|line| format!("  {line}")));
+        let plan = build.plan.to_string();
+        body.extend(plan.lines().map(|line| format!("  {line}")));
     }
     for export in &dataflow.exports {
         let line = Header::new("export");

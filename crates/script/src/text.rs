@@ -306,7 +306,7 @@ fn create_dataflow(h: &Header, body: &[Line<'_>]) -> Result<CreateDataflow, Stri
             "import" => dataflow.imports.push(import(&sub)?),
             "build" => dataflow.builds.push(Build {
                 id: sub.id("id")?,
-                expr: rerender(inner)?,
+                plan: rerender(inner)?.into(),
             }),
             "export" => dataflow.exports.push(export(&sub)?),
             verb => return Err(format!("unknown `create-dataflow` sub-command `{verb}`")),

@@ -3,7 +3,7 @@
 //! several places move together.
 //!
 //! Invariant: every place that can hold such a value is visited exactly once,
-//! plan texts included.
+//! plans included.
 
 use super::command::{Command, Export, Import};
 use repr::{GlobalId, Timestamp};
@@ -18,7 +18,7 @@ pub enum TimeRole {
 }
 
 impl Command {
-    /// Visits every id, those in plan texts (`Get u1000`) included.
+    /// Visits every id, those that plans read included.
     pub fn visit_ids(&mut self, f: &mut dyn FnMut(&mut GlobalId)) {
         match self {
             Command::DefineIndex { source, index, .. } => {
@@ -34,7 +34,7 @@ impl Command {
                 }
                 for build in &mut dataflow.builds {
                     f(&mut build.id);
-                    build.expr = map_ids(&build.expr, f);
+                    build.plan.visit_ids(f);
                 }
                 for export in &mut dataflow.exports {
                     match export {
@@ -229,51 +229,28 @@ impl Command {
             Command::StartPeek { peek, .. }
             | Command::AwaitPeek { peek, .. }
             | Command::CancelPeek { peek } => Some(peek),
-            _ => None,
+            Command::ExpectError { command } => command.peek_name(),
+            Command::CreateInstance { .. }
+            | Command::UpdateConfiguration { .. }
+            | Command::InitializationComplete
+            | Command::Reconnect
+            | Command::DefineSchema { .. }
+            | Command::WriteSingleTs { .. }
+            | Command::WriteSpread { .. }
+            | Command::WriteRows { .. }
+            | Command::DefineIndex { .. }
+            | Command::CreateDataflow(_)
+            | Command::Schedule { .. }
+            | Command::AllowCompaction { .. }
+            | Command::AllowWrites { .. }
+            | Command::AwaitFrontier { .. }
+            | Command::Count { .. }
+            | Command::Peek { .. }
+            | Command::PeekCount { .. }
+            | Command::ExpectCount { .. }
+            | Command::AwaitSubscribe { .. }
+            | Command::DowngradeSince { .. }
+            | Command::Restart => None,
         }
-    }
-}
-
-/// A plan text with every global id (`u1000`, `s1`, `t1`) mapped.
-pub fn map_ids(expr: &str, f: &mut dyn FnMut(&mut GlobalId)) -> String {
-    let mut out = String::with_capacity(expr.len());
-    let mut rest = expr;
-    while let Some(at) = rest.find("Get ") {
-        let (before, after) = rest.split_at(at + "Get ".len());
-        out.push_str(before);
-        let end = after
-            .find(|c: char| !c.is_ascii_alphanumeric())
-            .unwrap_or(after.len());
-        let (name, tail) = after.split_at(end);
-        match name.parse::<GlobalId>() {
-            // A bare number is no id in a plan text.
-            Ok(mut id) if !name.starts_with(|c: char| c.is_ascii_digit()) => {
-                f(&mut id);
-                out.push_str(&id.to_string());
-            }
-            _ => out.push_str(name),
-        }
-        rest = tail;
-    }
-    out.push_str(rest);
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ids_in_plan_texts_are_mapped_and_nothing_else() {
-        let text = "Union\n  Get u1000\n  Filter (#0 = 1000)\n    Get l0\n  Get u1001";
-        let mapped = map_ids(text, &mut |id| {
-            if let GlobalId::User(n) = id {
-                *n += 1;
-            }
-        });
-        assert_eq!(
-            mapped,
-            "Union\n  Get u1001\n  Filter (#0 = 1000)\n    Get l0\n  Get u1002"
-        );
     }
 }

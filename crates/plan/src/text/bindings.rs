@@ -22,7 +22,7 @@ pub(super) struct Bound {
     inner: Vec<Place>,
 }
 
-impl Parser<'_> {
+impl Parser {
     pub(super) fn mutually_recursive(&mut self) -> Result<bool, ParseError> {
         let recursive = self.take_word("Mutually");
         if recursive {

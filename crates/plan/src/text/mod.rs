@@ -21,5 +21,5 @@ mod values;
 
 pub use lex::ParseError;
 pub use names::{binary_symbol, table_function_name, type_name};
-pub use parse::{PlanError, parse};
+pub use parse::{PlanError, parse, read};
 pub use print::{header, print, scalar_text};

@@ -39,22 +39,19 @@ pub enum PlanError {
     },
 }
 
+/// Reads a plan without knowing what it reads: its `Get`s have no types until
+/// [`resolve_types`] gives them those of a place where the plan stands. Any id of
+/// a collection is one that can be read.
+pub fn read(text: &str) -> Result<Relation, ParseError> {
+    let mut parser = Parser::new(text, None)?;
+    parser.whole()
+}
+
 /// Reads a plan over the given collections and infers its type.
 pub fn parse(text: &str, globals: &Globals) -> Result<(Relation, RelationType), PlanError> {
-    let mut parser = Parser {
-        tokens: tokens(text)?,
-        at: 0,
-        places: Vec::new(),
-        bound: 0,
-        globals: globals
-            .iter()
-            .map(|(id, typ)| (id.to_string(), (*id, typ)))
-            .collect(),
-    };
-    let mut relation = parser.relation(0)?;
-    if parser.peek().token != Token::End {
-        return Err(parser.fail("unexpected token").into());
-    }
+    let known = globals.keys().map(|id| (id.to_string(), *id)).collect();
+    let mut parser = Parser::new(text, Some(known))?;
+    let mut relation = parser.whole()?;
     let typed = resolve_types(&mut relation, globals).and_then(|()| type_of(&relation, globals));
     match typed {
         Ok(typ) => Ok((relation, typ)),
@@ -75,17 +72,52 @@ pub fn parse(text: &str, globals: &Globals) -> Result<(Relation, RelationType), 
 /// Line and column.
 pub(super) type Place = (usize, usize);
 
-pub(super) struct Parser<'a> {
+pub(super) struct Parser {
     pub(super) tokens: Vec<Spanned>,
     pub(super) at: usize,
     /// Where each operator stands, in the type checker's order.
     pub(super) places: Vec<Place>,
     /// How many bindings there are so far.
     pub(super) bound: usize,
-    pub(super) globals: BTreeMap<String, (GlobalId, &'a RelationType)>,
+    /// The collections that can be read, by name; None if any can.
+    pub(super) globals: Option<BTreeMap<String, GlobalId>>,
 }
 
-impl Parser<'_> {
+impl Parser {
+    pub(super) fn new(
+        text: &str,
+        globals: Option<BTreeMap<String, GlobalId>>,
+    ) -> Result<Self, ParseError> {
+        Ok(Parser {
+            tokens: tokens(text)?,
+            at: 0,
+            places: Vec::new(),
+            bound: 0,
+            globals,
+        })
+    }
+
+    /// The whole text as one plan.
+    fn whole(&mut self) -> Result<Relation, ParseError> {
+        let relation = self.relation(0)?;
+        match self.peek().token {
+            Token::End => Ok(relation),
+            _ => Err(self.fail("unexpected token")),
+        }
+    }
+
+    /// The collection of this name, if it can be read.
+    fn global(&self, name: &str) -> Option<GlobalId> {
+        match &self.globals {
+            Some(known) => known.get(name).copied(),
+            // A bare number is no id in a plan text.
+            None => name
+                .parse()
+                .ok()
+                .filter(|_| !name.starts_with(|c: char| c.is_ascii_digit())),
+        }
+    }
+
     pub(super) fn peek(&self) -> &Spanned {
         self.peek_at(0)
     }
@@ -439,15 +471,15 @@ impl Parser<'_> {
     fn get(&mut self) -> Result<Relation, ParseError> {
         let place = self.peek().clone();
         let name = self.ident()?;
-        if let Some((id, typ)) = self.globals.get(&name) {
+        if let Some(id) = self.global(&name) {
             return Ok(Relation::Get {
-                id: Id::Global(*id),
-                typ: (*typ).clone(),
+                id: Id::Global(id),
+                typ: RelationType::default(),
             });
         }
         let digits = name.strip_prefix('l').and_then(|n| n.parse().ok());
         match digits {
-            // The type is filled in once the binding's is known.
+            // The types of what is read are filled in once they are known.
             Some(n) => Ok(Relation::Get {
                 id: Id::Local(LocalId(n)),
                 typ: RelationType::default(),

@@ -48,7 +48,7 @@ impl Waiting {
     }
 }
 
-impl Parser<'_> {
+impl Parser {
     /// A whole expression, starting at the next token, on its line.
     pub(super) fn expression(&mut self) -> Result<MirScalarExpr, ParseError> {
         self.deep_expression(0).map(|(e, _)| e)

@@ -3,9 +3,7 @@
 //!
 //! Invariant: an annotation stands on one line; nesting of types is bounded.
 
-use std::collections::BTreeMap;
-
-use super::lex::{ParseError, Token, tokens};
+use super::lex::{ParseError, Token};
 use super::names::{second_word, simple_type};
 use super::parse::Parser;
 use crate::types::RelationType;
@@ -18,7 +16,7 @@ struct Annotations {
     keys: Vec<Vec<usize>>,
 }
 
-impl Parser<'_> {
+impl Parser {
     pub(super) fn scalar_type(&mut self) -> Result<ReprScalarType, ParseError> {
         self.nested_type(0)
     }
@@ -92,20 +90,14 @@ impl Parser<'_> {
                 column: place.column,
                 message: p.message,
             };
-            let mut nested = Parser {
-                tokens: tokens(&text).map_err(inner)?,
-                at: 0,
-                places: Vec::new(),
-                bound: 0,
-                globals: BTreeMap::new(),
-            };
+            let mut nested = Parser::new(&text, None).map_err(inner)?;
             match name.as_str() {
                 "types" => {
                     let types = nested.list("(", ")", Parser::column_type);
                     found.types = Some(types.map_err(inner)?);
                 }
                 "keys" => {
-                    let key = |p: &mut Parser<'_>| p.list("[", "]", Parser::index);
+                    let key = |p: &mut Parser| p.list("[", "]", Parser::index);
                     found.keys = nested.list("(", ")", key).map_err(inner)?;
                 }
                 _ => return self.error(format!("unexpected analysis type `{name}`")),
