@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::compute::{Environment, Host, Worker};
 use super::halt::{End, Fate};
 use super::meter::{Limits, Meter, Overrun};
-use super::mutants::Mutants;
+use super::mutants::{Mutants, Seams};
 use super::outlet::Outlet;
 use persist::PersistClient;
 use protocol::v26_30::{ComputeCommand, ComputeResponse};
@@ -47,7 +47,7 @@ struct Slot {
 /// The replica in this process.
 pub struct InProcess {
     slots: Vec<Slot>,
-    mutants: Mutants,
+    seams: Seams,
     fate: Fate,
     meter: Meter,
     random: u64,
@@ -65,9 +65,10 @@ impl InProcess {
     pub fn new(config: Config) -> Self {
         let fate = Fate::default();
         let meter = Meter::up_to(config.limits);
+        let seams = Seams::from(config.mutants);
         let env = Environment {
             host: Host::InProcess(config.persist),
-            mutants: config.mutants,
+            seams,
             fate: fate.clone(),
             meter: meter.clone(),
         };
@@ -83,7 +84,7 @@ impl InProcess {
             .collect();
         InProcess {
             slots,
-            mutants: config.mutants,
+            seams,
             fate,
             meter,
             random: config.seed,
@@ -99,8 +100,8 @@ impl InProcess {
     /// ends; what it sent is applied all the same, what it was to receive is
     /// lost.
     pub fn connect(&mut self, nonce: Uuid) {
-        let reconnected = self.connection.is_some();
-        let outlet = Outlet::new(self.slots.len(), self.mutants, reconnected);
+        let seams = self.seams.connection(self.connection.is_some());
+        let outlet = Outlet::new(self.slots.len(), seams);
         self.connection = Some((nonce, outlet));
         self.responses.clear();
     }

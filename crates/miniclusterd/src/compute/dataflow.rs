@@ -12,7 +12,6 @@ use differential_dataflow::Hashable;
 use differential_dataflow::operators::arrange::Arranged;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::probe::Handle as ProbeHandle;
-use timely::dataflow::operators::vec::Filter;
 use timely::dataflow::operators::{Operator, Probe};
 use timely::dataflow::{Scope, Stream};
 use timely::worker::Worker as TimelyWorker;
@@ -24,7 +23,6 @@ use super::start::StartSignal;
 use super::traces::{TraceBundle, timely_frontier};
 use crate::eval::Arena;
 use crate::halt::End;
-use crate::mutants::Mutant;
 use crate::render::{
     Arrangement, Bundle, Context, RecursiveTime, RenderError, RenderTimestamp, Settings, fallible,
     linear,
@@ -96,7 +94,7 @@ pub fn build(
         until: desc.until.as_option(),
         worker: worker.index(),
         peers: worker.peers(),
-        mutants: env.mutants,
+        seams: env.seams,
         fate: env.fate.clone(),
         meter: env.meter.clone(),
         name: exports(desc),
@@ -165,8 +163,7 @@ impl Builder<'_> {
         let settings = self.settings.clone();
         let traces = &*self.traces;
         let (sinks, holds, imported) = (&mut self.sinks, &mut self.holds, &self.imports);
-        // Mutant: another name of an index holds the index's import.
-        let aliases_hold = self.env.mutants.is(Mutant::AliasHoldsImport);
+        let seams = self.env.seams;
         let sinking = Sinking {
             env: self.env,
             as_of: self.as_of,
@@ -210,13 +207,13 @@ impl Builder<'_> {
                 })?;
                 let arrangement = bundle.arrangement(&index.key)?;
                 let local = matches!(arrangement, Arrangement::Local { .. });
-                if local || aliases_hold {
+                if seams.lifecycle().holds_imports(local) {
                     holds.insert(*id, imported.of(index.on_id));
                 }
                 let trace = match arrangement {
                     Arrangement::Local { oks, errs } => {
                         let (oks, errs) = T::export(scope, oks, errs);
-                        TraceBundle::new(oks, errs)
+                        TraceBundle::new(oks, errs, seams.compaction())
                     }
                     // The same trace under another name.
                     Arrangement::Imported { id: aliased, .. } => traces
@@ -250,7 +247,7 @@ impl Builder<'_> {
         let metadata = &import.desc.storage_metadata;
         let plan = match &import.desc.arguments.operators {
             None => None,
-            Some(mfp) => Some(linear::plan_mfp(self.env.mutants, mfp)?),
+            Some(mfp) => Some(linear::plan_mfp(self.env.seams, mfp)?),
         };
         let reads = id.hashed() % scope.peers() as u64 == scope.index() as u64;
         let reader = if reads {
@@ -273,7 +270,7 @@ impl Builder<'_> {
                 self.as_of,
                 self.settings.until,
                 import.with_snapshot,
-                self.env.mutants,
+                self.env.seams.source(),
             ))
         } else {
             None
@@ -299,7 +296,7 @@ impl Builder<'_> {
         self.polled.extend(polled);
         let stream = stream.probe_with(&self.probe(id));
         let until = self.settings.until;
-        let errors_lost = self.env.mutants.is(Mutant::ErrorsLost);
+        let seams = self.env.seams.linear();
         let (oks, errs) = fallible(stream, "source mfp", move |data: &mut Vec<_>, oks, errs| {
             for (datum, time, diff) in data.drain(..) {
                 let row = match (datum, &plan) {
@@ -323,8 +320,10 @@ impl Builder<'_> {
                     until,
                     |result, at, diff| match result {
                         Ok(row) => oks.push((row, at, diff)),
-                        Err(_) if errors_lost => {}
-                        Err(error) => errs.push((error.into(), at, diff)),
+                        Err(error) => {
+                            let error = seams.row_error(error);
+                            errs.extend(error.map(|error| (error.into(), at, diff)));
+                        }
                     },
                 );
             }
@@ -368,10 +367,7 @@ impl Builder<'_> {
         let on = import.desc.on_id;
         oks.stream = hold_until(oks.stream.probe_with(&self.probe(on)), self.start.clone());
         errs.stream = hold_until(errs.stream.probe_with(&self.probe(on)), self.start.clone());
-        // Mutant: no error of the index arrives.
-        if self.env.mutants.is(Mutant::ImportLosesErrors) {
-            errs.stream = errs.stream.filter(|_| false);
-        }
+        let errs = self.env.seams.arrangement().imported_errors(errs);
         Ok((id, oks, errs))
     }
 
@@ -408,13 +404,13 @@ impl Sinking<'_> {
                 &subscribed.output,
                 self.as_of,
                 Rc::clone(&self.max_result_size),
-                self.env.mutants,
+                self.env.seams.subscribe(),
             ))),
             ComputeSinkConnection::MaterializedView(view) => {
                 let config = ViewConfig {
                     as_of: self.as_of,
                     refresh: sink.refresh_schedule.clone(),
-                    mutants: self.env.mutants,
+                    seams: self.env.seams,
                     threaded: match self.env.host {
                         Host::InProcess(_) => false,
                         Host::Process(_) => true,

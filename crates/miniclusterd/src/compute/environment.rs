@@ -1,4 +1,4 @@
-//! What a worker finds around it: persist, its mutants, the place to post its
+//! What a worker finds around it: persist, its seams, the place to post its
 //! end.
 //!
 //! Invariant: nothing here differs between the workers of a replica but the
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::halt::Fate;
 use crate::meter::Meter;
-use crate::mutants::Mutants;
+use crate::mutants::Seams;
 use persist::{PersistClient, PersistError};
 use protocol::v26_30::PersistLocation;
 
@@ -75,7 +75,7 @@ impl Host {
 #[derive(Clone)]
 pub struct Environment {
     pub host: Host,
-    pub mutants: Mutants,
+    pub seams: Seams,
     pub fate: Fate,
     pub meter: Meter,
 }

@@ -7,7 +7,7 @@
 use std::cmp::Ordering;
 use std::num::NonZeroUsize;
 
-use crate::mutants::{Mutant, Mutants};
+use crate::mutants::PeekSeams;
 use protocol::merge::ByteSize;
 use protocol::v26_30::{ColumnOrder, PeekResponse, RowCollection, RowSetFinishing};
 use repr::{Datum, Row};
@@ -21,7 +21,7 @@ const INLINE: usize = 23;
 pub struct Collector<'a> {
     finishing: &'a RowSetFinishing,
     max_result_size: u64,
-    mutants: Mutants,
+    seams: PeekSeams,
     rows: Vec<(Row, NonZeroUsize)>,
     bytes: u64,
 }
@@ -74,11 +74,11 @@ pub fn row_bytes(row: &Row) -> u64 {
 }
 
 impl<'a> Collector<'a> {
-    pub fn new(finishing: &'a RowSetFinishing, max_result_size: u64, mutants: Mutants) -> Self {
+    pub fn new(finishing: &'a RowSetFinishing, max_result_size: u64, seams: PeekSeams) -> Self {
         Collector {
             finishing,
             max_result_size,
-            mutants,
+            seams,
             rows: Vec::new(),
             bytes: 0,
         }
@@ -102,18 +102,12 @@ impl<'a> Collector<'a> {
         let Some(needed) = self.needed() else {
             return More::Wanted;
         };
-        // Mutant: cut before sorting.
-        if self.mutants.is(Mutant::LimitBeforeSort) && !self.finishing.order_by.is_empty() {
-            if self.rows.len() >= needed {
-                return More::Enough(self.answer());
-            }
-            return More::Wanted;
+        let ordered = !self.finishing.order_by.is_empty();
+        if self.seams.has_enough(ordered, self.rows.len(), needed) {
+            self.rows.truncate(needed);
+            return More::Enough(self.answer());
         }
         if self.rows.len() >= needed.saturating_mul(2) {
-            if self.finishing.order_by.is_empty() {
-                self.rows.truncate(needed);
-                return More::Enough(self.answer());
-            }
             self.sort();
             for (row, _) in self.rows.drain(needed..) {
                 self.bytes = self.bytes.saturating_sub(row_bytes(&row));
@@ -138,6 +132,7 @@ impl<'a> Collector<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mutants::Seams;
 
     fn finishing(limit: Option<i64>, offset: usize, desc: Option<bool>) -> RowSetFinishing {
         let order = |desc| ColumnOrder {
@@ -154,7 +149,7 @@ mod tests {
     }
 
     fn collect(finishing: &RowSetFinishing, values: &[i64]) -> Vec<i64> {
-        let mut collector = Collector::new(finishing, u64::MAX, Mutants::none());
+        let mut collector = Collector::new(finishing, u64::MAX, Seams::healthy().peek());
         let mut answer = None;
         for v in values {
             let row = Row::pack([Datum::Int64(*v)]);

@@ -21,9 +21,12 @@ mod state;
 mod traces;
 mod worker;
 
+pub(crate) use collection::{Collection, DataflowHandle, Reported};
 pub use environment::{Clients, Environment, Host};
 pub use finishing::compare_columns;
+pub(crate) use history::exports;
 pub use start::StartSignal;
+pub(crate) use start::StartToken;
 pub use state::Outgoing;
 pub use traces::frontier as frontier_of;
 pub use worker::{Worker, name};

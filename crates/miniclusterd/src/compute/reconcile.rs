@@ -14,7 +14,6 @@ use super::history::{History, exports};
 use super::state::Instance;
 use super::traces::upper;
 use crate::halt::End;
-use crate::mutants::Mutant;
 use protocol::v26_30::{ComputeCommand, ComputeSinkConnection, DataflowDescription};
 use repr::{Antichain, GlobalId};
 
@@ -27,7 +26,7 @@ impl Instance {
         timely: &mut TimelyWorker,
         commands: Vec<ComputeCommand>,
     ) -> Result<(), End> {
-        let mutants = self.env.mutants;
+        let seams = self.env.seams.reconciliation();
         let old = self.history.reduce();
         let mut old_dataflows: BTreeMap<BTreeSet<GlobalId>, DataflowDescription> = old
             .dataflows
@@ -49,14 +48,11 @@ impl Instance {
                 ComputeCommand::CreateDataflow(desc) => {
                     let ids = exports(desc);
                     let retained = old_dataflows.get(&ids).is_some_and(|old_desc| {
-                        // Mutants: what differs does not count.
-                        (same_plan(old_desc, desc) || mutants.is(Mutant::KeepsIncompatible))
-                            && (as_of_serves(old_desc, desc) || mutants.is(Mutant::KeepsLowerAsOf))
+                        let mut sinks = desc.sink_exports.values();
+                        seams.same_plan(same_plan(old_desc, desc))
+                            && seams.as_of_serves(as_of_serves(old_desc, desc))
                             && uncompacted(&old.compactions, &ids, desc)
-                            && !desc.sink_exports.values().any(|sink| {
-                                // Mutant: a subscribe goes on instead of starting over.
-                                restarts(sink) && !mutants.is(Mutant::KeepsSubscribe)
-                            })
+                            && !seams.restarts(sinks.any(restarts))
                             && desc.index_imports.keys().all(|id| kept.contains_key(id))
                     });
                     let created = ids.iter().all(|id| self.collections.contains_key(id));
@@ -78,55 +74,27 @@ impl Instance {
                 | ComputeCommand::CancelPeek { .. } => queue.push(command.clone()),
             }
         }
-        // Mutant: old peeks go on.
-        if !mutants.is(Mutant::LeaksOldPeeks) {
+        if seams.forgets_peeks() {
             self.peeks.clear();
         }
         self.out.clear();
-        let created: BTreeSet<GlobalId> = queue
-            .iter()
-            .filter_map(|command| match command {
-                ComputeCommand::CreateDataflow(desc) => Some(exports(desc)),
-                ComputeCommand::Hello { .. }
-                | ComputeCommand::CreateInstance(_)
-                | ComputeCommand::InitializationComplete
-                | ComputeCommand::UpdateConfiguration(_)
-                | ComputeCommand::Schedule(_)
-                | ComputeCommand::AllowWrites(_)
-                | ComputeCommand::AllowCompaction { .. }
-                | ComputeCommand::Peek(_)
-                | ComputeCommand::CancelPeek { .. } => None,
-            })
-            .flatten()
-            .collect();
+        kept.extend(seams.kept_unmentioned(&self.collections, &commands));
         let ids: Vec<GlobalId> = self.collections.keys().copied().collect();
         for id in ids {
             let Some(collection) = self.collections.get_mut(&id) else {
                 continue;
             };
             if let Some(as_of) = kept.get(&id) {
-                // Mutant: what was said before is not said again.
-                if !mutants.is(Mutant::FrontiersNotReset) {
+                if seams.reports_anew() {
                     collection.reported = Kinds::not_before(as_of);
                 }
                 collection.as_of = as_of.as_option().unwrap_or(0);
-                // Mutant: compacted as far as it is complete.
-                let to = match self.traces.get_mut(&id) {
-                    Some(trace) if mutants.is(Mutant::OverCompacts) => {
-                        let sealed = upper(&mut trace.oks).as_option();
-                        Antichain::from_option(sealed.or(as_of.as_option())).join(as_of)
-                    }
-                    Some(_) | None => as_of.clone(),
-                };
-                self.allow_compaction(id, &to);
+                if let Some(trace) = self.traces.get_mut(&id) {
+                    let to = seams.compacts_to(as_of, &upper(&mut trace.oks));
+                    self.allow_compaction(id, &to);
+                }
             } else {
                 collection.reported = Kinds::finished();
-                // Mutant: what is not mentioned runs on, and says so.
-                if mutants.is(Mutant::ForgetsDrop) && !created.contains(&id) {
-                    let as_of = Antichain::from_elem(collection.as_of);
-                    collection.reported = Kinds::not_before(&as_of);
-                    continue;
-                }
                 self.drop_collection(timely, id)?;
             }
         }

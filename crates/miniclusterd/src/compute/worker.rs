@@ -13,7 +13,6 @@ use uuid::Uuid;
 use super::environment::Environment;
 use super::state::{Instance, Outgoing};
 use crate::halt::End;
-use crate::mutants::Mutant;
 use protocol::v26_30::{ComputeCommand, DataflowDescription, Expr, RenderPlan};
 
 /// One worker of the replica.
@@ -59,11 +58,8 @@ impl Worker {
             self.flush();
             self.nonce = Some(nonce);
             self.collecting = Some(Vec::new());
-            // Mutant: old frontiers are said to the newcomer at once.
-            if self.env.mutants.is(Mutant::ReportsTooEarly)
-                && let Some(instance) = &mut self.instance
-            {
-                instance.say_all_frontiers();
+            if let Some(instance) = &mut self.instance {
+                instance.begin_initialization();
                 self.flush();
             }
         }

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::compute::{Outgoing, name};
 use crate::halt::End;
-use crate::mutants::Mutants;
+use crate::mutants::Seams;
 use crate::outlet::Outlet;
 use protocol::ctp::Sending;
 use protocol::v26_30::{ComputeCommand, ComputeResponse};
@@ -44,16 +44,16 @@ struct State {
 pub struct Router {
     workers: usize,
     process: usize,
-    mutants: Mutants,
+    seams: Seams,
     state: Mutex<State>,
 }
 
 impl Router {
-    pub fn new(workers: usize, process: usize, mutants: Mutants) -> Self {
+    pub fn new(workers: usize, process: usize, seams: Seams) -> Self {
         Router {
             workers,
             process,
-            mutants,
+            seams,
             state: Mutex::new(State {
                 current: None,
                 stash: HashMap::new(),
@@ -79,8 +79,8 @@ impl Router {
     /// A connection said `Hello`.
     pub fn hello(&self, nonce: Uuid, sending: Sending<ComputeResponse>) {
         let mut state = self.lock();
-        let reconnected = state.current.is_some();
-        let outlet = Outlet::new(self.workers, self.mutants, reconnected);
+        let seams = self.seams.connection(state.current.is_some());
+        let outlet = Outlet::new(self.workers, seams);
         state.current = Some(Current {
             nonce,
             outlet,

@@ -15,8 +15,6 @@ use super::{
     arrange_errs, fallible, fallible_batches,
 };
 use crate::errors::DataflowError;
-use crate::halt::End;
-use crate::mutants::Mutant;
 use protocol::v26_30::Key;
 use repr::{Diff, GlobalId, Row};
 
@@ -96,23 +94,12 @@ impl<'s, T: RenderTimestamp> Bundle<'s, T> {
     /// A plan that reads a binding twice counts the binding's errors twice, and a
     /// chain of such bindings doubles them at each step, until the counts overflow.
     /// Only that an error is there means anything, so that a limit changes nothing.
-    ///
-    /// Mutant: there is no limit, and twice a count that does not fit any more ends
-    /// the process.
     pub fn with_few_errors(self, settings: &Settings) -> Self {
         const MOST: Diff = 1 << 20;
-        let multiply = settings.mutants.is(Mutant::ErrorsMultiply);
+        let seams = settings.seams.linear();
         let few = |errs: Errs<'s, T>| {
             let fate = settings.fate.clone();
-            errs.threshold(move |_, count| match multiply {
-                true => {
-                    if count.checked_mul(2).is_none() {
-                        fate.post(End::abort(format!("Overflow: {count} + {count}")));
-                    }
-                    *count
-                }
-                false => (*count).clamp(-MOST, MOST),
-            })
+            errs.threshold(move |_, count| seams.error_count(*count, MOST, &fate))
         };
         let raw = self.raw.map(|(oks, errs)| (oks, few(errs)));
         let arranged = self.arranged.into_iter().map(|(key, arrangement)| {

@@ -11,7 +11,7 @@ use timely::dataflow::Scope;
 use super::{Bundle, RenderError, RenderTimestamp};
 use crate::halt::Fate;
 use crate::meter::Meter;
-use crate::mutants::Mutants;
+use crate::mutants::Seams;
 use protocol::v26_30::{Id, LetFreePlan, RenderPlan};
 use repr::Timestamp;
 
@@ -26,7 +26,7 @@ pub struct Settings {
     pub worker: usize,
     /// How many workers the replica has.
     pub peers: usize,
-    pub mutants: Mutants,
+    pub seams: Seams,
     /// Where an operator says that the replica ends.
     pub fate: Fate,
     /// What may be made of one row.

@@ -17,7 +17,7 @@ use timely::progress::frontier::MutableAntichain;
 use super::Desired;
 use crate::compute::{compare_columns, frontier_of};
 use crate::errors::DataflowError;
-use crate::mutants::{Mutant, Mutants};
+use crate::mutants::SubscribeSeams;
 use protocol::merge::ByteSize;
 use protocol::v26_30::{
     ColumnOrder, ComputeSinkDesc, SubscribeBatch, SubscribeResponse, UpdateCollection,
@@ -38,31 +38,26 @@ struct Wanted {
     with_snapshot: bool,
     up_to: Antichain,
     output: Vec<ColumnOrder>,
-    mutants: Mutants,
+    seams: SubscribeSeams,
 }
 
 impl Wanted {
     /// Whether an update belongs into a batch.
     fn wants(&self, time: Timestamp) -> bool {
-        let from = if self.with_snapshot || self.mutants.is(Mutant::SubscribeSnapshotAlways) {
+        let from = if self.with_snapshot {
             self.as_of <= time
         } else {
             self.as_of < time
         };
-        let until = if self.mutants.is(Mutant::SubscribeUpToInclusive) {
-            !self.up_to.less_than(time)
-        } else {
-            !self.up_to.less_equal(time)
-        };
-        from && until
+        from && self.seams.before_up_to(time, &self.up_to)
     }
 
     /// The updates of a batch in the order in which they are told.
     fn collection(&self, mut updates: Vec<(Row, Timestamp, Diff)>) -> UpdateCollection {
-        if !self.mutants.is(Mutant::SubscribeNotConsolidated) {
+        if self.seams.consolidates() {
             consolidate_updates(&mut updates);
         }
-        if !self.mutants.is(Mutant::SubscribeUnsorted) {
+        if self.seams.sorts() {
             updates.sort_by(|(a, s, _), (b, t, _)| {
                 s.cmp(t)
                     .then_with(|| compare_columns(&self.output, &a.unpack(), &b.unpack()))
@@ -81,7 +76,7 @@ pub fn subscribe(
     output: &[ColumnOrder],
     as_of: Timestamp,
     max_result_size: Rc<Cell<u64>>,
-    mutants: Mutants,
+    seams: SubscribeSeams,
 ) -> Rc<RefCell<SubscribeState>> {
     let state = Rc::new(RefCell::new(SubscribeState {
         upper: Antichain::minimum(),
@@ -90,10 +85,10 @@ pub fn subscribe(
     let told = Rc::clone(&state);
     let wanted = Wanted {
         as_of,
-        with_snapshot: sink.with_snapshot,
+        with_snapshot: seams.with_snapshot(sink.with_snapshot),
         up_to: sink.up_to.clone(),
         output: output.to_vec(),
-        mutants,
+        seams,
     };
     let scope = desired.oks.inner.scope();
     let mut builder = OperatorBuilder::new(format!("subscribe {id}"), scope);
@@ -124,22 +119,17 @@ pub fn subscribe(
             if over || upper == state.upper || upper < Antichain::from_elem(wanted.as_of) {
                 return;
             }
-            let (mut now, later): (Vec<_>, Vec<_>) = std::mem::take(&mut rows)
+            let (now, later): (Vec<_>, Vec<_>) = std::mem::take(&mut rows)
                 .into_iter()
                 .partition(|(_, time, _)| !upper.less_equal(*time));
             rows = later;
-            // Mutant: batches leave something out between them.
-            if wanted.mutants.is(Mutant::SubscribeGap)
-                && let Some(first) = state.upper.as_option().filter(|first| *first > 0)
-            {
-                now.retain(|(_, time, _)| *time != first);
-            }
-            let tells_errors = !wanted.mutants.is(Mutant::SubscribeDropsErrors);
-            if poison.is_none() && tells_errors {
-                poison = errors
+            let now = wanted.seams.batch(&state.upper, now);
+            if poison.is_none() {
+                let error = errors
                     .iter()
                     .find(|((time, _), count)| **count != 0 && !upper.less_equal(*time))
                     .map(|((_, error), _)| error.to_string());
+                poison = wanted.seams.error(error);
             }
             errors.retain(|(time, _), _| upper.less_equal(*time));
             let updates = match &poison {

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::mutants::{Mutant, Mutants};
+use crate::mutants::SourceSeams;
 use persist::{LeasedPart, Listen, PersistError, ReadHandle, Update};
 use repr::{Antichain, Timestamp};
 
@@ -38,9 +38,7 @@ pub struct SourceReader {
     until: Option<Timestamp>,
     with_snapshot: bool,
     ready: VecDeque<Event>,
-    mutants: Mutants,
-    /// How often the frontier has advanced.
-    advances: usize,
+    seams: SourceSeams,
     /// The shard's upper when reading began.
     first_upper: Antichain,
 }
@@ -51,7 +49,7 @@ impl SourceReader {
         as_of: Timestamp,
         until: Option<Timestamp>,
         with_snapshot: bool,
-        mutants: Mutants,
+        seams: SourceSeams,
     ) -> Self {
         SourceReader {
             state: State::Waiting(reader),
@@ -59,8 +57,7 @@ impl SourceReader {
             until,
             with_snapshot,
             ready: VecDeque::new(),
-            mutants,
-            advances: 0,
+            seams,
             first_upper: Antichain::minimum(),
         }
     }
@@ -118,10 +115,7 @@ impl SourceReader {
                 Ok(true)
             }
             State::Listening(mut listen) => {
-                // Mutant: it stops following after the third advance.
-                let stalled = self.mutants.is(Mutant::SourceStalls) && self.advances >= 3;
-                let event = if stalled { None } else { listen.poll_next()? };
-                let Some(event) = event else {
+                let Some(event) = self.seams.next_batch(&mut listen)? else {
                     let done = listen.frontier().is_empty();
                     self.state = if done {
                         State::Done
@@ -130,11 +124,7 @@ impl SourceReader {
                     };
                     return Ok(false);
                 };
-                self.advances += 1;
-                let mut updates = event.updates()?;
-                if self.mutants.is(Mutant::LostRetraction) {
-                    lose_retractions(&mut updates);
-                }
+                let updates = self.seams.batch(event.updates()?);
                 self.give(updates);
                 let finished = match (self.until, event.frontier.as_option()) {
                     (Some(until), Some(frontier)) => frontier >= until,
@@ -188,17 +178,10 @@ impl SourceReader {
     }
 
     fn snapshot(&self, reader: &ReadHandle) -> Result<Vec<LeasedPart>, PersistError> {
-        // Mutant: the contents just before the as-of.
-        if self.mutants.is(Mutant::SnapshotOmitsAsOf) {
-            match self.as_of.checked_sub(1) {
-                None => return Ok(Vec::new()),
-                Some(before) if Antichain::from_elem(before) >= reader.since() => {
-                    return reader.snapshot_parts(before);
-                }
-                Some(_) => {}
-            }
+        match self.seams.snapshot_time(self.as_of, &reader.since()) {
+            Some(time) => reader.snapshot_parts(time),
+            None => Ok(Vec::new()),
         }
-        reader.snapshot_parts(self.as_of)
     }
 
     fn give(&mut self, mut updates: Vec<Update>) {
@@ -208,12 +191,5 @@ impl SourceReader {
         if !updates.is_empty() {
             self.ready.push_back(Event::Updates(updates));
         }
-    }
-}
-
-/// Mutant: retractions at the first time of a batch get lost.
-fn lose_retractions(updates: &mut Vec<Update>) {
-    if let Some(first) = updates.iter().map(|(_, time, _)| *time).min() {
-        updates.retain(|(_, time, diff)| *time != first || *diff > 0);
     }
 }
