@@ -84,27 +84,6 @@ impl Specials {
     }
 }
 
-/// Whether a function accumulates.
-pub fn is_accumulable(func: &AggregateFunc) -> bool {
-    use AggregateFunc::*;
-    matches!(
-        func,
-        SumInt16
-            | SumInt32
-            | SumInt64
-            | SumUInt16
-            | SumUInt32
-            | SumUInt64
-            | SumFloat32
-            | SumFloat64
-            | SumNumeric
-            | Count
-            | Any
-            | All
-            | Dummy
-    )
-}
-
 /// x·2^24 truncated, modulo 2^128.
 fn fixed(x: f64) -> i128 {
     let bits = x.to_bits();
