@@ -236,8 +236,8 @@ fn step(timely: &mut TimelyWorker) -> bool {
 struct Moved<T>(T);
 
 // SAFETY: used for a freshly built allocator alone. What keeps it from being
-// `Send` are `Rc`s to which nobody else has a clone, and the thread that made
-// it has ended before it is used.
+// `Send` are `Rc`s of which there is no other clone, and the thread that made it
+// has ended before it is used.
 unsafe impl<T> Send for Moved<T> {}
 
 /// Allocators that connect `workers` workers of one thread.

@@ -44,15 +44,15 @@ impl Reported {
 
 /// The three kinds.
 #[derive(Debug, Clone)]
-pub struct Kinds {
+pub struct ReportedFrontiers {
     pub write: Reported,
     pub input: Reported,
     pub output: Reported,
 }
 
-impl Kinds {
+impl ReportedFrontiers {
     pub fn not_before(lower: &Antichain) -> Self {
-        Kinds {
+        ReportedFrontiers {
             write: Reported::Not(lower.clone()),
             input: Reported::Not(lower.clone()),
             output: Reported::Not(lower.clone()),
@@ -62,7 +62,7 @@ impl Kinds {
     /// As if everything had been said.
     pub fn finished() -> Self {
         let done = Reported::Up(Antichain::empty());
-        Kinds {
+        ReportedFrontiers {
             write: done.clone(),
             input: done.clone(),
             output: done,
@@ -104,7 +104,7 @@ pub struct Collection {
     /// The imports that it keeps alive.
     #[expect(dead_code, reason = "being alive is all that they are for")]
     pub holds: Vec<Hold>,
-    pub reported: Kinds,
+    pub reported: ReportedFrontiers,
 }
 
 impl Collection {

@@ -7,10 +7,11 @@
 use std::cmp::Ordering;
 use std::num::NonZeroUsize;
 
+use crate::eval::compare_columns;
 use crate::mutants::PeekSeams;
 use protocol::merge::ByteSize;
 use protocol::v26_30::{ColumnOrder, PeekResponse, RowCollection, RowSetFinishing};
-use repr::{Datum, Row};
+use repr::Row;
 
 /// What a row counts beside its bytes.
 const ROW_HEAD: u64 = 24;
@@ -33,37 +34,12 @@ pub enum More {
     Enough(PeekResponse),
 }
 
-/// The order of `order_by`, nothing else.
-pub fn compare_columns(order_by: &[ColumnOrder], a: &[Datum<'_>], b: &[Datum<'_>]) -> Ordering {
-    for order in order_by {
-        let null = Datum::Null;
-        let a = a.get(order.column).unwrap_or(&null);
-        let b = b.get(order.column).unwrap_or(&null);
-        let nulls = if order.nulls_last {
-            Ordering::Greater
-        } else {
-            Ordering::Less
-        };
-        let ordering = match (a.is_null(), b.is_null()) {
-            (true, true) => Ordering::Equal,
-            (true, false) => nulls,
-            (false, true) => nulls.reverse(),
-            (false, false) if order.desc => b.cmp(a),
-            (false, false) => a.cmp(b),
-        };
-        if ordering != Ordering::Equal {
-            return ordering;
-        }
-    }
-    Ordering::Equal
-}
-
 /// The order of rows in an answer.
 pub fn compare_rows(order_by: &[ColumnOrder], a: &Row, b: &Row) -> Ordering {
     if order_by.is_empty() {
         return a.cmp(b);
     }
-    compare_columns(order_by, &a.unpack(), &b.unpack()).then_with(|| a.cmp(b))
+    compare_columns(order_by, &a.unpack(), &b.unpack(), || a.cmp(b))
 }
 
 /// The memory that a row is said to take.
@@ -133,6 +109,7 @@ impl<'a> Collector<'a> {
 mod tests {
     use super::*;
     use crate::mutants::Seams;
+    use repr::Datum;
 
     fn finishing(limit: Option<i64>, offset: usize, desc: Option<bool>) -> RowSetFinishing {
         let order = |desc| ColumnOrder {

@@ -23,10 +23,9 @@ mod worker;
 
 pub(crate) use collection::{Collection, DataflowHandle, Reported};
 pub use environment::{Clients, Environment, Host};
-pub use finishing::compare_columns;
 pub(crate) use history::exports;
 pub use start::StartSignal;
 pub(crate) use start::StartToken;
 pub use state::Outgoing;
 pub use traces::frontier as frontier_of;
-pub use worker::{Worker, name};
+pub use worker::{Worker, command_name};

@@ -122,37 +122,24 @@ impl IndexPeek {
                 break;
             };
             while let Some(value) = cursor.get_val(&batches) {
-                let arena = Arena::new();
-                let mut datums: Vec<Datum<'_>> = key.iter().chain(value.iter()).collect();
-                datums.extend(literal.iter().flat_map(Row::iter));
-                // What the row was before the MFP, should it be needed.
-                let physical = datums.clone();
-                let row = match eval_safe(&peek.map_filter_project, &mut datums, &arena) {
-                    Ok(row) => row,
-                    // Before the count, as the real one: see §5.3.
-                    Err(error) => return PeekResponse::Error(error.to_string()),
-                };
-                if let Some(row) = row {
+                let columns = key.iter().chain(value.iter());
+                let columns = columns.chain(literal.iter().flat_map(Row::iter)).collect();
+                let count = || {
                     let mut count: Diff = 0;
                     cursor.map_times(&batches, |at, diff| {
                         if self.trace.seams.time_of_update(*at) <= reads {
                             count += *diff;
                         }
                     });
-                    if count < 0 {
-                        return PeekResponse::Error(format!(
-                            "Invalid data in source, saw retractions ({}) for row that does not exist: {physical:?}",
-                            -count
-                        ));
-                    }
-                    let copies = seams.copies(count);
-                    let copies = usize::try_from(copies).ok().and_then(NonZeroUsize::new);
-                    if let Some(copies) = copies {
-                        match collector.push(row, copies) {
-                            More::Wanted => {}
-                            More::Enough(answer) => return answer,
-                        }
-                    }
+                    count
+                };
+                match self.entry(columns, count, seams) {
+                    Ok(Some((row, copies))) => match collector.push(row, copies) {
+                        More::Wanted => {}
+                        More::Enough(answer) => return answer,
+                    },
+                    Ok(None) => {}
+                    Err(error) => return PeekResponse::Error(error),
                 }
                 cursor.step_val(&batches);
             }
@@ -161,5 +148,34 @@ impl IndexPeek {
             }
         }
         collector.answer()
+    }
+
+    /// The row that the answer has for an entry with these columns, and how often.
+    ///
+    /// Errors: the error of the row, or that of its count (`spec/replica.md` §5.3
+    /// has them in this order).
+    fn entry(
+        &self,
+        columns: Vec<Datum<'_>>,
+        count: impl FnOnce() -> Diff,
+        seams: PeekSeams,
+    ) -> Result<Option<(Row, NonZeroUsize)>, String> {
+        let arena = Arena::new();
+        let mut datums = columns.clone();
+        let row = eval_safe(&self.peek.map_filter_project, &mut datums, &arena);
+        let Some(row) = row.map_err(|error| error.to_string())? else {
+            return Ok(None);
+        };
+        let count = count();
+        if count < 0 {
+            return Err(format!(
+                "Invalid data in source, saw retractions ({}) for row that does not exist: {columns:?}",
+                -count
+            ));
+        }
+        let copies = usize::try_from(seams.copies(count)).ok();
+        Ok(copies
+            .and_then(NonZeroUsize::new)
+            .map(|copies| (row, copies)))
     }
 }

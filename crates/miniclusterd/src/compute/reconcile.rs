@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use timely::worker::Worker as TimelyWorker;
 
-use super::collection::Kinds;
+use super::collection::ReportedFrontiers;
 use super::compat::{as_of_serves, instance_differs, same_plan};
 use super::history::{History, exports};
 use super::state::Instance;
@@ -16,6 +16,13 @@ use super::traces::upper;
 use crate::halt::End;
 use protocol::v26_30::{ComputeCommand, ComputeSinkConnection, DataflowDescription};
 use repr::{Antichain, GlobalId};
+
+/// What of the old a new iteration keeps, and what it still has to apply.
+struct Reconciliation {
+    /// The collections that live on, with their new as-ofs.
+    kept: BTreeMap<GlobalId, Antichain>,
+    queue: Vec<ComputeCommand>,
+}
 
 impl Instance {
     /// Takes over the commands of a new iteration.
@@ -26,6 +33,29 @@ impl Instance {
         timely: &mut TimelyWorker,
         commands: Vec<ComputeCommand>,
     ) -> Result<(), End> {
+        let Reconciliation { kept, queue } = self.plan_reconciliation(&commands)?;
+        if self.env.seams.reconciliation().forgets_peeks() {
+            self.peeks.clear();
+        }
+        let ids: Vec<GlobalId> = self.collections.keys().copied().collect();
+        for id in ids {
+            match kept.get(&id) {
+                Some(as_of) => self.keep(id, as_of),
+                None => self.forget(timely, id)?,
+            }
+        }
+        self.out.clear();
+        for command in queue {
+            self.apply(timely, command)?;
+        }
+        self.history = History::of(commands);
+        Ok(())
+    }
+
+    /// Decides which dataflows live on.
+    ///
+    /// Errors: the new instance differs from the running one.
+    fn plan_reconciliation(&mut self, commands: &[ComputeCommand]) -> Result<Reconciliation, End> {
         let seams = self.env.seams.reconciliation();
         let old = self.history.reduce();
         let mut old_dataflows: BTreeMap<BTreeSet<GlobalId>, DataflowDescription> = old
@@ -35,7 +65,7 @@ impl Instance {
             .collect();
         let mut kept: BTreeMap<GlobalId, Antichain> = BTreeMap::new();
         let mut queue = Vec::new();
-        for command in &commands {
+        for command in commands {
             match command {
                 ComputeCommand::CreateInstance(config) => {
                     if instance_differs(&self.config, config) {
@@ -74,36 +104,31 @@ impl Instance {
                 | ComputeCommand::CancelPeek { .. } => queue.push(command.clone()),
             }
         }
-        if seams.forgets_peeks() {
-            self.peeks.clear();
-        }
-        self.out.clear();
-        kept.extend(seams.kept_unmentioned(&self.collections, &commands));
-        let ids: Vec<GlobalId> = self.collections.keys().copied().collect();
-        for id in ids {
-            let Some(collection) = self.collections.get_mut(&id) else {
-                continue;
-            };
-            if let Some(as_of) = kept.get(&id) {
-                if seams.reports_anew() {
-                    collection.reported = Kinds::not_before(as_of);
-                }
-                collection.as_of = as_of.as_option().unwrap_or(0);
-                if let Some(trace) = self.traces.get_mut(&id) {
-                    let to = seams.compacts_to(as_of, &upper(&mut trace.oks));
-                    self.allow_compaction(id, &to);
-                }
-            } else {
-                collection.reported = Kinds::finished();
-                self.drop_collection(timely, id)?;
+        kept.extend(seams.kept_unmentioned(&self.collections, commands));
+        Ok(Reconciliation { kept, queue })
+    }
+
+    /// Lets a collection live on under a new as-of.
+    fn keep(&mut self, id: GlobalId, as_of: &Antichain) {
+        let seams = self.env.seams.reconciliation();
+        if let Some(collection) = self.collections.get_mut(&id) {
+            if seams.reports_anew() {
+                collection.reported = ReportedFrontiers::not_before(as_of);
             }
+            collection.as_of = as_of.as_option().unwrap_or(0);
         }
-        self.out.clear();
-        for command in queue {
-            self.apply(timely, command)?;
+        if let Some(trace) = self.traces.get_mut(&id) {
+            let to = seams.compacts_to(as_of, &upper(&mut trace.oks));
+            self.allow_compaction(id, &to);
         }
-        self.history = History::of(commands);
-        Ok(())
+    }
+
+    /// Drops a collection, of which the new client never hears.
+    fn forget(&mut self, timely: &mut TimelyWorker, id: GlobalId) -> Result<(), End> {
+        if let Some(collection) = self.collections.get_mut(&id) {
+            collection.reported = ReportedFrontiers::finished();
+        }
+        self.drop_collection(timely, id)
     }
 }
 

@@ -13,7 +13,7 @@ use differential_dataflow::Hashable;
 use timely::worker::Worker as TimelyWorker;
 use uuid::Uuid;
 
-use super::collection::{Collection, DataflowHandle, Kind, Kinds};
+use super::collection::{Collection, DataflowHandle, Kind, ReportedFrontiers};
 use super::dataflow::build;
 use super::environment::Environment;
 use super::history::{History, exports};
@@ -154,7 +154,7 @@ impl Instance {
                 start: seams.held_until_schedule(&token),
                 probes: Rc::clone(&probes),
                 holds: holds.remove(&id).unwrap_or_default(),
-                reported: Kinds::not_before(&as_of),
+                reported: ReportedFrontiers::not_before(&as_of),
             };
             self.collections.insert(id, collection);
         }
@@ -215,7 +215,7 @@ impl Instance {
             let mut said = seams.last_batches(take_ready(state));
             said.extend(seams.dropped_at(state.borrow().upper.clone()));
             self.out.extend(told(id, said));
-            collection.reported = Kinds::finished();
+            collection.reported = ReportedFrontiers::finished();
         }
         let done = Antichain::empty();
         let empty = collection.reported.advance(&done, &done, &done);

@@ -96,7 +96,7 @@ impl Worker {
             }
             (None, other) => Err(End::abort(format!(
                 "{} before CreateInstance: expected an instance first",
-                name(&other)
+                command_name(&other)
             ))),
             (Some(instance), command) => instance.apply(&mut self.timely, command),
         }
@@ -162,7 +162,7 @@ impl Worker {
 }
 
 /// What a command is called.
-pub fn name(command: &ComputeCommand) -> &'static str {
+pub fn command_name(command: &ComputeCommand) -> &'static str {
     match command {
         ComputeCommand::Hello { .. } => "Hello",
         ComputeCommand::CreateInstance(_) => "CreateInstance",

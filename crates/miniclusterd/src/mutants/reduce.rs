@@ -8,7 +8,7 @@ use timely::dataflow::operators::vec::Filter;
 use super::{Mutant, Mutants};
 use crate::eval::extreme;
 use crate::render::{KeyVals, RenderTimestamp};
-use protocol::v26_30::{AggregateFunc, ColumnOrder};
+use protocol::v26_30::AggregateFunc;
 use repr::{Datum, Diff, Row};
 
 #[derive(Debug, Clone, Copy)]
@@ -138,9 +138,15 @@ impl ReduceSeams {
 impl ReduceSeams {
     /// The function that is computed, with its order.
     pub fn basic_func(self, func: &AggregateFunc) -> AggregateFunc {
+        use AggregateFunc::*;
         let mut func = func.clone();
         if self.0.is(Mutant::AggregateIgnoresOrder)
-            && let Some(order_by) = order_of(&mut func)
+            && let JsonbAgg { order_by }
+            | JsonbObjectAgg { order_by }
+            | MapAgg { order_by, .. }
+            | ArrayConcat { order_by }
+            | ListConcat { order_by }
+            | StringAgg { order_by } = &mut func
         {
             order_by.clear();
         }
@@ -192,16 +198,4 @@ fn by_bytes<'a>(which: Ordering, column: impl Iterator<Item = Datum<'a>>) -> Dat
             }
         })
         .unwrap_or(Datum::Null)
-}
-
-fn order_of(func: &mut AggregateFunc) -> Option<&mut Vec<ColumnOrder>> {
-    match func {
-        AggregateFunc::JsonbAgg { order_by }
-        | AggregateFunc::JsonbObjectAgg { order_by }
-        | AggregateFunc::MapAgg { order_by, .. }
-        | AggregateFunc::ArrayConcat { order_by }
-        | AggregateFunc::ListConcat { order_by }
-        | AggregateFunc::StringAgg { order_by } => Some(order_by),
-        _ => None,
-    }
 }

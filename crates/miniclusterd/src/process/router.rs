@@ -13,7 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use timely::scheduling::SyncActivator;
 use uuid::Uuid;
 
-use crate::compute::{Outgoing, name};
+use crate::compute::{Outgoing, command_name};
 use crate::halt::End;
 use crate::mutants::Seams;
 use crate::outlet::Outlet;
@@ -116,7 +116,7 @@ impl Router {
                 ComputeCommand::UpdateConfiguration(_) => Ok(()),
                 other => Err(End::abort(format!(
                     "{} was sent to process {}: expected it at process 0 alone",
-                    name(&other),
+                    command_name(&other),
                     self.process
                 ))),
             },
@@ -144,7 +144,7 @@ impl Router {
 fn give(state: &mut State, worker: usize, response: Outgoing) {
     if let Some(current) = &mut state.current {
         for response in current.outlet.absorb(worker, response) {
-            // A connection that is over takes none; nobody needs to know.
+            // A connection that is over takes no response, and none is missed.
             current.sending.send(&response);
         }
     }

@@ -95,7 +95,7 @@ fn work(
     let local = timely.index() % router.workers();
     let mut worker = Worker::new(timely.clone(), env);
     let (arrived, inlet) = channel::render(&mut worker.timely);
-    // Whoever waits for it is gone only if the process is ending.
+    // The receiver is gone only if the process is ending.
     let _ = ready.send(inlet);
     let mut maintained = Instant::now();
     loop {

@@ -15,12 +15,12 @@ use crate::mutants::Seams;
 use protocol::v26_30::{Id, LetFreePlan, RenderPlan};
 use repr::Timestamp;
 
-/// The same for a whole dataflow.
+/// What is the same for a whole dataflow.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The first time whose contents are wanted.
     pub as_of: Timestamp,
-    /// The first time that nobody wants, if there is one.
+    /// The first time whose contents are not wanted any more, if there is one.
     pub until: Option<Timestamp>,
     /// The worker's index among all of the replica.
     pub worker: usize,

@@ -144,10 +144,10 @@ fn expand<'s, T: RenderTimestamp>(rows: Oks<'s, T>, expansion: Expansion) -> Spl
                     made.errs.clear();
                 }
                 match end {
-                    End::Done => drop(pending.pop_front()),
-                    End::OutOfFuel => return activator.activate(),
+                    Stop::Done => drop(pending.pop_front()),
+                    Stop::OutOfFuel => return activator.activate(),
                     // Beyond the limit of the meter it rests for good.
-                    End::Endless => return,
+                    Stop::Endless => return,
                 }
             }
         }
@@ -156,7 +156,7 @@ fn expand<'s, T: RenderTimestamp>(rows: Oks<'s, T>, expansion: Expansion) -> Spl
 }
 
 /// Why the work on some rows stopped.
-enum End {
+enum Stop {
     Done,
     OutOfFuel,
     /// A row gives more than is allowed.
@@ -169,20 +169,20 @@ impl Expansion {
         work: &mut Work<T>,
         fuel: &mut u64,
         made: &mut Made<T>,
-    ) -> End {
+    ) -> Stop {
         loop {
             if let Some(current) = &mut work.current {
                 let end = self.go_on(current, fuel, made);
-                if !matches!(end, End::Done) {
+                if !matches!(end, Stop::Done) {
                     return end;
                 }
                 work.current = None;
             }
             if *fuel == 0 {
-                return End::OutOfFuel;
+                return Stop::OutOfFuel;
             }
             let Some((row, time, diff)) = work.rows.next() else {
-                return End::Done;
+                return Stop::Done;
             };
             *fuel -= 1;
             work.current = self.begin(row, time, diff, made);
@@ -237,7 +237,7 @@ impl Expansion {
         current: &mut Extended<T>,
         fuel: &mut u64,
         made: &mut Made<T>,
-    ) -> End {
+    ) -> Stop {
         while let Some(extension) = current.extensions.next() {
             let in_one_go = self.fuel - *fuel;
             if !self.meter.allows_in_one_go(in_one_go) {
@@ -253,7 +253,7 @@ impl Expansion {
                     let made = self.described(&current.row);
                     format!("{made} more than {} rows", current.made)
                 });
-                return End::Endless;
+                return Stop::Endless;
             }
             let last = current.extensions.peek().is_none();
             let number = current.made;
@@ -267,10 +267,10 @@ impl Expansion {
             current.made += 1;
             *fuel = fuel.saturating_sub(1);
             if *fuel == 0 {
-                return End::OutOfFuel;
+                return Stop::OutOfFuel;
             }
         }
-        End::Done
+        Stop::Done
     }
 
     /// The beginning of a note.

@@ -3,9 +3,9 @@
 //!
 //! Invariants: of two changes at one time, that of the later relation sees the
 //! other's; results are stamped with the joined time only when they leave, so
-//! that every lookup of a path is made at the time of its source. What is there
-//! at the as_of goes through the path of the first relation alone: the others
-//! could only repeat it, and raise errors of rows that join nothing.
+//! that every lookup of a path is made at the time of its source. The
+//! contents at the as-of go through the path of the first relation alone: the
+//! others could only repeat them, and raise errors of rows that join nothing.
 
 use std::collections::BTreeSet;
 

@@ -58,7 +58,7 @@ pub fn render_linear_join<'s, T: RenderTimestamp>(
     // The source as the first stage wants it, or as rows.
     let arranged = match (plan.stage_plans.first(), &plan.initial_closure) {
         (Some(stage), None) => source.arranged.get(&stage.stream_key),
-        _ => None,
+        (None, _) | (Some(_), Some(_)) => None,
     };
     let mut stream = match arranged {
         Some(arrangement) => {

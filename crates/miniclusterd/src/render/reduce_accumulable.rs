@@ -105,46 +105,68 @@ pub fn render_accumulable<'s, T: RenderTimestamp>(
     }
     let mut parts: Vec<Accumulated<'s, T>> = Vec::new();
     if !plan.simple_aggrs.is_empty() || plan.distinct_aggrs.is_empty() {
-        let simple: Vec<usize> = plan.simple_aggrs.iter().map(|(at, _)| *at).collect();
-        let aggregates = aggregates.clone();
-        let stream = keyed
-            .clone()
-            .inner
-            .map(move |((key, arguments), time, diff)| {
-                let columns = arguments.iter().enumerate();
-                let columns = columns.filter(|(at, _)| simple.contains(at));
-                ((key, ()), time, aggregates.of(columns, diff))
-            });
-        parts.push(stream.as_collection());
+        let simple = plan.simple_aggrs.iter().map(|(at, _)| *at).collect();
+        parts.push(accumulate_all(keyed.clone(), simple, aggregates.clone()));
     }
-    let seams = aggregates.seams;
     for (at, _) in &plan.distinct_aggrs {
-        let at = *at;
-        let aggregates = aggregates.clone();
-        let arguments = keyed.clone().map(move |(key, arguments)| {
-            let argument = arguments.iter().nth(at).unwrap_or(Datum::Null);
-            (key, Row::pack([argument]))
-        });
-        let distinct = reduce_rows(
-            arrange_oks(arguments, "ReduceDistinctArguments"),
-            "ReduceDistinctArguments",
-            move |_: &Row, input: &[(&Row, Diff)], output: &mut Vec<(Row, Diff)>| {
-                for (argument, count) in input {
-                    let count = seams.distinct_argument_count(*count);
-                    output.push(((*argument).clone(), count));
-                }
-            },
-        );
-        let stream = distinct
-            .as_collection(|key, argument| (key.clone(), argument.clone()))
-            .inner
-            .map(move |((key, argument), time, diff)| {
-                let columns = argument.iter().map(|datum| (at, datum));
-                ((key, ()), time, aggregates.of(columns, diff))
-            });
-        parts.push(stream.as_collection());
+        parts.push(accumulate_distinct(keyed.clone(), *at, aggregates.clone()));
     }
-    let arranged = differential_dataflow::collection::concatenate(ctx.scope, parts)
+    let accumulated = differential_dataflow::collection::concatenate(ctx.scope, parts);
+    Ok(finished(accumulated, aggregates, after))
+}
+
+/// Accumulates the arguments at the columns `simple` of every update.
+fn accumulate_all<'s, T: RenderTimestamp>(
+    keyed: KeyVals<'s, T>,
+    simple: Vec<usize>,
+    aggregates: Aggregates,
+) -> Accumulated<'s, T> {
+    let stream = keyed.inner.map(move |((key, arguments), time, diff)| {
+        let columns = arguments.iter().enumerate();
+        let columns = columns.filter(|(at, _)| simple.contains(at));
+        ((key, ()), time, aggregates.of(columns, diff))
+    });
+    stream.as_collection()
+}
+
+/// Accumulates every distinct argument at column `at` once.
+fn accumulate_distinct<'s, T: RenderTimestamp>(
+    keyed: KeyVals<'s, T>,
+    at: usize,
+    aggregates: Aggregates,
+) -> Accumulated<'s, T> {
+    let seams = aggregates.seams;
+    let arguments = keyed.map(move |(key, arguments)| {
+        let argument = arguments.iter().nth(at).unwrap_or(Datum::Null);
+        (key, Row::pack([argument]))
+    });
+    let distinct = reduce_rows(
+        arrange_oks(arguments, "ReduceDistinctArguments"),
+        "ReduceDistinctArguments",
+        move |_: &Row, input: &[(&Row, Diff)], output: &mut Vec<(Row, Diff)>| {
+            for (argument, count) in input {
+                let count = seams.distinct_argument_count(*count);
+                output.push(((*argument).clone(), count));
+            }
+        },
+    );
+    let stream = distinct
+        .as_collection(|key, argument| (key.clone(), argument.clone()))
+        .inner
+        .map(move |((key, argument), time, diff)| {
+            let columns = argument.iter().map(|datum| (at, datum));
+            ((key, ()), time, aggregates.of(columns, diff))
+        });
+    stream.as_collection()
+}
+
+/// The results of the accumulations of each key, and complaints.
+fn finished<'s, T: RenderTimestamp>(
+    accumulated: Accumulated<'s, T>,
+    aggregates: Aggregates,
+    after: After,
+) -> Reduced<'s, T> {
+    let arranged = accumulated
         .arrange_named::<KeyBatcher<Row, T, Accums>, KeySpine<Row, T, Accums>>(
             "ReduceAccumulable",
             KeyBatcher::new,
@@ -171,7 +193,7 @@ pub fn render_accumulable<'s, T: RenderTimestamp>(
             }
         },
     );
-    Ok((oks, errs))
+    (oks, errs)
 }
 
 fn complaints(

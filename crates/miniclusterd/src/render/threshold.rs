@@ -1,4 +1,4 @@
-//! Threshold: rows that are there, as often as they are. Source:
+//! Threshold: rows that count positively, as often as they count. Source:
 //! `spec/plan.md` §2.2.
 //!
 //! Invariant: a row whose count is not positive is absent, without complaint.

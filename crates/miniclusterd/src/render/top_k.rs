@@ -172,9 +172,15 @@ fn is_safe(limit: &MirScalarExpr) -> bool {
         MirScalarExpr::Literal(Ok(row), _) => match row.iter().next() {
             Some(Datum::Int64(n)) => n >= 0,
             Some(Datum::Null) => true,
-            _ => false,
+            Some(_) | None => false,
         },
-        _ => false,
+        MirScalarExpr::Literal(Err(_), _)
+        | MirScalarExpr::Column(..)
+        | MirScalarExpr::CallUnmaterializable(_)
+        | MirScalarExpr::CallUnary { .. }
+        | MirScalarExpr::CallBinary { .. }
+        | MirScalarExpr::CallVariadic { .. }
+        | MirScalarExpr::If { .. } => false,
     }
 }
 

@@ -22,7 +22,7 @@ impl Correction {
         self.tidy();
     }
 
-    /// Takes off what is there.
+    /// Takes off what the shard holds.
     pub fn persisted(&mut self, updates: impl IntoIterator<Item = Update>) {
         let negated = updates
             .into_iter()

@@ -191,7 +191,7 @@ impl Writer {
         let to = seams.sealed_to(&self.desired);
         match self.writer.compare_and_append(&updates, lower, to)? {
             Ok(()) => {}
-            Err(lost) => tracing::debug!(%lost, "somebody else wrote the view's shard"),
+            Err(lost) => tracing::debug!(%lost, "the view's shard was written by another writer"),
         }
         Ok(true)
     }
@@ -207,7 +207,7 @@ impl Writer {
     }
 }
 
-/// Who drives the writer.
+/// What drives the writer.
 enum Drive {
     /// Another worker writes.
     Elsewhere,
@@ -255,7 +255,8 @@ impl MaterializedView {
         failure.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Reads back and writes if nobody else drives; whether anything happened.
+    /// Reads back and writes, unless a thread or another worker does; whether
+    /// anything happened.
     pub fn poll(&self) -> bool {
         let Drive::Polled { writer, news } = &mut *self.drive.borrow_mut() else {
             return false;
@@ -318,6 +319,25 @@ pub fn materialized_view(
         let shared = Shared::new(Antichain::empty(), seams);
         (Arc::new(shared), Drive::Elsewhere)
     };
+    let tell = here.then_some(tell);
+    let probe = render_telling(id, desired, active, tell);
+    Ok(Rc::new(MaterializedView {
+        id,
+        shared,
+        drive: RefCell::new(drive),
+        probe,
+    }))
+}
+
+/// Renders the operator that tells the writer, on the worker `active`, of the
+/// results; gives the probe of how far they are complete.
+fn render_telling(
+    id: GlobalId,
+    desired: Desired<'_>,
+    active: u64,
+    mut tell: Option<Sender<News>>,
+) -> ProbeHandle<Timestamp> {
+    let scope = desired.oks.inner.scope();
     let probe = ProbeHandle::new();
     let oks = desired.oks.inner.probe_with(&probe);
     let mut builder = OperatorBuilder::new(format!("materialized view {id}"), scope);
@@ -326,7 +346,6 @@ pub fn materialized_view(
         desired.errs.inner,
         Exchange::new(move |_: &(DataflowError, Timestamp, Diff)| active),
     );
-    let mut tell: Option<Sender<News>> = here.then_some(tell);
     builder.build(move |_| {
         let mut told = Antichain::minimum();
         move |frontiers: &[MutableAntichain<Timestamp>]| {
@@ -356,18 +375,13 @@ pub fn materialized_view(
                 let done = frontier.is_empty();
                 let _ = sender.send(News::Frontier(frontier));
                 if done {
-                    // Kept by nobody: the thread goes on until it has written.
+                    // The thread goes on without it until it has written all.
                     tell = None;
                 }
             }
         }
     });
-    Ok(Rc::new(MaterializedView {
-        id,
-        shared,
-        drive: RefCell::new(drive),
-        probe,
-    }))
+    probe
 }
 
 fn spawn(id: GlobalId, mut writer: Writer, news: Receiver<News>) {

@@ -15,8 +15,9 @@ use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::progress::frontier::MutableAntichain;
 
 use super::Desired;
-use crate::compute::{compare_columns, frontier_of};
+use crate::compute::frontier_of;
 use crate::errors::DataflowError;
+use crate::eval::compare_columns;
 use crate::mutants::SubscribeSeams;
 use protocol::merge::ByteSize;
 use protocol::v26_30::{
@@ -59,9 +60,9 @@ impl Wanted {
         }
         if self.seams.sorts() {
             updates.sort_by(|(a, s, _), (b, t, _)| {
-                s.cmp(t)
-                    .then_with(|| compare_columns(&self.output, &a.unpack(), &b.unpack()))
-                    .then_with(|| a.cmp(b))
+                s.cmp(t).then_with(|| {
+                    compare_columns(&self.output, &a.unpack(), &b.unpack(), || a.cmp(b))
+                })
             });
         }
         UpdateCollection::from_updates(&updates)
@@ -94,68 +95,111 @@ pub fn subscribe(
     let mut builder = OperatorBuilder::new(format!("subscribe {id}"), scope);
     let mut oks = builder.new_input(desired.oks.inner, Pipeline);
     let mut errs = builder.new_input(desired.errs.inner, Pipeline);
+    let mut batches = Batches {
+        wanted,
+        told,
+        max_result_size,
+        rows: Vec::new(),
+        errors: BTreeMap::new(),
+        poison: None,
+        over: false,
+    };
     builder.build(move |_| {
-        let mut rows: Vec<(Row, Timestamp, Diff)> = Vec::new();
-        let mut errors: BTreeMap<(Timestamp, DataflowError), Diff> = BTreeMap::new();
-        let mut poison: Option<String> = None;
-        let mut over = false;
         move |frontiers: &[MutableAntichain<Timestamp>]| {
-            oks.for_each(|_, data| {
-                rows.extend(data.drain(..).filter(|(_, time, _)| wanted.wants(*time)));
-            });
-            errs.for_each(|_, data| {
-                for (error, time, diff) in data.drain(..) {
-                    if wanted.wants(time) {
-                        *errors.entry((time, error)).or_default() += diff;
-                    }
-                }
-            });
+            oks.for_each(|_, data| batches.take_rows(data));
+            errs.for_each(|_, data| batches.take_errors(data));
             let upper = frontiers
                 .iter()
                 .map(|f| frontier_of(&f.frontier()))
                 .min()
                 .unwrap_or_default();
-            let mut state = told.borrow_mut();
-            if over || upper == state.upper || upper < Antichain::from_elem(wanted.as_of) {
-                return;
-            }
-            let (now, later): (Vec<_>, Vec<_>) = std::mem::take(&mut rows)
-                .into_iter()
-                .partition(|(_, time, _)| !upper.less_equal(*time));
-            rows = later;
-            let now = wanted.seams.batch(&state.upper, now);
-            if poison.is_none() {
-                let error = errors
-                    .iter()
-                    .find(|((time, _), count)| **count != 0 && !upper.less_equal(*time))
-                    .map(|((_, error), _)| error.to_string());
-                poison = wanted.seams.error(error);
-            }
-            errors.retain(|(time, _), _| upper.less_equal(*time));
-            let updates = match &poison {
-                Some(text) => Err(text.clone()),
-                None => sized(wanted.collection(now), max_result_size.get()),
-            };
-            let lower = std::mem::replace(&mut state.upper, upper.clone());
-            state.ready.push(SubscribeResponse::Batch(SubscribeBatch {
-                lower,
-                upper: upper.clone(),
-                updates,
-            }));
-            if wanted.up_to <= upper || upper.is_empty() {
-                over = true;
-                if !upper.is_empty() {
-                    state.upper = Antichain::empty();
-                    state.ready.push(SubscribeResponse::Batch(SubscribeBatch {
-                        lower: upper,
-                        upper: Antichain::empty(),
-                        updates: poison.clone().map_or(Ok(Vec::new()), Err),
-                    }));
-                }
-            }
+            batches.advance(upper);
         }
     });
     state
+}
+
+/// What a subscribe has taken and not told yet.
+struct Batches {
+    wanted: Wanted,
+    told: Rc<RefCell<SubscribeState>>,
+    max_result_size: Rc<Cell<u64>>,
+    rows: Vec<(Row, Timestamp, Diff)>,
+    errors: BTreeMap<(Timestamp, DataflowError), Diff>,
+    /// The error that all further batches are.
+    poison: Option<String>,
+    /// The last batch was told.
+    over: bool,
+}
+
+impl Batches {
+    fn take_rows(&mut self, data: &mut Vec<(Row, Timestamp, Diff)>) {
+        let wanted = &self.wanted;
+        let rows = data.drain(..).filter(|(_, time, _)| wanted.wants(*time));
+        self.rows.extend(rows);
+    }
+
+    fn take_errors(&mut self, data: &mut Vec<(DataflowError, Timestamp, Diff)>) {
+        for (error, time, diff) in data.drain(..) {
+            if self.wanted.wants(time) {
+                *self.errors.entry((time, error)).or_default() += diff;
+            }
+        }
+    }
+
+    /// Tells the batch up to `upper`, if that is further than the last one.
+    fn advance(&mut self, upper: Antichain) {
+        let told = Rc::clone(&self.told);
+        let mut state = told.borrow_mut();
+        let begun = Antichain::from_elem(self.wanted.as_of);
+        if self.over || upper == state.upper || upper < begun {
+            return;
+        }
+        let updates = self.batch(&state.upper, &upper);
+        let lower = std::mem::replace(&mut state.upper, upper.clone());
+        state.ready.push(SubscribeResponse::Batch(SubscribeBatch {
+            lower,
+            upper: upper.clone(),
+            updates,
+        }));
+        if self.wanted.up_to <= upper || upper.is_empty() {
+            self.over = true;
+            if !upper.is_empty() {
+                state.upper = Antichain::empty();
+                state.ready.push(SubscribeResponse::Batch(SubscribeBatch {
+                    lower: upper,
+                    upper: Antichain::empty(),
+                    updates: self.poison.clone().map_or(Ok(Vec::new()), Err),
+                }));
+            }
+        }
+    }
+
+    /// The updates between two uppers, or the error that takes their place.
+    fn batch(
+        &mut self,
+        lower: &Antichain,
+        upper: &Antichain,
+    ) -> Result<Vec<UpdateCollection>, String> {
+        let (ready, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.rows)
+            .into_iter()
+            .partition(|(_, time, _)| !upper.less_equal(*time));
+        self.rows = later;
+        let ready = self.wanted.seams.batch(lower, ready);
+        if self.poison.is_none() {
+            let error = self
+                .errors
+                .iter()
+                .find(|((time, _), count)| **count != 0 && !upper.less_equal(*time))
+                .map(|((_, error), _)| error.to_string());
+            self.poison = self.wanted.seams.error(error);
+        }
+        self.errors.retain(|(time, _), _| upper.less_equal(*time));
+        match &self.poison {
+            Some(text) => Err(text.clone()),
+            None => sized(self.wanted.collection(ready), self.max_result_size.get()),
+        }
+    }
 }
 
 /// A collection, unless it is too large.

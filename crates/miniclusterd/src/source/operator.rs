@@ -1,7 +1,7 @@
 //! A shard as a stream of a dataflow. Source: `spec/replica.md` §3.2.
 //!
 //! Invariant: the frontier stays at `[0]` until the source is strictly beyond
-//! its as-of, so that nobody sees a frontier that rests there.
+//! its as-of, so that no frontier rests there.
 
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};

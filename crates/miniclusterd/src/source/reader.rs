@@ -134,8 +134,8 @@ impl SourceReader {
                 if finished {
                     self.ready.push_back(Event::Frontier(Antichain::empty()));
                 } else {
-                    // What was there when reading began arrives as one: nobody
-                    // sees the times between the as-of and that upper.
+                    // What the shard held when reading began arrives as one, so
+                    // that no frontier between the as-of and that upper shows.
                     if self.first_upper <= event.frontier {
                         self.ready.push_back(Event::Frontier(event.frontier));
                     }
