@@ -24,7 +24,7 @@ use super::outlet::Outlet;
 use persist::PersistClient;
 use protocol::v26_30::{ComputeCommand, ComputeResponse};
 
-/// What an in-process replica is made of.
+/// The configuration of an in-process replica.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// 1 or more.
@@ -34,11 +34,11 @@ pub struct Config {
     pub persist: Arc<PersistClient>,
     /// Decides the schedule of the workers.
     pub seed: u64,
-    /// What the replica does not go beyond: it rests instead.
+    /// How much an operator may make of a row; beyond that the replica rests.
     pub limits: Limits,
 }
 
-/// A worker and what was sent to it but not applied yet.
+/// A worker, and the commands that it has not applied yet.
 struct Slot {
     worker: Worker,
     queue: VecDeque<(Uuid, ComputeCommand)>,
@@ -137,7 +137,7 @@ impl InProcess {
         self.busy
     }
 
-    /// What the replica would be busy with for ever, if there is anything.
+    /// The work that has no end, if the replica came upon some.
     pub fn endless(&self) -> Option<String> {
         self.meter.noted()
     }
@@ -223,7 +223,7 @@ impl InProcess {
 /// Steps timely once; whether any operator ran or is to run.
 fn step(timely: &mut TimelyWorker) -> bool {
     timely.step();
-    // What was active in this step stays listed until the next one.
+    // An operator that was active in this step stays listed until the next one.
     let active = Cell::new(false);
     timely
         .activations()

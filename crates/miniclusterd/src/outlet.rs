@@ -1,5 +1,4 @@
-//! Where the responses of the workers of one process become the stream of one
-//! connection. Source: `spec/replica.md` §2.4.
+//! The responses of the workers of one process as the stream of one connection. Source: `spec/replica.md` §2.4.
 //!
 //! Invariant: a connection's stream starts fresh.
 
@@ -29,7 +28,7 @@ impl Outlet {
         self.merger.observe(command);
     }
 
-    /// What goes out because of a response of a worker of this process.
+    /// The responses that go out because of one of a worker of this process.
     pub fn absorb(&mut self, worker: usize, response: Outgoing) -> Vec<ComputeResponse> {
         self.seams.responses(match response {
             Outgoing::Merged(response) => self.merger.absorb(worker, response),

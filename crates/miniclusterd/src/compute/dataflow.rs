@@ -36,7 +36,7 @@ use protocol::v26_30::{
 };
 use repr::{Antichain, GlobalId, Row, Timestamp};
 
-/// What building gave.
+/// A built dataflow.
 pub struct Built {
     /// Timely's number of the dataflow.
     pub index: usize,
@@ -44,9 +44,9 @@ pub struct Built {
     pub sinks: Vec<(GlobalId, Kind)>,
     /// Two for every imported index, one for every other import.
     pub probes: Vec<ImportProbe>,
-    /// What each export holds.
+    /// The holds on imports that each export has.
     pub holds: BTreeMap<GlobalId, Vec<Hold>>,
-    /// What the owner of the worker must poll.
+    /// The sources that the owner of the worker must poll.
     pub polled: Vec<Rc<RefCell<Inline>>>,
 }
 
@@ -56,7 +56,7 @@ impl From<RenderError> for End {
     }
 }
 
-/// What building one dataflow works on.
+/// A dataflow in the making.
 struct Builder<'a> {
     env: &'a Environment,
     traces: &'a mut BTreeMap<GlobalId, TraceBundle>,
@@ -134,7 +134,7 @@ pub fn build(
     })
 }
 
-/// The exports of a dataflow, which is what it is known by outside.
+/// The ids of the exports of a dataflow, as one text.
 fn export_names(desc: &DataflowDescription) -> String {
     let ids = desc.index_exports.keys().chain(desc.sink_exports.keys());
     let ids: Vec<String> = ids.map(ToString::to_string).collect();
@@ -308,7 +308,7 @@ impl Builder<'_> {
         })
     }
 
-    /// A probe of what is read under `import`.
+    /// A probe of an import, by the id under which plans read it.
     fn probe(&mut self, import: GlobalId) -> ProbeHandle<Timestamp> {
         let probe = ProbeHandle::new();
         self.probes.push(ImportProbe {
@@ -319,7 +319,7 @@ impl Builder<'_> {
     }
 }
 
-/// What rendering a sink works on.
+/// What all sinks of a dataflow have in common.
 struct Sinking<'a> {
     env: &'a Environment,
     as_of: Timestamp,

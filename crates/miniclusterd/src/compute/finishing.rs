@@ -13,7 +13,7 @@ use protocol::merge::ByteSize;
 use protocol::v26_30::{ColumnOrder, PeekResponse, RowCollection, RowSetFinishing};
 use repr::Row;
 
-/// What a row counts beside its bytes.
+/// The bytes that every row counts beside its encoding.
 const ROW_HEAD: u64 = 24;
 /// Encodings up to this length count nothing beside it.
 const INLINE: usize = 23;
@@ -98,7 +98,7 @@ impl<'a> Collector<'a> {
             .sort_by(|(a, _), (b, _)| compare_rows(order_by, a, b));
     }
 
-    /// The answer with what was taken.
+    /// The answer with the rows that were taken.
     pub fn answer(&mut self) -> PeekResponse {
         self.sort();
         PeekResponse::Rows(vec![RowCollection::from_rows(&self.rows)])

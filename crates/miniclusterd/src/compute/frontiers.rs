@@ -4,12 +4,12 @@
 //! wrote more than it read.
 
 use super::collection::Kind;
-use super::state::{Instance, Outgoing};
+use super::instance::{Instance, Outgoing};
 use super::traces::{frontier, upper};
 use protocol::v26_30::ComputeResponse;
 
 impl Instance {
-    /// Reports what advanced, in ascending order of ids.
+    /// Reports the frontiers that advanced, in ascending order of ids.
     pub fn report_frontiers(&mut self) {
         let seams = self.env.seams.frontier(self.worker);
         for (id, collection) in &mut self.collections {

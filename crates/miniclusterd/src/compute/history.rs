@@ -20,7 +20,7 @@ pub struct History {
     reduced: usize,
 }
 
-/// What still matters.
+/// The commands that still matter, by what they are about.
 #[derive(Debug, Default)]
 pub struct Baseline {
     pub instance: Option<InstanceConfig>,
@@ -29,7 +29,7 @@ pub struct Baseline {
     pub dataflows: Vec<DataflowDescription>,
     pub schedules: Vec<GlobalId>,
     pub peeks: BTreeMap<Uuid, Peek>,
-    /// Those that no as-of expresses.
+    /// The compactions that no as-of expresses.
     pub compactions: BTreeMap<GlobalId, Antichain>,
     pub writes: BTreeSet<GlobalId>,
 }

@@ -1,5 +1,5 @@
-//! A new connection brings its own commands: what of the old may live on.
-//! Source: `spec/replica.md` §2.5.
+//! Reconciliation: which of the running dataflows live on under the commands of a
+//! new connection. Source: `spec/replica.md` §2.5.
 //!
 //! Invariant: afterwards the worker behaves as if it had been given the new
 //! commands alone, except that kept dataflows need not read their inputs again.
@@ -11,13 +11,14 @@ use timely::worker::Worker as TimelyWorker;
 use super::collection::ReportedFrontiers;
 use super::compat::{as_of_serves, instance_differs, same_plan};
 use super::history::{History, exports};
-use super::state::Instance;
+use super::instance::Instance;
 use super::traces::upper;
 use crate::halt::End;
 use protocol::v26_30::{ComputeCommand, ComputeSinkConnection, DataflowDescription};
 use repr::{Antichain, GlobalId};
 
-/// What of the old a new iteration keeps, and what it still has to apply.
+/// Which collections a new iteration keeps, and which commands are still to be
+/// applied.
 struct Reconciliation {
     /// The collections that live on, with their new as-ofs.
     kept: BTreeMap<GlobalId, Antichain>,

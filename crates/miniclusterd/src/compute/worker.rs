@@ -11,7 +11,7 @@ use timely::worker::Worker as TimelyWorker;
 use uuid::Uuid;
 
 use super::environment::Environment;
-use super::state::{Instance, Outgoing};
+use super::instance::{Instance, Outgoing};
 use crate::halt::End;
 use protocol::v26_30::{ComputeCommand, DataflowDescription, Expr, RenderPlan};
 
@@ -102,7 +102,7 @@ impl Worker {
         }
     }
 
-    /// Leaves of a description what this worker builds: row i of a constant
+    /// Cuts a description down to the part of this worker: row i of a constant
     /// belongs to worker i mod W, an error to worker 0.
     fn partition(&self, mut command: ComputeCommand) -> ComputeCommand {
         let (index, peers) = (self.timely.index(), self.timely.peers());
@@ -137,7 +137,7 @@ impl Worker {
         }
     }
 
-    /// Answers what can be answered.
+    /// Answers the peeks and sends the batches that are ready.
     pub fn answer(&mut self) {
         if self.collecting.is_none()
             && let Some(instance) = &mut self.instance
@@ -148,7 +148,7 @@ impl Worker {
         self.flush();
     }
 
-    /// What was said, each with the nonce under which it was.
+    /// The responses since the last call, each with the nonce of its connection.
     pub fn take_responses(&mut self) -> Vec<(Uuid, Outgoing)> {
         std::mem::take(&mut self.out)
     }
@@ -161,7 +161,7 @@ impl Worker {
     }
 }
 
-/// What a command is called.
+/// The name of a command, for messages.
 pub fn command_name(command: &ComputeCommand) -> &'static str {
     match command {
         ComputeCommand::Hello { .. } => "Hello",

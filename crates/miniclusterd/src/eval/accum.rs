@@ -109,7 +109,7 @@ fn fixed(x: f64) -> i128 {
 }
 
 impl Accum {
-    /// What one value adds, once.
+    /// The accumulation of one value, once.
     pub fn of(func: &AggregateFunc, datum: Datum<'_>) -> Accum {
         let non_nulls = i64::from(!datum.is_null());
         let float = |x: f64| Accum::Float {
@@ -163,7 +163,7 @@ impl Accum {
         }
     }
 
-    /// What nothing adds up to.
+    /// The accumulation of no values.
     pub fn zero(func: &AggregateFunc) -> Accum {
         Accum::of(func, Datum::Null)
     }

@@ -56,7 +56,7 @@ enum Way<'f> {
     Lacking,
 }
 
-/// What payloads are collected to.
+/// The value to which payloads are collected.
 enum Collected {
     Text,
     Array,

@@ -1,4 +1,5 @@
-//! What the functions of dates, times and intervals compute. Source: `spec/plan.md` §5.4, §5.5.
+//! Arithmetic and conversions of dates, times and intervals. Source:
+//! `spec/plan.md` §5.4, §5.5.
 //!
 //! Invariant: every result is within the range of its type, or an error.
 
@@ -168,7 +169,7 @@ pub(super) fn time_to_interval(a: Time) -> Result<Interval, EvalError> {
     moment::micros(nanos).ok_or_else(|| out_of_range(time_text::time(a.secs, a.nanos)))
 }
 
-/// What is left of an interval within a day.
+/// The rest of an interval within a day.
 pub(super) fn interval_to_time(a: Interval) -> Time {
     moment::time_plus(Time { secs: 0, nanos: 0 }, a.micros.into())
 }

@@ -38,7 +38,7 @@ pub(super) trait Signed: Integer {
     fn absolute(self) -> Option<Self>;
 }
 
-/// What is the same for all integer types.
+/// The arithmetic that is the same for all integer types.
 macro_rules! arithmetic {
     () => {
         fn plus(self, other: Self) -> Option<Self> {

@@ -12,7 +12,7 @@ use repr::{Array, CivilTimestamp, Datum, Diff, Interval, Row};
 /// Extension rows with their diffs.
 pub type TableRows<'a> = Box<dyn Iterator<Item = (Row, Diff)> + 'a>;
 
-/// What a table function gives.
+/// The rows that a table function gives.
 pub enum Table<'a> {
     /// As many rows as the arguments have parts.
     Short(TableRows<'a>),

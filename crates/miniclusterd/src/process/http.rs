@@ -56,7 +56,7 @@ fn head(stream: &mut impl Read) -> io::Result<String> {
     Ok(text.lines().next().unwrap_or_default().to_string())
 }
 
-/// What a request is answered with.
+/// The response to a request.
 fn response(request: &str) -> String {
     let mut words = request.split_ascii_whitespace();
     let (method, target) = (words.next().unwrap_or(""), words.next().unwrap_or(""));

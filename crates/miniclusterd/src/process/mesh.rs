@@ -19,7 +19,7 @@ use timely::communication::allocator::zero_copy::initialize::{
 
 use crate::timely_config::TimelyConfig;
 
-/// What a process says before its index.
+/// The bytes that a process sends before its index.
 const MAGIC: [u8; 8] = *b"minimesh";
 
 /// How long a peer may take to name itself.

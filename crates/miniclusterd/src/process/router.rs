@@ -100,7 +100,7 @@ impl Router {
             return Ok(());
         };
         if current.nonce != nonce {
-            // Displaced; what it still had in its queue is lost.
+            // Displaced: the commands in its queue are lost.
             return Ok(());
         }
         current.outlet.observe(&command);
@@ -123,7 +123,7 @@ impl Router {
         }
     }
 
-    /// Workers of this process said something.
+    /// A worker of this process has responses.
     pub fn responses(&self, worker: usize, responses: Vec<(Uuid, Outgoing)>) {
         let mut state = self.lock();
         for (nonce, response) in responses {

@@ -1,4 +1,4 @@
-//! What a node offers to its users: a raw collection, arrangements, or both.
+//! The output of a node: a raw collection, arrangements, or both.
 //! Source: `spec/plan.md` §2.1.
 //!
 //! Invariant: all forms of a bundle hold the same rows; errors may differ,
@@ -67,7 +67,7 @@ impl<'s, T: RenderTimestamp> Arrangement<'s, T> {
     }
 }
 
-/// What a node offers.
+/// The forms of its output that a node offers.
 #[derive(Clone)]
 pub struct Bundle<'s, T: RenderTimestamp> {
     pub raw: Option<(Oks<'s, T>, Errs<'s, T>)>,
@@ -93,7 +93,8 @@ impl<'s, T: RenderTimestamp> Bundle<'s, T> {
     ///
     /// A plan that reads a binding twice counts the binding's errors twice, and a
     /// chain of such bindings doubles them at each step, until the counts overflow.
-    /// Only that an error is there means anything, so that a limit changes nothing.
+    /// Only whether an error counts matters, and not how often, so that a limit
+    /// changes nothing.
     pub fn with_few_errors(self, settings: &Settings) -> Self {
         const MOST: Diff = 1 << 20;
         let seams = settings.seams.linear();

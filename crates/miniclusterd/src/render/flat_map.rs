@@ -67,7 +67,7 @@ pub fn render_flat_map<'s, T: RenderTimestamp>(
     Ok(Bundle::from_raw(oks, input_errs.concat(errs)))
 }
 
-/// What is made of each row.
+/// How rows are extended.
 struct Expansion {
     exprs: Vec<MirScalarExpr>,
     func: TableFunc,
@@ -90,14 +90,14 @@ struct Extended<T> {
     made: u64,
 }
 
-/// What came at once, and is still to be extended.
+/// Rows that arrived together and are still to be extended.
 struct Work<T: RenderTimestamp> {
     capabilities: (CapabilitySet<T>, CapabilitySet<T>),
     rows: std::vec::IntoIter<(Row, T, Diff)>,
     current: Option<Extended<T>>,
 }
 
-/// What leaves the operator.
+/// Updates on their way out of the operator.
 struct Made<T> {
     oks: Updates<Row, T>,
     errs: Updates<DataflowError, T>,

@@ -111,8 +111,8 @@ fn latest(inclusive: bool) -> Ordering {
     }
 }
 
-/// Lets go of the times that no update looks up any more: those that look
-/// something up are at `held` or later.
+/// Compacts a trace as far as updates at `held` or later allow, which look up the
+/// times before theirs.
 fn compact<T, Tr>(trace: &mut Tr, held: &Antichain<T>)
 where
     T: RenderTimestamp,

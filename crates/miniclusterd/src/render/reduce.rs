@@ -116,7 +116,7 @@ fn keyed<'s, T: RenderTimestamp>(
     })
 }
 
-/// What a reduction gives: value rows by key, and complaints.
+/// The output of a reduction: value rows by key, and complaints.
 pub type Reduced<'s, T> = (LocalOks<'s, T>, Errs<'s, T>);
 
 fn render_distinct<'s, T: RenderTimestamp>(

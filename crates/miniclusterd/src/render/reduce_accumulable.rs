@@ -18,7 +18,7 @@ use crate::mutants::ReduceSeams;
 use protocol::v26_30::{AccumulablePlan, AggregateFunc};
 use repr::{Datum, Diff, Row};
 
-/// What a key's updates add up to: how many there are, and one accumulation
+/// The sum of a key's updates: how many there are, and one accumulation
 /// for each aggregate (none at all is zero).
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Accums {
@@ -53,7 +53,7 @@ struct Aggregates {
 }
 
 impl Aggregates {
-    /// What the aggregates at `columns` add for these arguments.
+    /// The accumulations of one update, with the arguments at `columns`.
     fn of<'a>(&self, columns: impl Iterator<Item = (usize, Datum<'a>)>, diff: Diff) -> Accums {
         let mut accums: Vec<Accum> = self.funcs.iter().map(Accum::zero).collect();
         let diff = self.seams.accumulated(diff);

@@ -123,7 +123,7 @@ fn collated<'s, T: RenderTimestamp>(
         arranged.clone(),
         "ReduceBasic",
         move |key: &Row, input: &[(&Row, Diff)], output: &mut Vec<(Row, Diff)>| {
-            // A key may be there only for what cancels within each column.
+            // The rows of a key may all cancel within each column.
             if aggregates.iter().all(|aggr| aggr.counts(input).is_empty()) {
                 return;
             }

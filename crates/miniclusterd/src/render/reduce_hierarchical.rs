@@ -165,7 +165,8 @@ pub fn render_monotonic<'s, T: RenderTimestamp>(
     Ok((oks, errs.concat(complaints)))
 }
 
-/// Insertions; anything else is a complaint that stays.
+/// The insertions of a collection. A retraction, which has no place in it, is an
+/// error that stays.
 pub fn monotonic<'s, T: RenderTimestamp>(
     ctx: &Context<'s, T>,
     keyed: KeyVals<'s, T>,

@@ -19,7 +19,7 @@ use crate::mutants::TopKSeams;
 use protocol::v26_30::{ColumnOrder, EvalError, MirScalarExpr, TopKPlan};
 use repr::{Datum, Diff, Row};
 
-/// What a group's rows are cut to.
+/// Which rows of a group remain.
 #[derive(Clone)]
 struct Cut {
     order: Vec<ColumnOrder>,
@@ -251,7 +251,7 @@ pub fn render_top_k<'s, T: RenderTimestamp>(
     Ok(Bundle::from_raw(oks, errs))
 }
 
-/// Cuts each bucket of a group to what can still matter.
+/// Cuts each bucket of a group to the rows that may be among the first of it.
 fn bucket_stage<'s, T: RenderTimestamp>(
     keyed: KeyVals<'s, T>,
     cut: Cut,

@@ -37,13 +37,13 @@ use repr::{Antichain, Diff, GlobalId, Row, Timestamp};
 /// How long the thread of a view waits for news before it looks at the shard.
 const PATIENCE: Duration = Duration::from_millis(5);
 
-/// What the dataflow tells the writer.
+/// A message of the dataflow to the writer.
 enum News {
     Updates(Vec<Update>),
     Frontier(Antichain),
 }
 
-/// What the writer tells the worker.
+/// The state that the writer and the worker share.
 #[derive(Debug)]
 struct Shared {
     writable: AtomicBool,
@@ -94,7 +94,7 @@ impl Writer {
         Ok(Writer {
             as_of: config.as_of,
             writer: client.open_writer(shard, desc, &purpose)?,
-            // What it reads back is not an import: nothing may be lost on the way.
+            // Reading back is no import of a dataflow, and no mutant distorts it.
             reader: SourceReader::new(reader, since, None, true, Seams::healthy().source()),
             persisted: None,
             desired: Antichain::minimum(),
@@ -207,7 +207,7 @@ impl Writer {
     }
 }
 
-/// What drives the writer.
+/// How the writer comes to work.
 enum Drive {
     /// Another worker writes.
     Elsewhere,
@@ -249,7 +249,7 @@ impl MaterializedView {
         upper.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What ends the replica, if something does.
+    /// Why the view ends the replica, if it does.
     pub fn failure(&self) -> Option<String> {
         let failure = self.shared.failure.lock();
         failure.unwrap_or_else(PoisonError::into_inner).clone()
@@ -279,7 +279,7 @@ impl MaterializedView {
     }
 }
 
-/// What a view needs to know.
+/// The configuration of a view.
 pub struct ViewConfig {
     pub as_of: Timestamp,
     pub refresh: Option<RefreshSchedule>,

@@ -25,7 +25,8 @@ use protocol::v26_30::{
 };
 use repr::{Antichain, Diff, GlobalId, Row, Timestamp};
 
-/// What a subscribe of one worker has told, and is about to tell.
+/// How far a subscribe of one worker has told its batches, and those that are
+/// ready.
 #[derive(Debug)]
 pub struct SubscribeState {
     /// The upper of the last batch.
@@ -33,7 +34,7 @@ pub struct SubscribeState {
     pub ready: Vec<SubscribeResponse>,
 }
 
-/// What one subscribe is asked for.
+/// The request of one subscribe.
 struct Wanted {
     as_of: Timestamp,
     with_snapshot: bool,
@@ -119,7 +120,7 @@ pub fn subscribe(
     state
 }
 
-/// What a subscribe has taken and not told yet.
+/// The updates that a subscribe has taken and not told yet.
 struct Batches {
     wanted: Wanted,
     told: Rc<RefCell<SubscribeState>>,

@@ -18,7 +18,7 @@ use timely::scheduling::{Activator, SyncActivator};
 use super::{Event, SourceReader};
 use crate::compute::StartSignal;
 
-/// What a source ends the replica with, as text without its name.
+/// Why a source ends the replica, as text without the name of the source.
 pub type Failure = String;
 
 /// How long a waiting thread takes at most to notice that its events are not wanted any more.
@@ -140,7 +140,7 @@ fn spawn(mut reader: SourceReader, activator: SyncActivator) -> Feed {
     let unwanted = Arc::new(AtomicBool::new(false));
     let stop = Arc::clone(&unwanted);
     let body = move || {
-        // The worker is woken for whatever is in the queue; it may be gone.
+        // The worker is woken for each event; it may be gone.
         let give = |item| -> bool {
             match send.try_send(item) {
                 Ok(()) => activator.activate().is_ok(),

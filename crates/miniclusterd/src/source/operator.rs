@@ -27,7 +27,7 @@ type SourceUpdate = (Result<Row, DataflowError>, Timestamp, Diff);
 /// the shard; with several workers the rows are spread over all. The source ends
 /// when nothing holds it any more.
 ///
-/// Gives what must be polled, if the feed is polled.
+/// Gives the feed as well, if it is polled.
 pub fn persist_source<'s>(
     scope: Scope<'s, Timestamp>,
     id: GlobalId,

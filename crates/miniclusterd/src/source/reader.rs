@@ -10,7 +10,7 @@ use crate::mutants::SourceSeams;
 use persist::{LeasedPart, Listen, PersistError, ReadHandle, Update};
 use repr::{Antichain, Timestamp};
 
-/// What came out of a shard.
+/// News of a shard.
 #[derive(Debug)]
 pub enum Event {
     Updates(Vec<Update>),
@@ -19,7 +19,7 @@ pub enum Event {
 }
 
 #[derive(Debug)]
-enum State {
+enum Phase {
     /// Until the as-of is complete.
     Waiting(ReadHandle),
     Snapshot {
@@ -33,7 +33,7 @@ enum State {
 /// Reads a shard from an as-of on.
 #[derive(Debug)]
 pub struct SourceReader {
-    state: State,
+    phase: Phase,
     as_of: Timestamp,
     until: Option<Timestamp>,
     with_snapshot: bool,
@@ -52,7 +52,7 @@ impl SourceReader {
         seams: SourceSeams,
     ) -> Self {
         SourceReader {
-            state: State::Waiting(reader),
+            phase: Phase::Waiting(reader),
             as_of,
             until,
             with_snapshot,
@@ -64,7 +64,7 @@ impl SourceReader {
 
     /// The next event, if there is one already.
     ///
-    /// Errors: what ends the replica.
+    /// Errors: why the replica ends.
     pub fn poll(&mut self) -> Result<Option<Event>, PersistError> {
         loop {
             if let Some(event) = self.ready.pop_front() {
@@ -78,32 +78,32 @@ impl SourceReader {
 
     /// Waits for at most `patience` until there may be something to poll.
     pub fn wait(&self, patience: Duration) -> Result<(), PersistError> {
-        match &self.state {
-            State::Waiting(reader) => {
+        match &self.phase {
+            Phase::Waiting(reader) => {
                 reader.wait_for_upper_past(self.as_of, patience)?;
             }
-            State::Listening(listen) => {
+            Phase::Listening(listen) => {
                 if let Some(time) = listen.frontier().as_option() {
                     listen.wait_for_upper_past(time, patience)?;
                 }
             }
-            State::Snapshot { .. } | State::Done => {}
+            Phase::Snapshot { .. } | Phase::Done => {}
         }
         Ok(())
     }
 
     /// Whether nothing comes any more.
     pub fn is_done(&self) -> bool {
-        matches!(self.state, State::Done) && self.ready.is_empty()
+        matches!(self.phase, Phase::Done) && self.ready.is_empty()
     }
 
     /// One step; whether anything happened.
     fn advance(&mut self) -> Result<bool, PersistError> {
-        match std::mem::replace(&mut self.state, State::Done) {
-            State::Waiting(reader) => self.begin(reader),
-            State::Snapshot { reader, mut parts } => {
+        match std::mem::replace(&mut self.phase, Phase::Done) {
+            Phase::Waiting(reader) => self.begin(reader),
+            Phase::Snapshot { reader, mut parts } => {
                 let Some(part) = parts.pop_front() else {
-                    self.state = State::Listening(reader.listen(self.as_of)?);
+                    self.phase = Phase::Listening(reader.listen(self.as_of)?);
                     return Ok(true);
                 };
                 let mut updates = part.fetch()?;
@@ -111,16 +111,16 @@ impl SourceReader {
                     *time = self.as_of;
                 }
                 self.give(updates);
-                self.state = State::Snapshot { reader, parts };
+                self.phase = Phase::Snapshot { reader, parts };
                 Ok(true)
             }
-            State::Listening(mut listen) => {
+            Phase::Listening(mut listen) => {
                 let Some(event) = self.seams.next_batch(&mut listen)? else {
                     let done = listen.frontier().is_empty();
-                    self.state = if done {
-                        State::Done
+                    self.phase = if done {
+                        Phase::Done
                     } else {
-                        State::Listening(listen)
+                        Phase::Listening(listen)
                     };
                     return Ok(false);
                 };
@@ -139,11 +139,11 @@ impl SourceReader {
                     if self.first_upper <= event.frontier {
                         self.ready.push_back(Event::Frontier(event.frontier));
                     }
-                    self.state = State::Listening(listen);
+                    self.phase = Phase::Listening(listen);
                 }
                 Ok(true)
             }
-            State::Done => Ok(false),
+            Phase::Done => Ok(false),
         }
     }
 
@@ -162,7 +162,7 @@ impl SourceReader {
         }
         self.first_upper = reader.recent_upper()?;
         if self.first_upper.less_equal(self.as_of) {
-            self.state = State::Waiting(reader);
+            self.phase = Phase::Waiting(reader);
             return Ok(false);
         }
         let parts = if self.with_snapshot {
@@ -170,7 +170,7 @@ impl SourceReader {
         } else {
             Vec::new()
         };
-        self.state = State::Snapshot {
+        self.phase = Phase::Snapshot {
             reader,
             parts: parts.into(),
         };

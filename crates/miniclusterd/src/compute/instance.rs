@@ -34,9 +34,9 @@ use repr::{Antichain, GlobalId};
 /// A response on its way to the client.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outgoing {
-    /// To be merged with those of the other workers.
+    /// To be merged with the responses of the other workers.
     Merged(ComputeResponse),
-    /// Goes out as it is.
+    /// Goes out as it is, not merged.
     Direct(ComputeResponse),
 }
 
@@ -76,7 +76,7 @@ impl Instance {
         }
     }
 
-    /// What was said since the last call.
+    /// The responses since the last call.
     pub fn take_responses(&mut self) -> Vec<Outgoing> {
         std::mem::take(&mut self.out)
     }
@@ -211,7 +211,7 @@ impl Instance {
         drop(collection.start.take());
         if let Kind::Subscribe(state) = &collection.kind {
             let seams = self.env.seams.subscribe();
-            // What it was about to tell is told first.
+            // The batches that are ready go out before the end.
             let mut said = seams.last_batches(take_ready(state));
             said.extend(seams.dropped_at(state.borrow().upper.clone()));
             self.out.extend(told(id, said));
@@ -306,7 +306,8 @@ impl Instance {
         any | self.dropped_views.poll()
     }
 
-    /// Tells what the subscribes have to tell, and looks after the views.
+    /// Sends the batches of the subscribes that are ready, and ends the replica if
+    /// the writer of a view failed.
     pub fn process_sinks(&mut self) {
         for (id, collection) in &self.collections {
             match &collection.kind {
@@ -330,7 +331,7 @@ impl Instance {
     }
 }
 
-/// What a subscribe is about to tell.
+/// The batches of a subscribe that are ready.
 fn take_ready(state: &RefCell<SubscribeState>) -> Vec<SubscribeResponse> {
     std::mem::take(&mut state.borrow_mut().ready)
 }
