@@ -90,7 +90,7 @@ fn run_in<T: RenderTimestamp>(
                     until: desc.until.as_option(),
                     worker: scope.index(),
                     peers: scope.peers(),
-                    mutants: mode.mutants,
+                    seams: mode.mutants.into(),
                     meter: Meter::default(),
                     name: String::new(),
                 };

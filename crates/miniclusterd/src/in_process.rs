@@ -19,12 +19,12 @@ use uuid::Uuid;
 use super::compute::{Environment, Host, Worker};
 use super::halt::{End, Fate};
 use super::meter::{Limits, Meter, Overrun};
-use super::mutants::Mutants;
+use super::mutants::{Mutants, Seams};
 use super::outlet::Outlet;
 use persist::PersistClient;
 use protocol::v26_30::{ComputeCommand, ComputeResponse};
 
-/// What an in-process replica is made of.
+/// The configuration of an in-process replica.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// 1 or more.
@@ -34,11 +34,11 @@ pub struct Config {
     pub persist: Arc<PersistClient>,
     /// Decides the schedule of the workers.
     pub seed: u64,
-    /// What the replica does not go beyond: it rests instead.
+    /// How much an operator may make of a row; beyond that the replica rests.
     pub limits: Limits,
 }
 
-/// A worker and what was sent to it but not applied yet.
+/// A worker, and the commands that it has not applied yet.
 struct Slot {
     worker: Worker,
     queue: VecDeque<(Uuid, ComputeCommand)>,
@@ -47,7 +47,7 @@ struct Slot {
 /// The replica in this process.
 pub struct InProcess {
     slots: Vec<Slot>,
-    mutants: Mutants,
+    seams: Seams,
     fate: Fate,
     meter: Meter,
     random: u64,
@@ -65,9 +65,10 @@ impl InProcess {
     pub fn new(config: Config) -> Self {
         let fate = Fate::default();
         let meter = Meter::up_to(config.limits);
+        let seams = Seams::from(config.mutants);
         let env = Environment {
             host: Host::InProcess(config.persist),
-            mutants: config.mutants,
+            seams,
             fate: fate.clone(),
             meter: meter.clone(),
         };
@@ -83,7 +84,7 @@ impl InProcess {
             .collect();
         InProcess {
             slots,
-            mutants: config.mutants,
+            seams,
             fate,
             meter,
             random: config.seed,
@@ -99,8 +100,8 @@ impl InProcess {
     /// ends; what it sent is applied all the same, what it was to receive is
     /// lost.
     pub fn connect(&mut self, nonce: Uuid) {
-        let reconnected = self.connection.is_some();
-        let outlet = Outlet::new(self.slots.len(), self.mutants, reconnected);
+        let seams = self.seams.connection(self.connection.is_some());
+        let outlet = Outlet::new(self.slots.len(), seams);
         self.connection = Some((nonce, outlet));
         self.responses.clear();
     }
@@ -136,7 +137,7 @@ impl InProcess {
         self.busy
     }
 
-    /// What the replica would be busy with for ever, if there is anything.
+    /// The work that has no end, if the replica came upon some.
     pub fn endless(&self) -> Option<String> {
         self.meter.noted()
     }
@@ -222,7 +223,7 @@ impl InProcess {
 /// Steps timely once; whether any operator ran or is to run.
 fn step(timely: &mut TimelyWorker) -> bool {
     timely.step();
-    // What was active in this step stays listed until the next one.
+    // An operator that was active in this step stays listed until the next one.
     let active = Cell::new(false);
     timely
         .activations()
@@ -235,8 +236,8 @@ fn step(timely: &mut TimelyWorker) -> bool {
 struct Moved<T>(T);
 
 // SAFETY: used for a freshly built allocator alone. What keeps it from being
-// `Send` are `Rc`s to which nobody else has a clone, and the thread that made
-// it has ended before it is used.
+// `Send` are `Rc`s of which there is no other clone, and the thread that made it
+// has ended before it is used.
 unsafe impl<T> Send for Moved<T> {}
 
 /// Allocators that connect `workers` workers of one thread.

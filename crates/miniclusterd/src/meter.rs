@@ -6,17 +6,17 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-/// What the operators of one worker report to; clones are the same one.
+/// The measure of the operators of one worker; clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct Meter(Rc<State>);
+pub struct Meter(Rc<Measure>);
 
 #[derive(Debug, Default)]
-struct State {
+struct Measure {
     limits: Option<Limits>,
     note: RefCell<Option<String>>,
 }
 
-/// What is allowed.
+/// How many rows an operator may make.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Rows that are made of one row, in all.
@@ -42,9 +42,9 @@ impl Default for Limits {
 pub struct Overrun;
 
 impl Meter {
-    /// What makes more goes on no more.
+    /// A meter by which an operator stops at these limits.
     pub fn up_to(limits: Limits) -> Self {
-        Meter(Rc::new(State {
+        Meter(Rc::new(Measure {
             limits: Some(limits),
             note: RefCell::default(),
         }))
@@ -62,12 +62,12 @@ impl Meter {
         self.0.limits.is_none_or(|limits| made < limits.in_one_go)
     }
 
-    /// Notes what does not end.
+    /// Notes work that has no end.
     pub fn note(&self, what: impl FnOnce() -> String) {
         self.0.note.borrow_mut().get_or_insert_with(what);
     }
 
-    /// What does not end, if anything was noted.
+    /// The first work without end that was noted.
     pub fn noted(&self) -> Option<String> {
         self.0.note.borrow().clone()
     }

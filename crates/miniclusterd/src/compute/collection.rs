@@ -1,5 +1,5 @@
-//! One collection of a worker: what it is and what was said about it. Source:
-//! `spec/replica.md` §4.
+//! One collection of a worker: its kind, its dataflow, and the frontiers that were
+//! reported of it. Source: `spec/replica.md` §4.
 //!
 //! Invariants: each kind of frontier is reported only if it advanced, at first
 //! only from the as-of on, and after the empty one never again.
@@ -19,7 +19,7 @@ pub struct DataflowHandle {
     pub index: usize,
 }
 
-/// What was said about a kind.
+/// How far one kind of frontier of a collection was reported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reported {
     /// Nothing; and nothing before this frontier may be said.
@@ -44,15 +44,15 @@ impl Reported {
 
 /// The three kinds.
 #[derive(Debug, Clone)]
-pub struct Kinds {
+pub struct ReportedFrontiers {
     pub write: Reported,
     pub input: Reported,
     pub output: Reported,
 }
 
-impl Kinds {
+impl ReportedFrontiers {
     pub fn not_before(lower: &Antichain) -> Self {
-        Kinds {
+        ReportedFrontiers {
             write: Reported::Not(lower.clone()),
             input: Reported::Not(lower.clone()),
             output: Reported::Not(lower.clone()),
@@ -62,7 +62,7 @@ impl Kinds {
     /// As if everything had been said.
     pub fn finished() -> Self {
         let done = Reported::Up(Antichain::empty());
-        Kinds {
+        ReportedFrontiers {
             write: done.clone(),
             input: done.clone(),
             output: done,
@@ -85,7 +85,7 @@ impl Kinds {
     }
 }
 
-/// What a collection is.
+/// The kinds of collections.
 pub enum Kind {
     Index,
     Subscribe(Rc<RefCell<SubscribeState>>),
@@ -99,16 +99,16 @@ pub struct Collection {
     pub dataflow: Rc<DataflowHandle>,
     /// Until it was scheduled.
     pub start: Option<StartToken>,
-    /// Those of all imports of the dataflow.
+    /// The probes of all imports of the dataflow.
     pub probes: Rc<Vec<ImportProbe>>,
     /// The imports that it keeps alive.
     #[expect(dead_code, reason = "being alive is all that they are for")]
     pub holds: Vec<Hold>,
-    pub reported: Kinds,
+    pub reported: ReportedFrontiers,
 }
 
 impl Collection {
-    /// How far all imports of the dataflow were read that something holds.
+    /// How far the imports of the dataflow that an export holds were read.
     pub fn input_frontier(&self) -> Antichain {
         let frontiers = self.probes.iter().map(ImportProbe::frontier);
         frontiers.min().unwrap_or_else(Antichain::empty)

@@ -12,7 +12,6 @@ use differential_dataflow::Hashable;
 use differential_dataflow::operators::arrange::Arranged;
 use timely::dataflow::channels::pact::Pipeline;
 use timely::dataflow::operators::probe::Handle as ProbeHandle;
-use timely::dataflow::operators::vec::Filter;
 use timely::dataflow::operators::{Operator, Probe};
 use timely::dataflow::{Scope, Stream};
 use timely::worker::Worker as TimelyWorker;
@@ -22,22 +21,22 @@ use super::environment::{Environment, Host};
 use super::holds::{Hold, Holds, ImportProbe};
 use super::start::StartSignal;
 use super::traces::{TraceBundle, timely_frontier};
-use crate::eval::Arena;
+use crate::eval::{Arena, MfpPlan};
 use crate::halt::End;
-use crate::mutants::Mutant;
+use crate::mutants::LinearSeams;
 use crate::render::{
-    Arrangement, Bundle, Context, RecursiveTime, RenderError, RenderTimestamp, Settings, fallible,
-    linear,
+    Arrangement, Bundle, Context, ErrAgent, RecursiveTime, RenderError, RenderTimestamp, RowAgent,
+    Settings, Split, fallible, linear,
 };
 use crate::sink::{Desired, ViewConfig, desired, materialized_view, subscribe};
-use crate::source::{Feed, Inline, SourceReader, persist_source};
+use crate::source::{Feed, Inline, SourceReader, SourceStream, persist_source};
 use protocol::v26_30::{
-    ComputeSinkConnection, ComputeSinkDesc, DataflowDescription, Id, IndexImport, RenderPlan,
-    SourceImport,
+    ComputeSinkConnection, ComputeSinkDesc, DataflowDescription, Id, IndexDesc, IndexImport,
+    RenderPlan, SourceImport,
 };
-use repr::{Antichain, GlobalId, Timestamp};
+use repr::{Antichain, GlobalId, Row, Timestamp};
 
-/// What building gave.
+/// A built dataflow.
 pub struct Built {
     /// Timely's number of the dataflow.
     pub index: usize,
@@ -45,9 +44,9 @@ pub struct Built {
     pub sinks: Vec<(GlobalId, Kind)>,
     /// Two for every imported index, one for every other import.
     pub probes: Vec<ImportProbe>,
-    /// What each export holds.
+    /// The holds on imports that each export has.
     pub holds: BTreeMap<GlobalId, Vec<Hold>>,
-    /// What the owner of the worker must poll.
+    /// The sources that the owner of the worker must poll.
     pub polled: Vec<Rc<RefCell<Inline>>>,
 }
 
@@ -57,7 +56,7 @@ impl From<RenderError> for End {
     }
 }
 
-/// What building one dataflow works on.
+/// A dataflow in the making.
 struct Builder<'a> {
     env: &'a Environment,
     traces: &'a mut BTreeMap<GlobalId, TraceBundle>,
@@ -96,10 +95,10 @@ pub fn build(
         until: desc.until.as_option(),
         worker: worker.index(),
         peers: worker.peers(),
-        mutants: env.mutants,
+        seams: env.seams,
         fate: env.fate.clone(),
         meter: env.meter.clone(),
-        name: exports(desc),
+        name: export_names(desc),
     };
     let mut builder = Builder {
         env,
@@ -135,8 +134,8 @@ pub fn build(
     })
 }
 
-/// The exports of a dataflow, which is what it is known by outside.
-fn exports(desc: &DataflowDescription) -> String {
+/// The ids of the exports of a dataflow, as one text.
+fn export_names(desc: &DataflowDescription) -> String {
     let ids = desc.index_exports.keys().chain(desc.sink_exports.keys());
     let ids: Vec<String> = ids.map(ToString::to_string).collect();
     ids.join(", ")
@@ -160,45 +159,21 @@ impl Builder<'_> {
         }
         let mut indexes = Vec::new();
         for (id, import) in &desc.index_imports {
-            indexes.push((import, self.import_index(scope, *id, import)?));
+            indexes.push(self.import_index(scope, *id, import)?);
         }
         let settings = self.settings.clone();
         let traces = &*self.traces;
         let (sinks, holds, imported) = (&mut self.sinks, &mut self.holds, &self.imports);
-        // Mutant: another name of an index holds the index's import.
-        let aliases_hold = self.env.mutants.is(Mutant::AliasHoldsImport);
+        let seams = self.env.seams.lifecycle();
+        let env = self.env;
         let sinking = Sinking {
-            env: self.env,
+            env,
             as_of: self.as_of,
             max_result_size: Rc::clone(&self.max_result_size),
         };
         scope.scoped::<T, _, _>("build", |inner| {
             let mut ctx = Context::new(inner, settings);
-            for (id, bundle) in imports {
-                let raw = bundle
-                    .raw
-                    .map(|(oks, errs)| (oks.enter(inner), errs.enter(inner)));
-                let bundle = Bundle {
-                    raw,
-                    arranged: BTreeMap::new(),
-                };
-                ctx.bindings.insert(id, bundle);
-            }
-            for (import, (id, oks, errs)) in indexes {
-                let arrangement = Arrangement::Imported {
-                    id,
-                    oks: oks.enter(inner),
-                    errs: errs.enter(inner),
-                };
-                let bundle = ctx
-                    .bindings
-                    .entry(Id::Global(import.desc.on_id))
-                    .or_insert_with(|| Bundle {
-                        raw: None,
-                        arranged: BTreeMap::new(),
-                    });
-                bundle.arranged.insert(import.desc.key.clone(), arrangement);
-            }
+            bind_imports(&mut ctx, imports, indexes);
             for object in &desc.objects_to_build {
                 let bundle = ctx.render_plan(&object.plan)?;
                 ctx.bindings.insert(Id::Global(object.id), bundle);
@@ -209,21 +184,20 @@ impl Builder<'_> {
                     End::abort(format!("Arrangement alarmingly absent! id: {id}"))
                 })?;
                 let arrangement = bundle.arrangement(&index.key)?;
-                let local = matches!(arrangement, Arrangement::Local { .. });
-                if local || aliases_hold {
-                    holds.insert(*id, imported.of(index.on_id));
-                }
-                let trace = match arrangement {
+                let (made_here, trace) = match arrangement {
                     Arrangement::Local { oks, errs } => {
                         let (oks, errs) = T::export(scope, oks, errs);
-                        TraceBundle::new(oks, errs)
+                        (true, TraceBundle::new(oks, errs, env.seams.compaction()))
                     }
                     // The same trace under another name.
-                    Arrangement::Imported { id: aliased, .. } => traces
-                        .get(aliased)
-                        .cloned()
-                        .ok_or_else(|| missing(desc, *aliased))?,
+                    Arrangement::Imported { id: aliased, .. } => {
+                        let trace = traces.get(aliased).cloned();
+                        (false, trace.ok_or_else(|| missing(desc, *aliased))?)
+                    }
                 };
+                if seams.holds_imports(made_here) {
+                    holds.insert(*id, imported.of(index.on_id));
+                }
                 exports.push((*id, trace));
             }
             for (id, sink) in &desc.sink_exports {
@@ -247,37 +221,12 @@ impl Builder<'_> {
         id: GlobalId,
         import: &SourceImport,
     ) -> Result<Bundle<'s, Timestamp>, End> {
-        let metadata = &import.desc.storage_metadata;
         let plan = match &import.desc.arguments.operators {
             None => None,
-            Some(mfp) => Some(linear::plan_mfp(self.env.mutants, mfp)?),
+            Some(mfp) => Some(linear::plan_mfp(self.env.seams, mfp)?),
         };
         let reads = id.hashed() % scope.peers() as u64 == scope.index() as u64;
-        let reader = if reads {
-            let opened = self
-                .env
-                .host
-                .client(&metadata.persist_location)
-                .and_then(|client| {
-                    let purpose = format!("compute import {id}");
-                    client.open_leased_reader(
-                        metadata.data_shard,
-                        &metadata.relation_desc,
-                        &purpose,
-                    )
-                });
-            let handle = opened
-                .map_err(|e| End::halt(format!("unhandled error in compute_import: {id}: {e}")))?;
-            Some(SourceReader::new(
-                handle,
-                self.as_of,
-                self.settings.until,
-                import.with_snapshot,
-                self.env.mutants,
-            ))
-        } else {
-            None
-        };
+        let reader = reads.then(|| self.open_source(id, import)).transpose()?;
         let threaded = match self.env.host {
             Host::InProcess(_) => false,
             Host::Process(_) => true,
@@ -299,54 +248,36 @@ impl Builder<'_> {
         self.polled.extend(polled);
         let stream = stream.probe_with(&self.probe(id));
         let until = self.settings.until;
-        let errors_lost = self.env.mutants.is(Mutant::ErrorsLost);
-        let (oks, errs) = fallible(stream, "source mfp", move |data: &mut Vec<_>, oks, errs| {
-            for (datum, time, diff) in data.drain(..) {
-                let row = match (datum, &plan) {
-                    (Err(error), _) => {
-                        errs.push((error, time, diff));
-                        continue;
-                    }
-                    (Ok(row), None) => {
-                        oks.push((row, time, diff));
-                        continue;
-                    }
-                    (Ok(row), Some(_)) => row,
-                };
-                let Some(plan) = &plan else { continue };
-                let arena = Arena::new();
-                let mut datums = row.unpack();
-                plan.evaluate(
-                    &mut datums,
-                    &arena,
-                    (time, diff),
-                    until,
-                    |result, at, diff| match result {
-                        Ok(row) => oks.push((row, at, diff)),
-                        Err(_) if errors_lost => {}
-                        Err(error) => errs.push((error.into(), at, diff)),
-                    },
-                );
-            }
-        });
+        let (oks, errs) = apply_source_mfp(stream, plan, until, self.env.seams.linear());
         Ok(Bundle::from_raw(oks, errs))
     }
 
+    /// Opens the shard of a source.
+    fn open_source(&self, id: GlobalId, import: &SourceImport) -> Result<SourceReader, End> {
+        let metadata = &import.desc.storage_metadata;
+        let client = self.env.host.client(&metadata.persist_location);
+        let opened = client.and_then(|client| {
+            let purpose = format!("compute import {id}");
+            client.open_leased_reader(metadata.data_shard, &metadata.relation_desc, &purpose)
+        });
+        let handle = opened
+            .map_err(|e| End::halt(format!("unhandled error in compute_import: {id}: {e}")))?;
+        Ok(SourceReader::new(
+            handle,
+            self.as_of,
+            self.settings.until,
+            import.with_snapshot,
+            self.env.seams.source(),
+        ))
+    }
+
     /// Brings another dataflow's traces into the outer scope.
-    #[expect(clippy::type_complexity, reason = "two arrangements of one kind")]
     fn import_index<'s>(
         &mut self,
         scope: Scope<'s, Timestamp>,
         id: GlobalId,
         import: &IndexImport,
-    ) -> Result<
-        (
-            GlobalId,
-            Arranged<'s, OuterTrace<crate::render::RowAgent<Timestamp>>>,
-            Arranged<'s, OuterTrace<crate::render::ErrAgent<Timestamp>>>,
-        ),
-        End,
-    > {
+    ) -> Result<ImportedIndex<'s>, End> {
         let bundle = self
             .traces
             .get_mut(&id)
@@ -368,14 +299,16 @@ impl Builder<'_> {
         let on = import.desc.on_id;
         oks.stream = hold_until(oks.stream.probe_with(&self.probe(on)), self.start.clone());
         errs.stream = hold_until(errs.stream.probe_with(&self.probe(on)), self.start.clone());
-        // Mutant: no error of the index arrives.
-        if self.env.mutants.is(Mutant::ImportLosesErrors) {
-            errs.stream = errs.stream.filter(|_| false);
-        }
-        Ok((id, oks, errs))
+        let errs = self.env.seams.arrangement().imported_errors(errs);
+        Ok(ImportedIndex {
+            id,
+            desc: import.desc.clone(),
+            oks,
+            errs,
+        })
     }
 
-    /// A probe of what is read under `import`.
+    /// A probe of an import, by the id under which plans read it.
     fn probe(&mut self, import: GlobalId) -> ProbeHandle<Timestamp> {
         let probe = ProbeHandle::new();
         self.probes.push(ImportProbe {
@@ -386,7 +319,7 @@ impl Builder<'_> {
     }
 }
 
-/// What rendering a sink works on.
+/// What all sinks of a dataflow have in common.
 struct Sinking<'a> {
     env: &'a Environment,
     as_of: Timestamp,
@@ -408,13 +341,13 @@ impl Sinking<'_> {
                 &subscribed.output,
                 self.as_of,
                 Rc::clone(&self.max_result_size),
-                self.env.mutants,
+                self.env.seams.subscribe(),
             ))),
             ComputeSinkConnection::MaterializedView(view) => {
                 let config = ViewConfig {
                     as_of: self.as_of,
                     refresh: sink.refresh_schedule.clone(),
-                    mutants: self.env.mutants,
+                    seams: self.env.seams,
                     threaded: match self.env.host {
                         Host::InProcess(_) => false,
                         Host::Process(_) => true,
@@ -439,6 +372,85 @@ impl Sinking<'_> {
 
 /// A trace as the outer scope sees it.
 type OuterTrace<Tr> = differential_dataflow::trace::wrappers::frontier::TraceFrontier<Tr>;
+
+/// An index of another dataflow in the outer scope.
+struct ImportedIndex<'s> {
+    id: GlobalId,
+    desc: IndexDesc,
+    oks: Arranged<'s, OuterTrace<RowAgent<Timestamp>>>,
+    errs: Arranged<'s, OuterTrace<ErrAgent<Timestamp>>>,
+}
+
+/// Brings the imports into the scope of the plans.
+fn bind_imports<'s, T: RenderTimestamp>(
+    ctx: &mut Context<'s, T>,
+    sources: BTreeMap<Id, Bundle<'_, Timestamp>>,
+    indexes: Vec<ImportedIndex<'_>>,
+) {
+    let inner = ctx.scope;
+    for (id, bundle) in sources {
+        let raw = bundle.raw;
+        let bundle = Bundle {
+            raw: raw.map(|(oks, errs)| (oks.enter(inner), errs.enter(inner))),
+            arranged: BTreeMap::new(),
+        };
+        ctx.bindings.insert(id, bundle);
+    }
+    for index in indexes {
+        let arrangement = Arrangement::Imported {
+            id: index.id,
+            oks: index.oks.enter(inner),
+            errs: index.errs.enter(inner),
+        };
+        let bundle = ctx
+            .bindings
+            .entry(Id::Global(index.desc.on_id))
+            .or_insert_with(|| Bundle {
+                raw: None,
+                arranged: BTreeMap::new(),
+            });
+        bundle.arranged.insert(index.desc.key, arrangement);
+    }
+}
+
+/// Applies the operators of a source import, if it has some, to its rows.
+fn apply_source_mfp<'s>(
+    stream: SourceStream<'s>,
+    plan: Option<MfpPlan>,
+    until: Option<Timestamp>,
+    seams: LinearSeams,
+) -> Split<'s, Timestamp, Row> {
+    fallible(stream, "source mfp", move |data: &mut Vec<_>, oks, errs| {
+        for (datum, time, diff) in data.drain(..) {
+            let (row, plan) = match (datum, &plan) {
+                (Err(error), _) => {
+                    errs.push((error, time, diff));
+                    continue;
+                }
+                (Ok(row), None) => {
+                    oks.push((row, time, diff));
+                    continue;
+                }
+                (Ok(row), Some(plan)) => (row, plan),
+            };
+            let arena = Arena::new();
+            let mut datums = row.unpack();
+            plan.evaluate(
+                &mut datums,
+                &arena,
+                (time, diff),
+                until,
+                |result, at, diff| match result {
+                    Ok(row) => oks.push((row, at, diff)),
+                    Err(error) => {
+                        let error = seams.row_error(error);
+                        errs.extend(error.map(|error| (error.into(), at, diff)));
+                    }
+                },
+            );
+        }
+    })
+}
 
 fn missing(desc: &DataflowDescription, id: GlobalId) -> End {
     End::abort(format!(

@@ -1,5 +1,5 @@
-//! What a worker finds around it: persist, its mutants, the place to post its
-//! end.
+//! What a worker works with: persist, the seams of its mutants, the place to
+//! post the end of the replica.
 //!
 //! Invariant: nothing here differs between the workers of a replica but the
 //! place of the end.
@@ -9,11 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::halt::Fate;
 use crate::meter::Meter;
-use crate::mutants::Mutants;
+use crate::mutants::Seams;
 use persist::{PersistClient, PersistError};
 use protocol::v26_30::PersistLocation;
 
-/// How shards are reached and who waits for them.
+/// How shards are reached, and whether a thread or the caller waits for them.
 #[derive(Clone)]
 pub enum Host {
     /// One client, whatever location a description names; sources are polled.
@@ -71,11 +71,11 @@ impl Host {
     }
 }
 
-/// What a worker finds around it.
+/// What a worker works with.
 #[derive(Clone)]
 pub struct Environment {
     pub host: Host,
-    pub mutants: Mutants,
+    pub seams: Seams,
     pub fate: Fate,
     pub meter: Meter,
 }

@@ -7,12 +7,13 @@
 use std::cmp::Ordering;
 use std::num::NonZeroUsize;
 
-use crate::mutants::{Mutant, Mutants};
+use crate::eval::compare_columns;
+use crate::mutants::PeekSeams;
 use protocol::merge::ByteSize;
 use protocol::v26_30::{ColumnOrder, PeekResponse, RowCollection, RowSetFinishing};
-use repr::{Datum, Row};
+use repr::Row;
 
-/// What a row counts beside its bytes.
+/// The bytes that every row counts beside its encoding.
 const ROW_HEAD: u64 = 24;
 /// Encodings up to this length count nothing beside it.
 const INLINE: usize = 23;
@@ -21,7 +22,7 @@ const INLINE: usize = 23;
 pub struct Collector<'a> {
     finishing: &'a RowSetFinishing,
     max_result_size: u64,
-    mutants: Mutants,
+    seams: PeekSeams,
     rows: Vec<(Row, NonZeroUsize)>,
     bytes: u64,
 }
@@ -33,37 +34,12 @@ pub enum More {
     Enough(PeekResponse),
 }
 
-/// The order of `order_by`, nothing else.
-pub fn compare_columns(order_by: &[ColumnOrder], a: &[Datum<'_>], b: &[Datum<'_>]) -> Ordering {
-    for order in order_by {
-        let null = Datum::Null;
-        let a = a.get(order.column).unwrap_or(&null);
-        let b = b.get(order.column).unwrap_or(&null);
-        let nulls = if order.nulls_last {
-            Ordering::Greater
-        } else {
-            Ordering::Less
-        };
-        let ordering = match (a.is_null(), b.is_null()) {
-            (true, true) => Ordering::Equal,
-            (true, false) => nulls,
-            (false, true) => nulls.reverse(),
-            (false, false) if order.desc => b.cmp(a),
-            (false, false) => a.cmp(b),
-        };
-        if ordering != Ordering::Equal {
-            return ordering;
-        }
-    }
-    Ordering::Equal
-}
-
 /// The order of rows in an answer.
 pub fn compare_rows(order_by: &[ColumnOrder], a: &Row, b: &Row) -> Ordering {
     if order_by.is_empty() {
         return a.cmp(b);
     }
-    compare_columns(order_by, &a.unpack(), &b.unpack()).then_with(|| a.cmp(b))
+    compare_columns(order_by, &a.unpack(), &b.unpack(), || a.cmp(b))
 }
 
 /// The memory that a row is said to take.
@@ -74,11 +50,11 @@ pub fn row_bytes(row: &Row) -> u64 {
 }
 
 impl<'a> Collector<'a> {
-    pub fn new(finishing: &'a RowSetFinishing, max_result_size: u64, mutants: Mutants) -> Self {
+    pub fn new(finishing: &'a RowSetFinishing, max_result_size: u64, seams: PeekSeams) -> Self {
         Collector {
             finishing,
             max_result_size,
-            mutants,
+            seams,
             rows: Vec::new(),
             bytes: 0,
         }
@@ -102,18 +78,12 @@ impl<'a> Collector<'a> {
         let Some(needed) = self.needed() else {
             return More::Wanted;
         };
-        // Mutant: cut before sorting.
-        if self.mutants.is(Mutant::LimitBeforeSort) && !self.finishing.order_by.is_empty() {
-            if self.rows.len() >= needed {
-                return More::Enough(self.answer());
-            }
-            return More::Wanted;
+        let ordered = !self.finishing.order_by.is_empty();
+        if self.seams.has_enough(ordered, self.rows.len(), needed) {
+            self.rows.truncate(needed);
+            return More::Enough(self.answer());
         }
         if self.rows.len() >= needed.saturating_mul(2) {
-            if self.finishing.order_by.is_empty() {
-                self.rows.truncate(needed);
-                return More::Enough(self.answer());
-            }
             self.sort();
             for (row, _) in self.rows.drain(needed..) {
                 self.bytes = self.bytes.saturating_sub(row_bytes(&row));
@@ -128,7 +98,7 @@ impl<'a> Collector<'a> {
             .sort_by(|(a, _), (b, _)| compare_rows(order_by, a, b));
     }
 
-    /// The answer with what was taken.
+    /// The answer with the rows that were taken.
     pub fn answer(&mut self) -> PeekResponse {
         self.sort();
         PeekResponse::Rows(vec![RowCollection::from_rows(&self.rows)])
@@ -138,6 +108,8 @@ impl<'a> Collector<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mutants::Seams;
+    use repr::Datum;
 
     fn finishing(limit: Option<i64>, offset: usize, desc: Option<bool>) -> RowSetFinishing {
         let order = |desc| ColumnOrder {
@@ -154,7 +126,7 @@ mod tests {
     }
 
     fn collect(finishing: &RowSetFinishing, values: &[i64]) -> Vec<i64> {
-        let mut collector = Collector::new(finishing, u64::MAX, Mutants::none());
+        let mut collector = Collector::new(finishing, u64::MAX, Seams::healthy().peek());
         let mut answer = None;
         for v in values {
             let row = Row::pack([Datum::Int64(*v)]);

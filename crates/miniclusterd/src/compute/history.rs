@@ -20,16 +20,16 @@ pub struct History {
     reduced: usize,
 }
 
-/// What still matters.
+/// The commands that still matter, by what they are about.
 #[derive(Debug, Default)]
-pub struct Reduced {
+pub struct Baseline {
     pub instance: Option<InstanceConfig>,
     pub configuration: Option<ComputeParameters>,
     /// With their as-ofs as far as compaction was allowed.
     pub dataflows: Vec<DataflowDescription>,
     pub schedules: Vec<GlobalId>,
     pub peeks: BTreeMap<Uuid, Peek>,
-    /// Those that no as-of expresses.
+    /// The compactions that no as-of expresses.
     pub compactions: BTreeMap<GlobalId, Antichain>,
     pub writes: BTreeSet<GlobalId>,
 }
@@ -51,20 +51,20 @@ impl History {
         self.commands.push(command);
         if self.commands.len() > 2 * self.reduced + 16 {
             let commands = std::mem::take(&mut self.commands);
-            self.commands = Reduced::of(commands).into_commands();
+            self.commands = Baseline::of(commands).into_commands();
             self.reduced = self.commands.len();
         }
     }
 
-    pub fn reduce(&mut self) -> Reduced {
+    pub fn reduce(&mut self) -> Baseline {
         self.reduced = 0;
-        Reduced::of(std::mem::take(&mut self.commands))
+        Baseline::of(std::mem::take(&mut self.commands))
     }
 }
 
-impl Reduced {
+impl Baseline {
     fn of(commands: Vec<ComputeCommand>) -> Self {
-        let mut reduced = Reduced::default();
+        let mut reduced = Baseline::default();
         for command in commands {
             match command {
                 ComputeCommand::Hello { .. } | ComputeCommand::InitializationComplete => {}

@@ -19,7 +19,7 @@ use repr::{Antichain, GlobalId, Timestamp};
 /// Keeps an import alive.
 pub type Hold = Rc<()>;
 
-/// How far an import was read, as long as something holds it.
+/// How far an import was read, as long as an export holds it.
 pub struct ImportProbe {
     pub probe: ProbeHandle<Timestamp>,
     pub held: Weak<()>,
@@ -62,7 +62,7 @@ impl Holds {
         Holds { holds, reads }
     }
 
-    /// Whether something holds what is read under `import`.
+    /// Alive as long as an export holds `import`, the id under which plans read it.
     pub fn watch(&self, import: GlobalId) -> Weak<()> {
         self.holds
             .get(&import)
@@ -77,13 +77,13 @@ impl Holds {
     }
 }
 
-/// What a plan reads, its own bindings left out, and what only unused bindings
-/// read.
+/// The ids that a plan reads. Its own bindings are left out, and so are the ids
+/// that only unused bindings read.
 fn plan_gets(plan: &RenderPlan) -> BTreeSet<Id> {
     let mut read = gets(&plan.body);
     for stage in plan.binds.iter().rev() {
         let mut used = BTreeSet::new();
-        // What is used may use others of the stage.
+        // A binding that is used may use others of its stage.
         while let Some(rec) = stage
             .recs
             .iter()

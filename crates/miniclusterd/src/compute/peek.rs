@@ -10,9 +10,9 @@ use differential_dataflow::trace::cursor::cursor_list;
 use differential_dataflow::trace::{Cursor, TraceReader};
 
 use super::finishing::{Collector, More};
-use super::traces::{TraceBundle, since, timely_frontier, upper};
+use super::traces::{TraceBundle, timely_frontier, upper};
 use crate::eval::{Arena, eval_safe};
-use crate::mutants::{Mutant, Mutants};
+use crate::mutants::PeekSeams;
 use protocol::v26_30::{Peek, PeekResponse};
 use repr::{Antichain, Datum, Diff, Row, Timestamp};
 
@@ -20,7 +20,7 @@ use repr::{Antichain, Datum, Diff, Row, Timestamp};
 pub struct IndexPeek {
     pub peek: Box<Peek>,
     trace: TraceBundle,
-    /// The since of the index when the peek came.
+    /// The since of the index when the peek was received.
     since: Antichain,
 }
 
@@ -36,45 +36,23 @@ impl IndexPeek {
     }
 
     /// The answer, if the index is complete at the peek's time.
-    pub fn try_answer(&mut self, max_result_size: u64, mutants: Mutants) -> Option<PeekResponse> {
+    pub fn try_answer(&mut self, max_result_size: u64, seams: PeekSeams) -> Option<PeekResponse> {
         let time = self.peek.timestamp;
-        // Mutant: a time that is only about to be complete is good enough.
-        let early = mutants.is(Mutant::PeekEarly);
-        let complete = |upper: Antichain| match upper.as_option() {
-            None => true,
-            Some(upper) => upper > time || (early && upper == time),
-        };
-        if !complete(upper(&mut self.trace.oks)) || !complete(upper(&mut self.trace.errs)) {
+        let complete = [upper(&mut self.trace.oks), upper(&mut self.trace.errs)];
+        if !complete.iter().all(|upper| seams.ready_at(time, upper)) {
             return None;
         }
-        let held = since(&mut self.trace.oks).join(&since(&mut self.trace.errs));
-        let refused = mutants.is(Mutant::PeekAtSinceRefused)
-            && time > 0
-            && self.since == Antichain::from_elem(time);
-        if !held.less_equal(time) || refused {
-            if mutants.is(Mutant::PeekBelowSinceEmpty) && !refused {
-                return Some(PeekResponse::Rows(vec![Default::default()]));
-            }
-            return Some(PeekResponse::Error(format!(
-                "Arrangement compaction frontier ({held}) is beyond the time of the attempted read ({time})"
+        let since = &self.since;
+        if !seams.readable_at(time, since) {
+            return Some(seams.below_since(format!(
+                "Arrangement compaction frontier ({since}) is beyond the time of the attempted read ({time})"
             )));
         }
-        // Mutant: updates of the next time count as well.
-        let reads = time + Timestamp::from(mutants.is(Mutant::PeekSeesNextTime));
-        if !mutants.is(Mutant::PeekMissesErrors)
-            && let Some(text) = self.error(reads)
-        {
+        let reads = seams.index_read_at(time);
+        if let Some(text) = seams.error(self.error(reads)) {
             return Some(PeekResponse::Error(text));
         }
-        Some(self.rows(reads, max_result_size, mutants))
-    }
-
-    /// Whether an update counts for a read at `reads`.
-    fn counts(squashed: Option<(Timestamp, Timestamp)>, at: Timestamp, reads: Timestamp) -> bool {
-        match squashed {
-            Some((before, to)) if at < before => at.min(to) <= reads,
-            Some(_) | None => at <= reads,
-        }
+        Some(self.rows(reads, max_result_size, seams))
     }
 
     /// The text of the first error at a time.
@@ -88,7 +66,7 @@ impl IndexPeek {
             let mut count: Diff = 0;
             while cursor.val_valid(&batches) {
                 cursor.map_times(&batches, |at, diff| {
-                    if Self::counts(self.trace.squashed, *at, reads) {
+                    if self.trace.seams.time_of_update(*at) <= reads {
                         count += *diff;
                     }
                 });
@@ -108,9 +86,9 @@ impl IndexPeek {
         None
     }
 
-    fn rows(&self, reads: Timestamp, max_result_size: u64, mutants: Mutants) -> PeekResponse {
+    fn rows(&self, reads: Timestamp, max_result_size: u64, seams: PeekSeams) -> PeekResponse {
         let peek = &*self.peek;
-        let mut collector = Collector::new(&peek.finishing, max_result_size, mutants);
+        let mut collector = Collector::new(&peek.finishing, max_result_size, seams);
         let mut batches = Vec::new();
         self.trace
             .oks
@@ -131,11 +109,10 @@ impl IndexPeek {
                     };
                     cursor.seek_key(&batches, &literal);
                     if cursor.get_key(&batches) != Some(&literal) {
-                        // Mutant: no key, no more literals.
-                        if mutants.is(Mutant::LiteralStopsAtMiss) {
-                            break;
+                        if seams.goes_on_after_a_miss() {
+                            continue;
                         }
-                        continue;
+                        break;
                     }
                     cursor.rewind_vals(&batches);
                     Some(literal)
@@ -145,40 +122,24 @@ impl IndexPeek {
                 break;
             };
             while let Some(value) = cursor.get_val(&batches) {
-                let arena = Arena::new();
-                let mut datums: Vec<Datum<'_>> = key.iter().chain(value.iter()).collect();
-                datums.extend(literal.iter().flat_map(Row::iter));
-                // What the row was before the MFP, should it be needed.
-                let physical = datums.clone();
-                let row = match eval_safe(&peek.map_filter_project, &mut datums, &arena) {
-                    Ok(row) => row,
-                    // Before the count, as the real one: see §5.3.
-                    Err(error) => return PeekResponse::Error(error.to_string()),
-                };
-                if let Some(row) = row {
+                let columns = key.iter().chain(value.iter());
+                let columns = columns.chain(literal.iter().flat_map(Row::iter)).collect();
+                let count = || {
                     let mut count: Diff = 0;
                     cursor.map_times(&batches, |at, diff| {
-                        if Self::counts(self.trace.squashed, *at, reads) {
+                        if self.trace.seams.time_of_update(*at) <= reads {
                             count += *diff;
                         }
                     });
-                    if count < 0 {
-                        return PeekResponse::Error(format!(
-                            "Invalid data in source, saw retractions ({}) for row that does not exist: {physical:?}",
-                            -count
-                        ));
-                    }
-                    // Mutant: every row once.
-                    if mutants.is(Mutant::PeekClampsMultiplicity) {
-                        count = count.min(1);
-                    }
-                    let copies = usize::try_from(count).ok().and_then(NonZeroUsize::new);
-                    if let Some(copies) = copies {
-                        match collector.push(row, copies) {
-                            More::Wanted => {}
-                            More::Enough(answer) => return answer,
-                        }
-                    }
+                    count
+                };
+                match self.entry(columns, count, seams) {
+                    Ok(Some((row, copies))) => match collector.push(row, copies) {
+                        More::Wanted => {}
+                        More::Enough(answer) => return answer,
+                    },
+                    Ok(None) => {}
+                    Err(error) => return PeekResponse::Error(error),
                 }
                 cursor.step_val(&batches);
             }
@@ -187,5 +148,34 @@ impl IndexPeek {
             }
         }
         collector.answer()
+    }
+
+    /// The row that the answer has for an entry with these columns, and how often.
+    ///
+    /// Errors: the error of the row, or that of its count (`spec/replica.md` §5.3
+    /// has them in this order).
+    fn entry(
+        &self,
+        columns: Vec<Datum<'_>>,
+        count: impl FnOnce() -> Diff,
+        seams: PeekSeams,
+    ) -> Result<Option<(Row, NonZeroUsize)>, String> {
+        let arena = Arena::new();
+        let mut datums = columns.clone();
+        let row = eval_safe(&self.peek.map_filter_project, &mut datums, &arena);
+        let Some(row) = row.map_err(|error| error.to_string())? else {
+            return Ok(None);
+        };
+        let count = count();
+        if count < 0 {
+            return Err(format!(
+                "Invalid data in source, saw retractions ({}) for row that does not exist: {columns:?}",
+                -count
+            ));
+        }
+        let copies = usize::try_from(seams.copies(count)).ok();
+        Ok(copies
+            .and_then(NonZeroUsize::new)
+            .map(|copies| (row, copies)))
     }
 }

@@ -11,10 +11,10 @@ use super::peek::IndexPeek;
 use crate::errors::DataflowError;
 use crate::eval::{Arena, eval_safe};
 use crate::halt::End;
-use crate::mutants::{Mutant, Mutants};
+use crate::mutants::PeekSeams;
 use persist::{PersistError, ReadHandle};
 use protocol::v26_30::{Peek, PeekResponse, PeekTarget};
-use repr::{Antichain, Datum, Row};
+use repr::{Datum, Row};
 
 /// A peek that is not answered yet.
 pub enum Pending {
@@ -31,10 +31,10 @@ impl Pending {
     }
 
     /// The answer, if there is one already.
-    pub fn try_answer(&mut self, max_result_size: u64, mutants: Mutants) -> Option<PeekResponse> {
+    pub fn try_answer(&mut self, max_result_size: u64, seams: PeekSeams) -> Option<PeekResponse> {
         match self {
-            Pending::Index(pending) => pending.try_answer(max_result_size, mutants),
-            Pending::Persist(pending) => pending.try_answer(max_result_size, mutants),
+            Pending::Index(pending) => pending.try_answer(max_result_size, seams),
+            Pending::Persist(pending) => pending.try_answer(max_result_size, seams),
         }
     }
 }
@@ -74,14 +74,14 @@ impl PersistPeek {
         Ok(PersistPeek { peek, reader })
     }
 
-    fn try_answer(&mut self, max_result_size: u64, mutants: Mutants) -> Option<PeekResponse> {
-        match self.read(max_result_size, mutants) {
+    fn try_answer(&mut self, max_result_size: u64, seams: PeekSeams) -> Option<PeekResponse> {
+        match self.read(max_result_size, seams) {
             Ok(answer) => answer,
             Err(text) => Some(PeekResponse::Error(text)),
         }
     }
 
-    fn read(&self, max_result_size: u64, mutants: Mutants) -> Result<Option<PeekResponse>, String> {
+    fn read(&self, max_result_size: u64, seams: PeekSeams) -> Result<Option<PeekResponse>, String> {
         let reader = self.reader.as_ref().map_err(Clone::clone)?;
         let time = self.peek.timestamp;
         let since = reader.since();
@@ -92,10 +92,7 @@ impl PersistPeek {
         }
         let text = |error: PersistError| error.to_string();
         let upper = reader.recent_upper().map_err(text)?;
-        // Mutant: a time that is only about to be complete is good enough.
-        let early =
-            mutants.is(Mutant::PeekEarly) && time > 0 && upper == Antichain::from_elem(time);
-        let time = if early { time - 1 } else { time };
+        let time = seams.shard_read_at(time, &upper);
         if upper.less_equal(time) || !since.less_equal(time) {
             return Ok(None);
         }
@@ -105,7 +102,7 @@ impl PersistPeek {
             return Ok(Some(PeekResponse::Rows(vec![Default::default()])));
         }
         let updates = reader.snapshot(time).map_err(text)?;
-        let mut collector = Collector::new(finishing, max_result_size, mutants);
+        let mut collector = Collector::new(finishing, max_result_size, seams);
         for (datum, _, _) in &updates {
             if let Err(bytes) = datum {
                 return Err(DataflowError::from_bytes(bytes.0.clone()).to_string());

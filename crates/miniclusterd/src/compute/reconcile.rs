@@ -1,5 +1,5 @@
-//! A new connection brings its own commands: what of the old may live on.
-//! Source: `spec/replica.md` §2.5.
+//! Reconciliation: which of the running dataflows live on under the commands of a
+//! new connection. Source: `spec/replica.md` §2.5.
 //!
 //! Invariant: afterwards the worker behaves as if it had been given the new
 //! commands alone, except that kept dataflows need not read their inputs again.
@@ -8,15 +8,22 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use timely::worker::Worker as TimelyWorker;
 
-use super::collection::Kinds;
+use super::collection::ReportedFrontiers;
 use super::compat::{as_of_serves, instance_differs, same_plan};
 use super::history::{History, exports};
-use super::state::Instance;
+use super::instance::Instance;
 use super::traces::upper;
 use crate::halt::End;
-use crate::mutants::Mutant;
 use protocol::v26_30::{ComputeCommand, ComputeSinkConnection, DataflowDescription};
 use repr::{Antichain, GlobalId};
+
+/// Which collections a new iteration keeps, and which commands are still to be
+/// applied.
+struct Reconciliation {
+    /// The collections that live on, with their new as-ofs.
+    kept: BTreeMap<GlobalId, Antichain>,
+    queue: Vec<ComputeCommand>,
+}
 
 impl Instance {
     /// Takes over the commands of a new iteration.
@@ -27,7 +34,30 @@ impl Instance {
         timely: &mut TimelyWorker,
         commands: Vec<ComputeCommand>,
     ) -> Result<(), End> {
-        let mutants = self.env.mutants;
+        let Reconciliation { kept, queue } = self.plan_reconciliation(&commands)?;
+        if self.env.seams.reconciliation().forgets_peeks() {
+            self.peeks.clear();
+        }
+        let ids: Vec<GlobalId> = self.collections.keys().copied().collect();
+        for id in ids {
+            match kept.get(&id) {
+                Some(as_of) => self.keep(id, as_of),
+                None => self.forget(timely, id)?,
+            }
+        }
+        self.out.clear();
+        for command in queue {
+            self.apply(timely, command)?;
+        }
+        self.history = History::of(commands);
+        Ok(())
+    }
+
+    /// Decides which dataflows live on.
+    ///
+    /// Errors: the new instance differs from the running one.
+    fn plan_reconciliation(&mut self, commands: &[ComputeCommand]) -> Result<Reconciliation, End> {
+        let seams = self.env.seams.reconciliation();
         let old = self.history.reduce();
         let mut old_dataflows: BTreeMap<BTreeSet<GlobalId>, DataflowDescription> = old
             .dataflows
@@ -36,7 +66,7 @@ impl Instance {
             .collect();
         let mut kept: BTreeMap<GlobalId, Antichain> = BTreeMap::new();
         let mut queue = Vec::new();
-        for command in &commands {
+        for command in commands {
             match command {
                 ComputeCommand::CreateInstance(config) => {
                     if instance_differs(&self.config, config) {
@@ -49,14 +79,11 @@ impl Instance {
                 ComputeCommand::CreateDataflow(desc) => {
                     let ids = exports(desc);
                     let retained = old_dataflows.get(&ids).is_some_and(|old_desc| {
-                        // Mutants: what differs does not count.
-                        (same_plan(old_desc, desc) || mutants.is(Mutant::KeepsIncompatible))
-                            && (as_of_serves(old_desc, desc) || mutants.is(Mutant::KeepsLowerAsOf))
+                        let mut sinks = desc.sink_exports.values();
+                        seams.same_plan(same_plan(old_desc, desc))
+                            && seams.as_of_serves(as_of_serves(old_desc, desc))
                             && uncompacted(&old.compactions, &ids, desc)
-                            && !desc.sink_exports.values().any(|sink| {
-                                // Mutant: a subscribe goes on instead of starting over.
-                                restarts(sink) && !mutants.is(Mutant::KeepsSubscribe)
-                            })
+                            && !seams.restarts(sinks.any(restarts))
                             && desc.index_imports.keys().all(|id| kept.contains_key(id))
                     });
                     let created = ids.iter().all(|id| self.collections.contains_key(id));
@@ -78,64 +105,31 @@ impl Instance {
                 | ComputeCommand::CancelPeek { .. } => queue.push(command.clone()),
             }
         }
-        // Mutant: old peeks go on.
-        if !mutants.is(Mutant::LeaksOldPeeks) {
-            self.peeks.clear();
-        }
-        self.out.clear();
-        let created: BTreeSet<GlobalId> = queue
-            .iter()
-            .filter_map(|command| match command {
-                ComputeCommand::CreateDataflow(desc) => Some(exports(desc)),
-                ComputeCommand::Hello { .. }
-                | ComputeCommand::CreateInstance(_)
-                | ComputeCommand::InitializationComplete
-                | ComputeCommand::UpdateConfiguration(_)
-                | ComputeCommand::Schedule(_)
-                | ComputeCommand::AllowWrites(_)
-                | ComputeCommand::AllowCompaction { .. }
-                | ComputeCommand::Peek(_)
-                | ComputeCommand::CancelPeek { .. } => None,
-            })
-            .flatten()
-            .collect();
-        let ids: Vec<GlobalId> = self.collections.keys().copied().collect();
-        for id in ids {
-            let Some(collection) = self.collections.get_mut(&id) else {
-                continue;
-            };
-            if let Some(as_of) = kept.get(&id) {
-                // Mutant: what was said before is not said again.
-                if !mutants.is(Mutant::FrontiersNotReset) {
-                    collection.reported = Kinds::not_before(as_of);
-                }
-                collection.as_of = as_of.as_option().unwrap_or(0);
-                // Mutant: compacted as far as it is complete.
-                let to = match self.traces.get_mut(&id) {
-                    Some(trace) if mutants.is(Mutant::OverCompacts) => {
-                        let sealed = upper(&mut trace.oks).as_option();
-                        Antichain::from_option(sealed.or(as_of.as_option())).join(as_of)
-                    }
-                    Some(_) | None => as_of.clone(),
-                };
-                self.allow_compaction(id, &to);
-            } else {
-                collection.reported = Kinds::finished();
-                // Mutant: what is not mentioned runs on, and says so.
-                if mutants.is(Mutant::ForgetsDrop) && !created.contains(&id) {
-                    let as_of = Antichain::from_elem(collection.as_of);
-                    collection.reported = Kinds::not_before(&as_of);
-                    continue;
-                }
-                self.drop_collection(timely, id)?;
+        kept.extend(seams.kept_unmentioned(&self.collections, commands));
+        Ok(Reconciliation { kept, queue })
+    }
+
+    /// Lets a collection live on under a new as-of.
+    fn keep(&mut self, id: GlobalId, as_of: &Antichain) {
+        let seams = self.env.seams.reconciliation();
+        if let Some(collection) = self.collections.get_mut(&id) {
+            if seams.reports_anew() {
+                collection.reported = ReportedFrontiers::not_before(as_of);
             }
+            collection.as_of = as_of.as_option().unwrap_or(0);
         }
-        self.out.clear();
-        for command in queue {
-            self.apply(timely, command)?;
+        if let Some(trace) = self.traces.get_mut(&id) {
+            let to = seams.compacts_to(as_of, &upper(&mut trace.oks));
+            self.allow_compaction(id, &to);
         }
-        self.history = History::of(commands);
-        Ok(())
+    }
+
+    /// Drops a collection, of which the new client never hears.
+    fn forget(&mut self, timely: &mut TimelyWorker, id: GlobalId) -> Result<(), End> {
+        if let Some(collection) = self.collections.get_mut(&id) {
+            collection.reported = ReportedFrontiers::finished();
+        }
+        self.drop_collection(timely, id)
     }
 }
 

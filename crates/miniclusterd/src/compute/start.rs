@@ -14,7 +14,7 @@ struct Inner {
     waiting: RefCell<Vec<Activator>>,
 }
 
-/// What the inputs of a dataflow wait for.
+/// The signal that the inputs of a dataflow wait for.
 #[derive(Clone, Default)]
 pub struct StartSignal(Rc<Inner>);
 

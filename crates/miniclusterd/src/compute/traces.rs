@@ -8,6 +8,7 @@
 use differential_dataflow::trace::TraceReader;
 use timely::progress::Antichain as TimelyAntichain;
 
+use crate::mutants::CompactionSeams;
 use crate::render::{ErrAgent, RowAgent};
 use repr::{Antichain, Timestamp};
 
@@ -16,8 +17,7 @@ use repr::{Antichain, Timestamp};
 pub struct TraceBundle {
     pub oks: RowAgent<Timestamp>,
     pub errs: ErrAgent<Timestamp>,
-    /// Mutant: updates before the first count as if at the second.
-    pub squashed: Option<(Timestamp, Timestamp)>,
+    pub seams: CompactionSeams,
 }
 
 /// A frontier of timely as one of ours.
@@ -43,12 +43,12 @@ pub fn since<Tr: TraceReader<Time = Timestamp>>(trace: &mut Tr) -> Antichain {
 }
 
 impl TraceBundle {
-    pub fn new(oks: RowAgent<Timestamp>, errs: ErrAgent<Timestamp>) -> Self {
-        TraceBundle {
-            oks,
-            errs,
-            squashed: None,
-        }
+    pub fn new(
+        oks: RowAgent<Timestamp>,
+        errs: ErrAgent<Timestamp>,
+        seams: CompactionSeams,
+    ) -> Self {
+        TraceBundle { oks, errs, seams }
     }
 
     /// Before where rows or errors may not be read any more.

@@ -11,9 +11,8 @@ use timely::worker::Worker as TimelyWorker;
 use uuid::Uuid;
 
 use super::environment::Environment;
-use super::state::{Instance, Outgoing};
+use super::instance::{Instance, Outgoing};
 use crate::halt::End;
-use crate::mutants::Mutant;
 use protocol::v26_30::{ComputeCommand, DataflowDescription, Expr, RenderPlan};
 
 /// One worker of the replica.
@@ -59,11 +58,8 @@ impl Worker {
             self.flush();
             self.nonce = Some(nonce);
             self.collecting = Some(Vec::new());
-            // Mutant: old frontiers are said to the newcomer at once.
-            if self.env.mutants.is(Mutant::ReportsTooEarly)
-                && let Some(instance) = &mut self.instance
-            {
-                instance.say_all_frontiers();
+            if let Some(instance) = &mut self.instance {
+                instance.begin_initialization();
                 self.flush();
             }
         }
@@ -100,13 +96,13 @@ impl Worker {
             }
             (None, other) => Err(End::abort(format!(
                 "{} before CreateInstance: expected an instance first",
-                name(&other)
+                command_name(&other)
             ))),
             (Some(instance), command) => instance.apply(&mut self.timely, command),
         }
     }
 
-    /// Leaves of a description what this worker builds: row i of a constant
+    /// Cuts a description down to the part of this worker: row i of a constant
     /// belongs to worker i mod W, an error to worker 0.
     fn partition(&self, mut command: ComputeCommand) -> ComputeCommand {
         let (index, peers) = (self.timely.index(), self.timely.peers());
@@ -141,7 +137,7 @@ impl Worker {
         }
     }
 
-    /// Answers what can be answered.
+    /// Answers the peeks and sends the batches that are ready.
     pub fn answer(&mut self) {
         if self.collecting.is_none()
             && let Some(instance) = &mut self.instance
@@ -152,7 +148,7 @@ impl Worker {
         self.flush();
     }
 
-    /// What was said, each with the nonce under which it was.
+    /// The responses since the last call, each with the nonce of its connection.
     pub fn take_responses(&mut self) -> Vec<(Uuid, Outgoing)> {
         std::mem::take(&mut self.out)
     }
@@ -165,8 +161,8 @@ impl Worker {
     }
 }
 
-/// What a command is called.
-pub fn name(command: &ComputeCommand) -> &'static str {
+/// The name of a command, for messages.
+pub fn command_name(command: &ComputeCommand) -> &'static str {
     match command {
         ComputeCommand::Hello { .. } => "Hello",
         ComputeCommand::CreateInstance(_) => "CreateInstance",

@@ -7,6 +7,7 @@
 
 mod decode;
 mod encode;
+mod members;
 mod proto;
 
 use std::fmt;

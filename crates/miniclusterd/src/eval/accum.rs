@@ -84,27 +84,6 @@ impl Specials {
     }
 }
 
-/// Whether a function accumulates.
-pub fn is_accumulable(func: &AggregateFunc) -> bool {
-    use AggregateFunc::*;
-    matches!(
-        func,
-        SumInt16
-            | SumInt32
-            | SumInt64
-            | SumUInt16
-            | SumUInt32
-            | SumUInt64
-            | SumFloat32
-            | SumFloat64
-            | SumNumeric
-            | Count
-            | Any
-            | All
-            | Dummy
-    )
-}
-
 /// x·2^24 truncated, modulo 2^128.
 fn fixed(x: f64) -> i128 {
     let bits = x.to_bits();
@@ -130,7 +109,7 @@ fn fixed(x: f64) -> i128 {
 }
 
 impl Accum {
-    /// What one value adds, once.
+    /// The accumulation of one value, once.
     pub fn of(func: &AggregateFunc, datum: Datum<'_>) -> Accum {
         let non_nulls = i64::from(!datum.is_null());
         let float = |x: f64| Accum::Float {
@@ -184,7 +163,7 @@ impl Accum {
         }
     }
 
-    /// What nothing adds up to.
+    /// The accumulation of no values.
     pub fn zero(func: &AggregateFunc) -> Accum {
         Accum::of(func, Datum::Null)
     }

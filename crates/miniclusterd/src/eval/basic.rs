@@ -44,35 +44,46 @@ pub fn compare_columns(
     tie()
 }
 
-/// Whether a function takes the least (`Some(Less)`) or the greatest value.
-pub fn extreme_of(func: &AggregateFunc) -> Option<Ordering> {
+/// How a function makes its result of the values of a key.
+enum Way<'f> {
+    /// Takes the least or the greatest.
+    Extreme(Ordering),
+    /// Collects the payloads of records `[payload, keys…]` in the order of the
+    /// keys.
+    Collect(Collected, &'f [ColumnOrder]),
+    /// Adds up, as an [`super::Accum`].
+    Accumulate,
+    Lacking,
+}
+
+/// The value to which payloads are collected.
+enum Collected {
+    Text,
+    Array,
+    List,
+    JsonbArray,
+    JsonbObject,
+    Map,
+}
+
+fn way(func: &AggregateFunc) -> Way<'_> {
     use AggregateFunc::*;
     match func {
         MaxNumeric | MaxInt16 | MaxInt32 | MaxInt64 | MaxUInt16 | MaxUInt32 | MaxUInt64
         | MaxMzTimestamp | MaxFloat32 | MaxFloat64 | MaxBool | MaxString | MaxDate
-        | MaxTimestamp | MaxTimestampTz | MaxInterval | MaxTime => Some(Ordering::Greater),
+        | MaxTimestamp | MaxTimestampTz | MaxInterval | MaxTime => Way::Extreme(Ordering::Greater),
         MinNumeric | MinInt16 | MinInt32 | MinInt64 | MinUInt16 | MinUInt32 | MinUInt64
         | MinMzTimestamp | MinFloat32 | MinFloat64 | MinBool | MinString | MinDate
-        | MinTimestamp | MinTimestampTz | MinInterval | MinTime => Some(Ordering::Less),
-        SumInt16
-        | SumInt32
-        | SumInt64
-        | SumUInt16
-        | SumUInt32
-        | SumUInt64
-        | SumFloat32
-        | SumFloat64
-        | SumNumeric
-        | Count
-        | Any
-        | All
-        | JsonbAgg { .. }
-        | JsonbObjectAgg { .. }
-        | MapAgg { .. }
-        | ArrayConcat { .. }
-        | ListConcat { .. }
-        | StringAgg { .. }
-        | RowNumber { .. }
+        | MinTimestamp | MinTimestampTz | MinInterval | MinTime => Way::Extreme(Ordering::Less),
+        SumInt16 | SumInt32 | SumInt64 | SumUInt16 | SumUInt32 | SumUInt64 | SumFloat32
+        | SumFloat64 | SumNumeric | Count | Any | All | Dummy => Way::Accumulate,
+        StringAgg { order_by } => Way::Collect(Collected::Text, order_by),
+        ArrayConcat { order_by } => Way::Collect(Collected::Array, order_by),
+        ListConcat { order_by } => Way::Collect(Collected::List, order_by),
+        JsonbAgg { order_by } => Way::Collect(Collected::JsonbArray, order_by),
+        JsonbObjectAgg { order_by } => Way::Collect(Collected::JsonbObject, order_by),
+        MapAgg { order_by, .. } => Way::Collect(Collected::Map, order_by),
+        RowNumber { .. }
         | Rank { .. }
         | DenseRank { .. }
         | LagLead { .. }
@@ -80,8 +91,23 @@ pub fn extreme_of(func: &AggregateFunc) -> Option<Ordering> {
         | LastValue { .. }
         | FusedValueWindowFunc { .. }
         | WindowAggregate { .. }
-        | FusedWindowAggregate { .. }
-        | Dummy => None,
+        | FusedWindowAggregate { .. } => Way::Lacking,
+    }
+}
+
+/// Whether a function takes the least (`Some(Less)`) or the greatest value.
+pub fn extreme_of(func: &AggregateFunc) -> Option<Ordering> {
+    match way(func) {
+        Way::Extreme(which) => Some(which),
+        Way::Collect(..) | Way::Accumulate | Way::Lacking => None,
+    }
+}
+
+/// Whether a function accumulates.
+pub fn is_accumulable(func: &AggregateFunc) -> bool {
+    match way(func) {
+        Way::Accumulate => true,
+        Way::Extreme(_) | Way::Collect(..) | Way::Lacking => false,
     }
 }
 
@@ -97,26 +123,13 @@ pub fn extreme<'a>(which: Ordering, values: impl Iterator<Item = Datum<'a>>) -> 
 ///
 /// Errors: the function's name, if none does.
 pub fn supported_aggregate(func: &AggregateFunc) -> Result<(), String> {
-    let answered =
-        super::is_accumulable(func) || extreme_of(func).is_some() || order_of(func).is_some();
-    if answered {
-        return Ok(());
-    }
-    let text = format!("{func:?}");
-    let name = text.split([' ', '{']).next().unwrap_or("");
-    Err(format!("unsupported aggregate {name}"))
-}
-
-/// The order of a basic aggregate that is implemented.
-fn order_of(func: &AggregateFunc) -> Option<&[ColumnOrder]> {
-    match func {
-        AggregateFunc::JsonbAgg { order_by }
-        | AggregateFunc::JsonbObjectAgg { order_by }
-        | AggregateFunc::MapAgg { order_by, .. }
-        | AggregateFunc::ArrayConcat { order_by }
-        | AggregateFunc::ListConcat { order_by }
-        | AggregateFunc::StringAgg { order_by } => Some(order_by),
-        _ => None,
+    match way(func) {
+        Way::Extreme(_) | Way::Collect(..) | Way::Accumulate => Ok(()),
+        Way::Lacking => {
+            let text = format!("{func:?}");
+            let name = text.split([' ', '{']).next().unwrap_or("");
+            Err(format!("unsupported aggregate {name}"))
+        }
     }
 }
 
@@ -147,32 +160,17 @@ fn pair(datum: Datum<'_>) -> Option<(Datum<'_>, Datum<'_>)> {
 
 /// A basic aggregate over the values of a key, each as often as it counts.
 /// Least and greatest are answered as well. NULL for a function that
-/// [`supported_aggregate`] refuses.
+/// [`supported_aggregate`] refuses, and for one that accumulates.
 pub fn eval_basic<'a>(func: &AggregateFunc, values: &[Datum<'a>], arena: &'a Arena) -> Datum<'a> {
-    if let Some(which) = extreme_of(func) {
-        return extreme(which, values.iter().copied());
-    }
-    let payloads = ordered(order_of(func).unwrap_or(&[]), values);
-    match func {
-        AggregateFunc::StringAgg { .. } => {
-            let mut text: Option<String> = None;
-            for payload in payloads {
-                let Some((Datum::String(value), separator)) = pair(payload) else {
-                    continue;
-                };
-                match &mut text {
-                    None => text = Some(value.into()),
-                    Some(text) => {
-                        if let Datum::String(separator) = separator {
-                            text.push_str(separator);
-                        }
-                        text.push_str(value);
-                    }
-                }
-            }
-            text.map_or(Datum::Null, |text| arena.string(&text))
-        }
-        AggregateFunc::ArrayConcat { .. } => {
+    let (collected, order) = match way(func) {
+        Way::Extreme(which) => return extreme(which, values.iter().copied()),
+        Way::Accumulate | Way::Lacking => return Datum::Null,
+        Way::Collect(collected, order) => (collected, order),
+    };
+    let payloads = ordered(order, values);
+    match collected {
+        Collected::Text => text(&payloads, arena),
+        Collected::Array => {
             let elements: Vec<Datum<'a>> = payloads
                 .into_iter()
                 .filter_map(|payload| match payload {
@@ -184,43 +182,63 @@ pub fn eval_basic<'a>(func: &AggregateFunc, values: &[Datum<'a>], arena: &'a Are
             let dims = [(1, elements.len() as u64)];
             arena.datum(|packer| packer.push_array(&dims, |packer| push_all(packer, &elements)))
         }
-        AggregateFunc::ListConcat { .. } => {
-            let elements: Vec<Datum<'a>> = payloads
+        Collected::List => {
+            let elements = payloads
                 .into_iter()
                 .filter_map(|payload| match payload {
                     Datum::List(list) => Some(list.iter()),
                     _ => None,
                 })
-                .flatten()
-                .collect();
-            arena.datum(|packer| packer.push_list(|packer| push_all(packer, &elements)))
+                .flatten();
+            list(elements, arena)
         }
-        AggregateFunc::JsonbAgg { .. } => {
-            let elements: Vec<Datum<'a>> = payloads.into_iter().filter(|d| !d.is_null()).collect();
-            arena.datum(|packer| packer.push_list(|packer| push_all(packer, &elements)))
-        }
-        AggregateFunc::JsonbObjectAgg { .. } | AggregateFunc::MapAgg { .. } => {
-            let json = matches!(func, AggregateFunc::JsonbObjectAgg { .. });
-            let mut entries = std::collections::BTreeMap::new();
-            for payload in payloads {
-                if let Some((Datum::String(key), value)) = pair(payload) {
-                    let value = if json && value.is_null() {
-                        Datum::JsonNull
-                    } else {
-                        value
-                    };
-                    entries.insert(key, value);
-                }
-            }
-            arena.datum(|packer| {
-                packer.push_map(|packer| {
-                    for (key, value) in entries {
-                        packer.push(Datum::String(key));
-                        packer.push(reduced(value));
-                    }
-                });
-            })
-        }
-        _ => Datum::Null,
+        Collected::JsonbArray => list(payloads.into_iter().filter(|d| !d.is_null()), arena),
+        Collected::JsonbObject => map(&payloads, Datum::JsonNull, arena),
+        Collected::Map => map(&payloads, Datum::Null, arena),
     }
+}
+
+/// The first fields of records one behind the other, with the second field of each
+/// but the first before it.
+fn text<'a>(payloads: &[Datum<'a>], arena: &'a Arena) -> Datum<'a> {
+    let mut text: Option<String> = None;
+    for payload in payloads {
+        let Some((Datum::String(value), separator)) = pair(*payload) else {
+            continue;
+        };
+        match &mut text {
+            None => text = Some(value.into()),
+            Some(text) => {
+                if let Datum::String(separator) = separator {
+                    text.push_str(separator);
+                }
+                text.push_str(value);
+            }
+        }
+    }
+    text.map_or(Datum::Null, |text| arena.string(&text))
+}
+
+fn list<'a>(elements: impl Iterator<Item = Datum<'a>>, arena: &'a Arena) -> Datum<'a> {
+    let elements: Vec<Datum<'a>> = elements.collect();
+    arena.datum(|packer| packer.push_list(|packer| push_all(packer, &elements)))
+}
+
+/// A map of pairs, the last of each key; `null` stands for NULL.
+fn map<'a>(payloads: &[Datum<'a>], null: Datum<'a>, arena: &'a Arena) -> Datum<'a> {
+    let mut entries = std::collections::BTreeMap::new();
+    for payload in payloads {
+        if let Some((Datum::String(key), value)) = pair(*payload) {
+            let value = if value.is_null() { null } else { value };
+            entries.insert(key, value);
+        }
+    }
+    arena.datum(|packer| {
+        packer.push_map(|packer| {
+            for (key, value) in entries {
+                packer.push(Datum::String(key));
+                packer.push(reduced(value));
+            }
+        });
+    })
 }

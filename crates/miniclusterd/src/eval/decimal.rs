@@ -16,7 +16,7 @@ const MAX_EXPONENT: i32 = 38;
 const MIN_EXPONENT: i32 = -39;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum Class {
     Finite,
     Infinite,
     Nan,
@@ -25,7 +25,7 @@ enum Kind {
 /// A decimal in the course of a computation.
 #[derive(Debug, Clone)]
 pub(super) struct Decimal {
-    kind: Kind,
+    class: Class,
     negative: bool,
     /// Most significant first.
     digits: Vec<u8>,
@@ -40,12 +40,12 @@ impl From<Numeric> for Decimal {
             let unit = *unit;
             digits.extend([unit / 100, unit / 10 % 10, unit % 10].map(|digit| digit as u8));
         }
-        let kind = match (n.is_nan(), n.is_infinite()) {
-            (true, _) => Kind::Nan,
-            (false, true) => Kind::Infinite,
-            (false, false) => Kind::Finite,
+        let class = match (n.is_nan(), n.is_infinite()) {
+            (true, _) => Class::Nan,
+            (false, true) => Class::Infinite,
+            (false, false) => Class::Finite,
         };
-        Decimal::new(kind, bits & 0x80 != 0, digits, exponent.into())
+        Decimal::new(class, bits & 0x80 != 0, digits, exponent.into())
     }
 }
 
@@ -61,11 +61,11 @@ macro_rules! from_integer {
 from_integer!(i16, i32, i64, u16, u32, u64, i128);
 
 impl Decimal {
-    fn new(kind: Kind, negative: bool, mut digits: Vec<u8>, exponent: i32) -> Decimal {
+    fn new(class: Class, negative: bool, mut digits: Vec<u8>, exponent: i32) -> Decimal {
         let zeros = digits.iter().take_while(|digit| **digit == 0).count();
         digits.drain(..zeros);
         Decimal {
-            kind,
+            class,
             negative,
             digits,
             exponent,
@@ -73,19 +73,19 @@ impl Decimal {
     }
 
     fn finite(negative: bool, digits: Vec<u8>, exponent: i32) -> Decimal {
-        Decimal::new(Kind::Finite, negative, digits, exponent)
+        Decimal::new(Class::Finite, negative, digits, exponent)
     }
 
-    fn special(kind: Kind, negative: bool) -> Decimal {
-        Decimal::new(kind, negative, Vec::new(), 0)
+    fn special(class: Class, negative: bool) -> Decimal {
+        Decimal::new(class, negative, Vec::new(), 0)
     }
 
     pub(super) fn nan() -> Decimal {
-        Decimal::special(Kind::Nan, false)
+        Decimal::special(Class::Nan, false)
     }
 
     pub(super) fn infinity(negative: bool) -> Decimal {
-        Decimal::special(Kind::Infinite, negative)
+        Decimal::special(Class::Infinite, negative)
     }
 
     fn integer(value: i128) -> Decimal {
@@ -103,11 +103,11 @@ impl Decimal {
     }
 
     pub(super) fn is_nan(&self) -> bool {
-        self.kind == Kind::Nan
+        self.class == Class::Nan
     }
 
     pub(super) fn is_infinite(&self) -> bool {
-        self.kind == Kind::Infinite
+        self.class == Class::Infinite
     }
 
     pub(super) fn is_negative(&self) -> bool {
@@ -115,7 +115,7 @@ impl Decimal {
     }
 
     pub(super) fn is_zero(&self) -> bool {
-        self.kind == Kind::Finite && self.digits.is_empty()
+        self.class == Class::Finite && self.digits.is_empty()
     }
 
     /// The power of ten of the most significant digit.
@@ -135,7 +135,7 @@ impl Decimal {
 
     /// Cuts the last `cut` digits off, halves away from zero.
     fn cut(&mut self, cut: usize) {
-        if cut == 0 || self.kind != Kind::Finite {
+        if cut == 0 || self.class != Class::Finite {
             return;
         }
         let keep = self.digits.len().checked_sub(cut);
@@ -163,26 +163,26 @@ impl Decimal {
     }
 
     fn overflows(&self) -> bool {
-        self.kind == Kind::Finite && !self.digits.is_empty() && self.adjusted() > MAX_EXPONENT
+        self.class == Class::Finite && !self.digits.is_empty() && self.adjusted() > MAX_EXPONENT
     }
 
     /// The form that multiplication, division, negation and casts leave: at most
     /// 39 digits counted with the zeros around the point, no negative zero.
     pub(super) fn normalised(mut self) -> Decimal {
-        match self.kind {
-            Kind::Finite => {
+        match self.class {
+            Class::Finite => {
                 self.cut(self.width().saturating_sub(PRECISION));
                 self.negative &= !self.digits.is_empty();
             }
-            Kind::Nan => self.negative = false,
-            Kind::Infinite => {}
+            Class::Nan => self.negative = false,
+            Class::Infinite => {}
         }
         self
     }
 
     /// Without trailing zeros, as rows hold it.
     pub(super) fn reduced(mut self) -> Decimal {
-        if self.kind == Kind::Finite {
+        if self.class == Class::Finite {
             if self.digits.is_empty() {
                 self.exponent = 0;
             }
@@ -197,10 +197,10 @@ impl Decimal {
     /// As a datum holds it, trailing zeros included.
     pub(super) fn numeric(&self) -> Numeric {
         let mut bits = if self.negative { 0x80 } else { 0 };
-        bits |= match self.kind {
-            Kind::Finite => 0,
-            Kind::Infinite => 0x40,
-            Kind::Nan => 0x20,
+        bits |= match self.class {
+            Class::Finite => 0,
+            Class::Infinite => 0x40,
+            Class::Nan => 0x20,
         };
         let value = self.clone().rounded();
         let mut units: Vec<u16> = value
@@ -231,10 +231,10 @@ impl Decimal {
         digits
     }
 
-    /// The digits of the value in units of ten to the `exponent`, what is
-    /// smaller cut off; none for what is no number.
+    /// The digits of the value in units of ten to the `exponent`, smaller digits cut
+    /// off; none for a NaN or an infinity.
     pub(super) fn digits_at(&self, exponent: i32) -> Vec<u8> {
-        if self.kind != Kind::Finite {
+        if self.class != Class::Finite {
             return Vec::new();
         }
         let mut digits = self.padded(exponent);
@@ -265,14 +265,14 @@ impl Decimal {
 
     /// The exact sum.
     fn plus(&self, other: &Decimal) -> Decimal {
-        match (self.kind, other.kind) {
-            (Kind::Nan, _) | (_, Kind::Nan) => return Decimal::nan(),
-            (Kind::Infinite, Kind::Infinite) if self.negative != other.negative => {
+        match (self.class, other.class) {
+            (Class::Nan, _) | (_, Class::Nan) => return Decimal::nan(),
+            (Class::Infinite, Class::Infinite) if self.negative != other.negative => {
                 return Decimal::nan();
             }
-            (Kind::Infinite, _) => return self.clone(),
-            (_, Kind::Infinite) => return other.clone(),
-            (Kind::Finite, Kind::Finite) => {}
+            (Class::Infinite, _) => return self.clone(),
+            (_, Class::Infinite) => return other.clone(),
+            (Class::Finite, Class::Finite) => {}
         }
         let exponent = self.exponent.min(other.exponent);
         let (a, b) = (self.padded(exponent), other.padded(exponent));
@@ -316,9 +316,9 @@ impl Decimal {
 
     pub(super) fn checked_mul(&self, other: &Decimal) -> Result<Decimal, EvalError> {
         let negative = self.negative != other.negative;
-        match (self.kind, other.kind) {
-            (Kind::Nan, _) | (_, Kind::Nan) => Ok(Decimal::nan()),
-            (Kind::Finite, Kind::Finite) => Decimal::finite(
+        match (self.class, other.class) {
+            (Class::Nan, _) | (_, Class::Nan) => Ok(Decimal::nan()),
+            (Class::Finite, Class::Finite) => Decimal::finite(
                 negative,
                 multiply(&self.digits, &other.digits),
                 self.exponent + other.exponent,
@@ -335,15 +335,15 @@ impl Decimal {
         if other.is_zero() {
             return Err(EvalError::DivisionByZero);
         }
-        match (self.kind, other.kind) {
-            (Kind::Nan, _) | (_, Kind::Nan) | (Kind::Infinite, Kind::Infinite) => {
+        match (self.class, other.class) {
+            (Class::Nan, _) | (_, Class::Nan) | (Class::Infinite, Class::Infinite) => {
                 Ok(Decimal::nan())
             }
-            (Kind::Infinite, Kind::Finite) => Ok(Decimal::infinity(negative)),
-            (Kind::Finite, Kind::Infinite) => {
+            (Class::Infinite, Class::Finite) => Ok(Decimal::infinity(negative)),
+            (Class::Finite, Class::Infinite) => {
                 Ok(Decimal::finite(negative, Vec::new(), 0).normalised())
             }
-            (Kind::Finite, Kind::Finite) => {
+            (Class::Finite, Class::Finite) => {
                 let ideal = self.exponent - other.exponent;
                 // Enough zeros behind the dividend for 40 digits of quotient.
                 let zeros = (PRECISION + 1 + other.digits.len()).saturating_sub(self.digits.len());
@@ -371,10 +371,10 @@ impl Decimal {
         if other.is_zero() {
             return Err(EvalError::DivisionByZero);
         }
-        match (self.kind, other.kind) {
-            (Kind::Nan, _) | (_, Kind::Nan) | (Kind::Infinite, _) => Ok(Decimal::nan()),
-            (Kind::Finite, Kind::Infinite) => Ok(self.clone().normalised()),
-            (Kind::Finite, Kind::Finite) => {
+        match (self.class, other.class) {
+            (Class::Nan, _) | (_, Class::Nan) | (Class::Infinite, _) => Ok(Decimal::nan()),
+            (Class::Finite, Class::Infinite) => Ok(self.clone().normalised()),
+            (Class::Finite, Class::Finite) => {
                 let exponent = self.exponent.min(other.exponent);
                 let (quotient, remainder) = divide(&self.padded(exponent), &other.padded(exponent));
                 if quotient.len() > PRECISION {
@@ -390,10 +390,10 @@ impl Decimal {
     ///
     /// Errors: if that takes more than 39 digits.
     pub(super) fn rescaled(mut self, scale: i32) -> Result<Decimal, EvalError> {
-        match self.kind {
-            Kind::Nan => return Ok(self.normalised()),
-            Kind::Infinite => return Err(EvalError::NumericFieldOverflow),
-            Kind::Finite => {}
+        match self.class {
+            Class::Nan => return Ok(self.normalised()),
+            Class::Infinite => return Err(EvalError::NumericFieldOverflow),
+            Class::Finite => {}
         }
         let exponent = -scale;
         if self.exponent < exponent {
@@ -421,7 +421,7 @@ impl Decimal {
     /// To a whole number; `up` says from the sign and the cut-off digits whether
     /// the magnitude grows by one.
     fn whole(mut self, up: impl FnOnce(bool, &[u8], usize) -> bool) -> Decimal {
-        if self.kind != Kind::Finite || self.exponent >= 0 {
+        if self.class != Class::Finite || self.exponent >= 0 {
             return self;
         }
         let cut = self.exponent.unsigned_abs() as usize;
@@ -432,7 +432,7 @@ impl Decimal {
         if grows {
             self.digits = add(&self.digits, &[1]);
         }
-        Decimal::new(Kind::Finite, self.negative, self.digits, 0)
+        Decimal::new(Class::Finite, self.negative, self.digits, 0)
     }
 
     /// A zero that came of cutting a fraction has no sign; one that was there
@@ -469,7 +469,7 @@ impl Decimal {
     /// To `places` digits after the point (before it if negative), without
     /// padding where the value has fewer.
     pub(super) fn round_to(self, places: i32) -> Result<Decimal, EvalError> {
-        if self.kind != Kind::Finite {
+        if self.class != Class::Finite {
             return Ok(self);
         }
         let pads = self.exponent > 0 && places > 0 || self.exponent < 0 && -self.exponent < places;
@@ -503,7 +503,7 @@ impl Decimal {
 
     /// The value, if it is a whole number within i128.
     pub(super) fn whole_value(&self) -> Option<i128> {
-        if self.kind != Kind::Finite {
+        if self.class != Class::Finite {
             return None;
         }
         let mut value: i128 = 0;
@@ -530,7 +530,7 @@ impl Decimal {
             _ => (false, text),
         };
         match rest.to_ascii_lowercase().as_str() {
-            "nan" => return Some(Decimal::special(Kind::Nan, negative)),
+            "nan" => return Some(Decimal::special(Class::Nan, negative)),
             "inf" | "infinity" => return Some(Decimal::infinity(negative)),
             _ => {}
         }
@@ -540,7 +540,7 @@ impl Decimal {
                 if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
                     return None;
                 }
-                // What is beyond counting is beyond the type as well.
+                // An exponent that does not fit is beyond the type as well.
                 let size: i32 = digits.parse().unwrap_or(100_000).min(100_000);
                 (
                     mantissa,
@@ -570,7 +570,7 @@ impl Decimal {
     /// small that none of 39 digits after it shows it.
     pub(super) fn beyond_type(&self) -> bool {
         !self.digits.is_empty()
-            && self.kind == Kind::Finite
+            && self.class == Class::Finite
             && (self.adjusted() > MAX_EXPONENT || self.adjusted() < MIN_EXPONENT)
     }
 
@@ -581,7 +581,7 @@ impl Decimal {
     /// Scientific notation where the exponent calls for it.
     pub(super) fn scientific(&self) -> String {
         let adjusted = self.adjusted();
-        if self.kind != Kind::Finite || self.exponent <= 0 && adjusted >= -6 {
+        if self.class != Class::Finite || self.exponent <= 0 && adjusted >= -6 {
             return self.to_string();
         }
         let digits = self.digit_text();
@@ -602,13 +602,13 @@ impl Decimal {
 impl fmt::Display for Decimal {
     /// Plain notation, stored trailing zeros included.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.kind == Kind::Nan {
+        if self.class == Class::Nan {
             return f.write_str("NaN");
         }
         if self.negative {
             f.write_str("-")?;
         }
-        if self.kind == Kind::Infinite {
+        if self.class == Class::Infinite {
             return f.write_str("Infinity");
         }
         let digits = self.digit_text();

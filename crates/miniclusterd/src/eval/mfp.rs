@@ -1,7 +1,7 @@
 //! Evaluation of map-filter-projects, temporal ones included. Source:
 //! `spec/plan.md` §3.
 //!
-//! Invariants: an expression that nobody reads is never evaluated; an update
+//! Invariants: an expression that is not read is never evaluated; an update
 //! leaves at times in `[lower, upper)` and before `until`, its errors at its own
 //! time.
 
@@ -21,7 +21,7 @@ pub struct MfpPlan {
     pub mfp: SafeMfpPlan,
     pub lower_bounds: Vec<MirScalarExpr>,
     pub upper_bounds: Vec<MirScalarExpr>,
-    /// Which expressions somebody reads.
+    /// Which expressions are read.
     wanted: Vec<bool>,
 }
 
@@ -172,7 +172,7 @@ impl MfpPlan {
 
     /// Evaluates one update: `datums` are its columns (computed ones are
     /// appended), `emit` receives rows or errors with their time and diff.
-    /// `until` is the first time that nobody wants, if there is one.
+    /// `until` is the first time that is not wanted any more, if there is one.
     pub fn evaluate<'a>(
         &'a self,
         datums: &mut Vec<Datum<'a>>,
@@ -289,7 +289,7 @@ fn run<'a>(
     let mut next = 0;
     let mut map_until = |columns: usize, datums: &mut Vec<Datum<'a>>| {
         while next < mfp.expressions.len() && mfp.input_arity + next < columns {
-            // A column that nobody reads still takes its place.
+            // A column that is not read still takes its place.
             let value = if wanted.get(next).copied().unwrap_or(true) {
                 eval(&mfp.expressions[next], datums, arena)?
             } else {

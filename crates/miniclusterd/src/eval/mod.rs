@@ -27,9 +27,11 @@ mod unary;
 mod variadic;
 mod wide;
 
-pub use accum::{Accum, is_accumulable};
+pub use accum::Accum;
 pub use arena::Arena;
-pub use basic::{compare_columns, eval_basic, extreme, extreme_of, supported_aggregate};
+pub use basic::{
+    compare_columns, eval_basic, extreme, extreme_of, is_accumulable, supported_aggregate,
+};
 pub use check::supported_plan;
 pub use convert::Evaluated;
 pub use debug::redacted_row;

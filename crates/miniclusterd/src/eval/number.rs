@@ -9,15 +9,57 @@ use std::fmt::Display;
 use super::decimal::Decimal;
 use protocol::v26_30::{EvalError, ParseError, ParseErrorKind};
 
-/// The error of an integer type that a value does not fit, from the value's text.
-pub(super) trait Integer: Sized {
+/// An integer type.
+pub(super) trait Integer: Display + Copy {
     /// As `Parse` errors name the type.
     const NAME: &'static str;
     const BITS: u32;
+    /// The error of a value that does not fit, from its text.
     fn out_of_range(text: String) -> EvalError;
+    /// The error of a sum, difference or product that does not fit, from its
+    /// text.
+    fn overflow(text: String) -> EvalError;
     fn from_i128(value: i128) -> Option<Self>;
     /// From a float without fraction, by the bounds of casts.
     fn from_whole_float(value: f64, single: bool) -> Option<Self>;
+    fn plus(self, other: Self) -> Option<Self>;
+    fn minus(self, other: Self) -> Option<Self>;
+    fn times(self, other: Self) -> Option<Self>;
+    /// The quotient; `other` is not zero.
+    fn over(self, other: Self) -> Option<Self>;
+    /// The remainder; `other` is not zero.
+    fn remainder(self, other: Self) -> Self;
+    fn is_zero(self) -> bool;
+}
+
+/// An integer type with negative values.
+pub(super) trait Signed: Integer {
+    fn negated(self) -> Option<Self>;
+    fn absolute(self) -> Option<Self>;
+}
+
+/// The arithmetic that is the same for all integer types.
+macro_rules! arithmetic {
+    () => {
+        fn plus(self, other: Self) -> Option<Self> {
+            self.checked_add(other)
+        }
+        fn minus(self, other: Self) -> Option<Self> {
+            self.checked_sub(other)
+        }
+        fn times(self, other: Self) -> Option<Self> {
+            self.checked_mul(other)
+        }
+        fn over(self, other: Self) -> Option<Self> {
+            self.checked_div(other)
+        }
+        fn remainder(self, other: Self) -> Self {
+            self.wrapping_rem(other)
+        }
+        fn is_zero(self) -> bool {
+            self == 0
+        }
+    };
 }
 
 macro_rules! signed {
@@ -34,6 +76,18 @@ macro_rules! signed {
             fn from_whole_float(value: f64, _: bool) -> Option<Self> {
                 let least = <$kind>::MIN as f64;
                 (least <= value && value < -least).then_some(value as $kind)
+            }
+            fn overflow(_: String) -> EvalError {
+                EvalError::NumericFieldOverflow
+            }
+            arithmetic! {}
+        }
+        impl Signed for $kind {
+            fn negated(self) -> Option<Self> {
+                self.checked_neg()
+            }
+            fn absolute(self) -> Option<Self> {
+                self.checked_abs()
             }
         }
     )*};
@@ -58,6 +112,10 @@ macro_rules! unsigned {
                 };
                 (0.0 <= value && value <= most).then_some(value as $kind)
             }
+            fn overflow(text: String) -> EvalError {
+                Self::out_of_range(text)
+            }
+            arithmetic! {}
         }
     )*};
 }

@@ -20,10 +20,10 @@ pub(super) fn lacking(func: &impl std::fmt::Debug) -> EvalError {
 }
 
 pub(super) fn is_lacking(error: &EvalError) -> Option<&str> {
-    match error {
-        EvalError::Internal(text) => text.strip_prefix(LACKING),
-        _ => None,
-    }
+    let EvalError::Internal(text) = error else {
+        return None;
+    };
+    text.strip_prefix(LACKING)
 }
 
 /// Evaluates an expression over the columns in `datums`; computed values live
@@ -51,54 +51,7 @@ pub fn eval<'a>(expr: &'a MirScalarExpr, datums: &[Datum<'a>], arena: &'a Arena)
             let (a, b) = (eval(expr1, datums, arena), eval(expr2, datums, arena));
             binary::call(func, a, b, arena)
         }
-        MirScalarExpr::CallVariadic { func, exprs } => match func {
-            VariadicFunc::And => junction(exprs, datums, arena, Datum::False, Datum::True),
-            VariadicFunc::Or => junction(exprs, datums, arena, Datum::True, Datum::False),
-            VariadicFunc::Coalesce => {
-                for expr in exprs {
-                    let datum = eval(expr, datums, arena)?;
-                    if !datum.is_null() {
-                        return Ok(datum);
-                    }
-                }
-                Ok(Datum::Null)
-            }
-            VariadicFunc::Greatest => extreme(exprs, datums, arena, |new, best| new >= best),
-            VariadicFunc::Least => extreme(exprs, datums, arena, |new, best| new < best),
-            VariadicFunc::ErrorIfNull => {
-                let [value, message] = exprs.as_slice() else {
-                    return Err(EvalError::Internal("missing parameter".into()));
-                };
-                let value = eval(value, datums, arena)?;
-                if !value.is_null() {
-                    return Ok(value);
-                }
-                Err(match eval(message, datums, arena)? {
-                    Datum::String(text) => EvalError::IfNullError(text.into()),
-                    Datum::Null => {
-                        EvalError::Internal("unexpected NULL in error side of error_if_null".into())
-                    }
-                    _ => super::convert::wrong_type(),
-                })
-            }
-            VariadicFunc::CaseLiteral { lookup, .. } => {
-                let (Some(first), Some(last)) = (exprs.first(), exprs.last()) else {
-                    return Err(EvalError::Internal("missing parameter".into()));
-                };
-                let input = eval(first, datums, arena)?;
-                let row = pack([input]);
-                let found = lookup
-                    .binary_search_by(|entry| entry.literal.cmp(&row))
-                    .ok()
-                    .filter(|_| !input.is_null())
-                    .and_then(|at| exprs.get(lookup[at].expr_index));
-                eval(found.unwrap_or(last), datums, arena)
-            }
-            func => {
-                let arguments = exprs.iter().map(|expr| eval(expr, datums, arena));
-                variadic::call(func, arguments.collect(), arena)
-            }
-        },
+        MirScalarExpr::CallVariadic { func, exprs } => call_variadic(func, exprs, datums, arena),
         MirScalarExpr::If { cond, then, els } => match eval(cond, datums, arena)? {
             Datum::True => eval(then, datums, arena),
             Datum::False | Datum::Null => eval(els, datums, arena),
@@ -107,6 +60,64 @@ pub fn eval<'a>(expr: &'a MirScalarExpr, datums: &[Datum<'a>], arena: &'a Arena)
                 super::debug::redacted(other)
             ))),
         },
+    }
+}
+
+/// Calls a function of any number of arguments: a lazy one on expressions, every
+/// other on what they evaluate to.
+fn call_variadic<'a>(
+    func: &'a VariadicFunc,
+    exprs: &'a [MirScalarExpr],
+    datums: &[Datum<'a>],
+    arena: &'a Arena,
+) -> Evaluated<'a> {
+    match func {
+        VariadicFunc::And => junction(exprs, datums, arena, Datum::False, Datum::True),
+        VariadicFunc::Or => junction(exprs, datums, arena, Datum::True, Datum::False),
+        VariadicFunc::Coalesce => {
+            for expr in exprs {
+                let datum = eval(expr, datums, arena)?;
+                if !datum.is_null() {
+                    return Ok(datum);
+                }
+            }
+            Ok(Datum::Null)
+        }
+        VariadicFunc::Greatest => extreme(exprs, datums, arena, |new, best| new >= best),
+        VariadicFunc::Least => extreme(exprs, datums, arena, |new, best| new < best),
+        VariadicFunc::ErrorIfNull => {
+            let [value, message] = exprs else {
+                return Err(EvalError::Internal("missing parameter".into()));
+            };
+            let value = eval(value, datums, arena)?;
+            if !value.is_null() {
+                return Ok(value);
+            }
+            Err(match eval(message, datums, arena)? {
+                Datum::String(text) => EvalError::IfNullError(text.into()),
+                Datum::Null => {
+                    EvalError::Internal("unexpected NULL in error side of error_if_null".into())
+                }
+                _ => super::convert::wrong_type(),
+            })
+        }
+        VariadicFunc::CaseLiteral { lookup, .. } => {
+            let (Some(first), Some(last)) = (exprs.first(), exprs.last()) else {
+                return Err(EvalError::Internal("missing parameter".into()));
+            };
+            let input = eval(first, datums, arena)?;
+            let row = pack([input]);
+            let found = lookup
+                .binary_search_by(|entry| entry.literal.cmp(&row))
+                .ok()
+                .filter(|_| !input.is_null())
+                .and_then(|at| exprs.get(lookup[at].expr_index));
+            eval(found.unwrap_or(last), datums, arena)
+        }
+        strict => {
+            let arguments = exprs.iter().map(|expr| eval(expr, datums, arena));
+            variadic::call(strict, arguments.collect(), arena)
+        }
     }
 }
 

@@ -7,12 +7,12 @@ use super::calendar::{length, shift};
 use super::convert::wrong_type;
 use super::scalar::{lacking, pack};
 use protocol::v26_30::{EvalError, TableFunc};
-use repr::{CivilTimestamp, Datum, Diff, Interval, Row};
+use repr::{Array, CivilTimestamp, Datum, Diff, Interval, Row};
 
 /// Extension rows with their diffs.
 pub type TableRows<'a> = Box<dyn Iterator<Item = (Row, Diff)> + 'a>;
 
-/// What a table function gives.
+/// The rows that a table function gives.
 pub enum Table<'a> {
     /// As many rows as the arguments have parts.
     Short(TableRows<'a>),
@@ -239,8 +239,8 @@ fn short<'a>(func: &TableFunc, arguments: &[Datum<'a>]) -> Result<TableRows<'a>,
             0 => Err(EvalError::Internal(
                 "subquery counting unexpectedly produced 0".into(),
             )),
-            n if *n < 0 => Err(EvalError::NegativeRowsFromSubquery),
-            _ => Err(EvalError::MultipleRowsFromSubquery),
+            ..0 => Err(EvalError::NegativeRowsFromSubquery),
+            2.. => Err(EvalError::MultipleRowsFromSubquery),
         },
         (TableFunc::Wrap { width, .. }, arguments) => {
             let rows: Vec<_> = arguments
@@ -253,21 +253,24 @@ fn short<'a>(func: &TableFunc, arguments: &[Datum<'a>]) -> Result<TableRows<'a>,
             Ok(Box::new(std::iter::once(once(arguments.iter().copied()))))
         }
         (TableFunc::GenerateSubscriptsArray, [Datum::Array(array), Datum::Int32(dim)]) => {
-            let at = usize::try_from(*dim)
-                .ok()
-                .and_then(|dim| dim.checked_sub(1));
-            let Some((lower, size)) = at.and_then(|at| array.dims().get(at).copied()) else {
-                return Ok(none());
-            };
-            let narrow =
-                |n: i128| i32::try_from(n).map_err(|_| EvalError::Int32OutOfRange(n.to_string()));
-            let first = narrow(lower.into())?;
-            let end = narrow(i128::from(lower) + i128::from(size))?;
-            Ok(Box::new((first..end).map(|n| once([Datum::Int32(n)]))))
+            subscripts(array, *dim)
         }
         (func, _) => Err(match supported_table(func) {
             Ok(()) => wrong_type(),
             Err(_) => lacking(func),
         }),
     }
+}
+
+/// The subscripts of a dimension of an array, counted from 1.
+fn subscripts<'a>(array: &Array<'_>, dimension: i32) -> Result<TableRows<'a>, EvalError> {
+    let at = usize::try_from(dimension).ok();
+    let at = at.and_then(|dimension| dimension.checked_sub(1));
+    let Some((lower, size)) = at.and_then(|at| array.dims().get(at).copied()) else {
+        return Ok(none());
+    };
+    let narrow = |n: i128| i32::try_from(n).map_err(|_| EvalError::Int32OutOfRange(n.to_string()));
+    let first = narrow(lower.into())?;
+    let end = narrow(i128::from(lower) + i128::from(size))?;
+    Ok(Box::new((first..end).map(|n| once([Datum::Int32(n)]))))
 }

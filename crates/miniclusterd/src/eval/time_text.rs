@@ -46,6 +46,15 @@ pub(super) fn timestamp(moment: Moment) -> String {
     format!("{date} {}{era}", time(moment.secs, moment.nanos))
 }
 
+/// A timestamp with its time zone, which is always UTC.
+pub(super) fn timestamp_tz(moment: Moment) -> String {
+    let text = timestamp(moment);
+    match text.strip_suffix(" BC") {
+        Some(text) => format!("{text}+00 BC"),
+        None => format!("{text}+00"),
+    }
+}
+
 pub(super) fn interval(value: Interval) -> String {
     let mut parts: Vec<String> = Vec::new();
     let negative_months = value.months < 0;

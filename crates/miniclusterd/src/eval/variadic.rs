@@ -32,56 +32,23 @@ pub(super) fn call<'a>(
     arguments: Vec<Evaluated<'a>>,
     arena: &'a Arena,
 ) -> Evaluated<'a> {
+    use VariadicFunc::*;
     match func {
-        VariadicFunc::Concat => {
-            let parts = texts(arguments)?;
-            let parts: Vec<&str> = parts.into_iter().flatten().collect();
-            Ok(arena.string(&text::join("", &parts)?))
-        }
-        VariadicFunc::ConcatWs => {
-            let parts = texts(arguments)?;
-            let Some((separator, parts)) = parts.split_first() else {
-                return Err(missing());
-            };
-            let Some(separator) = separator else {
-                return Ok(Datum::Null);
-            };
-            let parts: Vec<&str> = parts.iter().copied().flatten().collect();
-            Ok(arena.string(&text::join(separator, &parts)?))
-        }
-        VariadicFunc::PadLeading => match arguments.len() {
-            0 | 1 => Err(missing()),
-            2 => {
-                let [a, b] = exactly(arguments)?;
-                strict2(arena, a, b, |a: &str, b: i32| text::pad_leading(a, b, " "))
-            }
-            _ => strict3(arena, exactly(arguments)?, |a: &str, b: i32, c: &str| {
-                text::pad_leading(a, b, c)
-            }),
+        Concat => joined("", &texts(arguments)?, arena),
+        ConcatWs => match texts(arguments)?.split_first() {
+            None => Err(missing()),
+            Some((None, _)) => Ok(Datum::Null),
+            Some((Some(separator), parts)) => joined(separator, parts, arena),
         },
-        VariadicFunc::Substr => match arguments.len() {
-            0 | 1 => Err(missing()),
-            2 => {
-                let [a, b] = exactly(arguments)?;
-                strict2(arena, a, b, |a: &'a str, b: i32| {
-                    text::substring(a, b.into(), None)
-                })
-            }
-            _ => strict3(arena, exactly(arguments)?, |a: &'a str, b: i32, c: i32| {
-                text::substring(a, b.into(), Some(c.into()))
-            }),
-        },
-        VariadicFunc::Replace => {
-            strict3(arena, exactly(arguments)?, |a: &str, b: &str, c: &str| {
-                text::replace(a, b, c)
-            })
-        }
-        VariadicFunc::SplitPart => {
-            strict3(arena, exactly(arguments)?, |a: &'a str, b: &str, c: i32| {
-                text::split_part(a, b, c)
-            })
-        }
-        VariadicFunc::ArrayCreate { elem_type } => {
+        PadLeading => pad_leading(arguments, arena),
+        Substr => substring(arguments, arena),
+        Replace => strict3(arena, exactly(arguments)?, |a: &str, b: &str, c: &str| {
+            text::replace(a, b, c)
+        }),
+        SplitPart => strict3(arena, exactly(arguments)?, |a: &'a str, b: &str, c: i32| {
+            text::split_part(a, b, c)
+        }),
+        ArrayCreate { elem_type } => {
             let datums = arguments.into_iter().collect::<Result<Vec<_>, _>>()?;
             if matches!(elem_type, SqlScalarType::Array(_)) {
                 array_of_arrays(&datums, arena)
@@ -89,46 +56,24 @@ pub(super) fn call<'a>(
                 Ok(array_of_scalars(&datums, arena))
             }
         }
-        VariadicFunc::ListCreate { .. } | VariadicFunc::RecordCreate { .. } => {
+        ListCreate { .. } | RecordCreate { .. } => {
             let datums = arguments.into_iter().collect::<Result<Vec<_>, _>>()?;
             Ok(arena.datum(|packer| packer.push_list(|packer| push_all(packer, &datums))))
         }
-        VariadicFunc::ListIndex => list_index(arguments),
-        VariadicFunc::Coalesce
-        | VariadicFunc::Greatest
-        | VariadicFunc::Least
-        | VariadicFunc::ErrorIfNull
-        | VariadicFunc::And
-        | VariadicFunc::Or
-        | VariadicFunc::CaseLiteral { .. } => Err(EvalError::Internal(
-            "a lazy function was called strictly".into(),
-        )),
-        VariadicFunc::MakeTimestamp
-        | VariadicFunc::JsonbBuildArray
-        | VariadicFunc::JsonbBuildObject
-        | VariadicFunc::MapBuild { .. }
-        | VariadicFunc::ArrayToString { .. }
-        | VariadicFunc::ArrayIndex { .. }
-        | VariadicFunc::ListSliceLinear
-        | VariadicFunc::RegexpMatch
-        | VariadicFunc::HmacString
-        | VariadicFunc::HmacBytes
-        | VariadicFunc::DateBinTimestamp
-        | VariadicFunc::DateBinTimestampTz
-        | VariadicFunc::DateDiffTimestamp
-        | VariadicFunc::DateDiffTimestampTz
-        | VariadicFunc::DateDiffDate
-        | VariadicFunc::DateDiffTime
-        | VariadicFunc::RangeCreate { .. }
-        | VariadicFunc::MakeAclItem
-        | VariadicFunc::MakeMzAclItem
-        | VariadicFunc::Translate
-        | VariadicFunc::ArrayPosition
-        | VariadicFunc::ArrayFill { .. }
-        | VariadicFunc::StringToArray
-        | VariadicFunc::TimezoneTimeVariadic
-        | VariadicFunc::RegexpSplitToArray
-        | VariadicFunc::RegexpReplace => Err(lacking(func)),
+        ListIndex => list_index(arguments),
+        Coalesce | Greatest | Least | ErrorIfNull | And | Or | CaseLiteral { .. } => Err(
+            EvalError::Internal("a lazy function was called strictly".into()),
+        ),
+        MakeTimestamp | JsonbBuildArray | JsonbBuildObject | ListSliceLinear | RegexpMatch
+        | HmacString | HmacBytes | DateBinTimestamp | DateBinTimestampTz | DateDiffTimestamp
+        | DateDiffTimestampTz | DateDiffDate | DateDiffTime | MakeAclItem | MakeMzAclItem
+        | Translate | ArrayPosition | StringToArray | TimezoneTimeVariadic | RegexpSplitToArray
+        | RegexpReplace => Err(lacking(func)),
+        MapBuild { .. }
+        | ArrayToString { .. }
+        | ArrayIndex { .. }
+        | RangeCreate { .. }
+        | ArrayFill { .. } => Err(lacking(func)),
     }
 }
 
@@ -140,6 +85,36 @@ fn exactly<'a, const N: usize>(
     arguments: Vec<Evaluated<'a>>,
 ) -> Result<[Evaluated<'a>; N], EvalError> {
     arguments.try_into().map_err(|_| missing())
+}
+
+/// The texts one behind the other, NULLs left out.
+fn joined<'a>(separator: &str, parts: &[Option<&str>], arena: &'a Arena) -> Evaluated<'a> {
+    let parts: Vec<&str> = parts.iter().copied().flatten().collect();
+    Ok(arena.string(&text::join(separator, &parts)?))
+}
+
+/// A text to a length, by default with blanks.
+fn pad_leading<'a>(arguments: Vec<Evaluated<'a>>, arena: &'a Arena) -> Evaluated<'a> {
+    if arguments.len() == 2 {
+        let [a, b] = exactly(arguments)?;
+        return strict2(arena, a, b, |a: &str, b: i32| text::pad_leading(a, b, " "));
+    }
+    strict3(arena, exactly(arguments)?, |a: &str, b: i32, c: &str| {
+        text::pad_leading(a, b, c)
+    })
+}
+
+/// A part of a text from a position on, up to a length if there is one.
+fn substring<'a>(arguments: Vec<Evaluated<'a>>, arena: &'a Arena) -> Evaluated<'a> {
+    if arguments.len() == 2 {
+        let [a, b] = exactly(arguments)?;
+        return strict2(arena, a, b, |a: &'a str, b: i32| {
+            text::substring(a, b.into(), None)
+        });
+    }
+    strict3(arena, exactly(arguments)?, |a: &'a str, b: i32, c: i32| {
+        text::substring(a, b.into(), Some(c.into()))
+    })
 }
 
 /// Texts and NULLs, up to the first argument that is neither.
@@ -167,8 +142,8 @@ fn array_of_scalars<'a>(datums: &[Datum<'_>], arena: &'a Arena) -> Datum<'a> {
     arena.datum(|packer| packer.push_array(&dims, |packer| push_all(packer, datums)))
 }
 
-/// An array of arrays has one dimension more than they, who must agree in
-/// theirs; NULL is an array without dimensions.
+/// An array of arrays has one dimension more than its elements, which must agree
+/// in theirs; NULL is an array without dimensions.
 fn array_of_arrays<'a>(datums: &[Datum<'_>], arena: &'a Arena) -> Evaluated<'a> {
     let mut dims: Option<Vec<(i64, u64)>> = None;
     let mut elements = Vec::new();

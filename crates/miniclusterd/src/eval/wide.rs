@@ -77,7 +77,7 @@ impl Wide {
 }
 
 impl From<&Decimal> for Wide {
-    /// Zero for what is no number.
+    /// Zero for a NaN or an infinity.
     fn from(value: &Decimal) -> Wide {
         let mut wide = Wide([0; LIMBS]);
         for digit in value.digits_at(-PLACES) {

@@ -21,7 +21,7 @@ use uuid::Uuid;
 use super::router::Inlet;
 use protocol::v26_30::ComputeCommand;
 
-/// What arrived at one worker.
+/// The commands that arrived at one worker.
 pub type Arrived = Rc<RefCell<VecDeque<(Uuid, ComputeCommand)>>>;
 
 /// Renders the channel on one worker. Gives its end, and on worker 0 the way

@@ -1,5 +1,5 @@
-//! The internal HTTP port, as far as somebody who only asks whether the process
-//! lives needs it. Source: `spec/replica.md` §1.4.
+//! The internal HTTP port, as far as it says whether the process lives. Source:
+//! `spec/replica.md` §1.4.
 //!
 //! Invariants: every request is answered and its connection closed; a peer that
 //! sends no whole request in time is hung up on; nothing is kept in memory but
@@ -33,7 +33,7 @@ pub fn serve(address: &str) -> io::Result<()> {
     listening.map(|_| ())
 }
 
-/// Whoever hangs up needs no answer.
+/// Answers one request. A peer that hangs up needs no answer.
 fn answer(mut stream: TcpStream) {
     let timed = stream.set_read_timeout(Some(PATIENCE));
     if let Ok(head) = timed.and_then(|()| head(&mut stream)) {
@@ -56,7 +56,7 @@ fn head(stream: &mut impl Read) -> io::Result<String> {
     Ok(text.lines().next().unwrap_or_default().to_string())
 }
 
-/// What a request is answered with.
+/// The response to a request.
 fn response(request: &str) -> String {
     let mut words = request.split_ascii_whitespace();
     let (method, target) = (words.next().unwrap_or(""), words.next().unwrap_or(""));

@@ -1,10 +1,10 @@
 //! The connections between the processes of a replica. Source:
-//! `spec/replica.md` §1.3 (who dials whom); what they say to each other is our
-//! own business.
+//! `spec/replica.md` §1.3 (which process dials which). What they say to each
+//! other is not prescribed: all processes of a replica are of one build.
 //!
 //! Invariants: process i dials all before it and hears all behind it; a
 //! connection that does not name such a process at once is hung up on, and
-//! nobody waits longer than [`PATIENCE`] for it to speak.
+//! is waited for no longer than [`PATIENCE`].
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream, ToSocketAddrs};
@@ -19,7 +19,7 @@ use timely::communication::allocator::zero_copy::initialize::{
 
 use crate::timely_config::TimelyConfig;
 
-/// What a process says before its index.
+/// The bytes that a process sends before its index.
 const MAGIC: [u8; 8] = *b"minimesh";
 
 /// How long a peer may take to name itself.
@@ -81,9 +81,9 @@ fn sockets(addresses: &[String], process: usize) -> Result<Vec<Option<TcpStream>
     Ok(sockets)
 }
 
-/// Dials until somebody listens there.
+/// Dials until a process listens there.
 ///
-/// Errors: there can be nobody.
+/// Errors: the address is none.
 fn dial(address: &str, process: usize) -> io::Result<TcpStream> {
     address.to_socket_addrs()?;
     let mut stream = loop {
@@ -142,7 +142,7 @@ mod tests {
         std::thread::scope(|scope| {
             let addresses = &addresses;
             let first = scope.spawn(move || sockets(addresses, 0).unwrap());
-            // Whoever is not one of the three: no magic, an index of nobody.
+            // Connections of no process of the three: no magic, and no index below 3.
             for words in [[0; 16], *b"minimesh\0\0\0\0\0\0\0\x07"] {
                 let mut stranger = loop {
                     match TcpStream::connect(&addresses[0]) {

@@ -20,7 +20,7 @@ use std::time::Duration;
 use super::args::Args;
 use super::compute::Clients;
 use super::halt::End;
-use super::mutants::Mutants;
+use super::mutants::{Mutants, Seams};
 use router::Router;
 
 /// How often leases of readers are looked after.
@@ -53,14 +53,14 @@ pub fn main(args: &Args) -> ExitCode {
 /// Errors: why it could not begin; the flags are checked already.
 fn run(args: &Args) -> Result<(), String> {
     abort_on_panic();
-    let mutants: Mutants = args.mutants.iter().copied().collect();
+    let seams = Seams::from(args.mutants.iter().copied().collect::<Mutants>());
     let clients = Arc::new(Clients::new(args.persist_pubsub_url.clone()));
     let router = Arc::new(Router::new(
         args.compute_timely_config.workers,
         args.process,
-        mutants,
+        seams,
     ));
-    let workers = threads::start(args, mutants, &clients, &router)?;
+    let workers = threads::start(args, seams, &clients, &router)?;
     let storage =
         serve::storage(args).map_err(|e| listening(e, &args.storage_controller_listen_addr))?;
     let compute = serve::compute(args, &router)

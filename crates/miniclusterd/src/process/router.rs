@@ -13,9 +13,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use timely::scheduling::SyncActivator;
 use uuid::Uuid;
 
-use crate::compute::{Outgoing, name};
+use crate::compute::{Outgoing, command_name};
 use crate::halt::End;
-use crate::mutants::Mutants;
+use crate::mutants::Seams;
 use crate::outlet::Outlet;
 use protocol::ctp::Sending;
 use protocol::v26_30::{ComputeCommand, ComputeResponse};
@@ -44,16 +44,16 @@ struct State {
 pub struct Router {
     workers: usize,
     process: usize,
-    mutants: Mutants,
+    seams: Seams,
     state: Mutex<State>,
 }
 
 impl Router {
-    pub fn new(workers: usize, process: usize, mutants: Mutants) -> Self {
+    pub fn new(workers: usize, process: usize, seams: Seams) -> Self {
         Router {
             workers,
             process,
-            mutants,
+            seams,
             state: Mutex::new(State {
                 current: None,
                 stash: HashMap::new(),
@@ -79,8 +79,8 @@ impl Router {
     /// A connection said `Hello`.
     pub fn hello(&self, nonce: Uuid, sending: Sending<ComputeResponse>) {
         let mut state = self.lock();
-        let reconnected = state.current.is_some();
-        let outlet = Outlet::new(self.workers, self.mutants, reconnected);
+        let seams = self.seams.connection(state.current.is_some());
+        let outlet = Outlet::new(self.workers, seams);
         state.current = Some(Current {
             nonce,
             outlet,
@@ -100,7 +100,7 @@ impl Router {
             return Ok(());
         };
         if current.nonce != nonce {
-            // Displaced; what it still had in its queue is lost.
+            // Displaced: the commands in its queue are lost.
             return Ok(());
         }
         current.outlet.observe(&command);
@@ -116,14 +116,14 @@ impl Router {
                 ComputeCommand::UpdateConfiguration(_) => Ok(()),
                 other => Err(End::abort(format!(
                     "{} was sent to process {}: expected it at process 0 alone",
-                    name(&other),
+                    command_name(&other),
                     self.process
                 ))),
             },
         }
     }
 
-    /// Workers of this process said something.
+    /// A worker of this process has responses.
     pub fn responses(&self, worker: usize, responses: Vec<(Uuid, Outgoing)>) {
         let mut state = self.lock();
         for (nonce, response) in responses {
@@ -144,7 +144,7 @@ impl Router {
 fn give(state: &mut State, worker: usize, response: Outgoing) {
     if let Some(current) = &mut state.current {
         for response in current.outlet.absorb(worker, response) {
-            // A connection that is over takes none; nobody needs to know.
+            // A connection that is over takes no response, and none is missed.
             current.sending.send(&response);
         }
     }

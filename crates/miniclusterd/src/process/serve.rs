@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::router::Router;
 use crate::args::Args;
-use crate::compute::name;
+use crate::compute::command_name;
 use crate::halt::End;
 use protocol::ctp::{Connection, Hello, Incoming, Listener, Server, serve};
 use protocol::v26_30::{ComputeCommand, ComputeResponse, VERSION};
@@ -49,7 +49,7 @@ pub fn storage(args: &Args) -> io::Result<Server> {
     Ok(serve(
         listener,
         greeting(args),
-        // Commands of another protocol, whose shapes nobody here knows.
+        // Commands of another protocol, whose shapes this replica does not know.
         |_| Ok(()),
         |mut connection: Connection<(), ()>| {
             let body = move || {
@@ -85,7 +85,7 @@ fn session(mut connection: Connection<ComputeResponse, ComputeCommand>, router: 
             continue;
         }
         let Some(nonce) = nonce else {
-            let said = name(&command);
+            let said = command_name(&command);
             End::abort(format!("a connection began with {said}: expected Hello")).exit();
         };
         if let Err(end) = router.command(nonce, command) {

@@ -20,7 +20,7 @@ use crate::args::Args;
 use crate::compute::{Clients, Environment, Host, Worker};
 use crate::halt::Fate;
 use crate::meter::Meter;
-use crate::mutants::Mutants;
+use crate::mutants::Seams;
 
 /// The running workers of this process, and their mesh. Dropping it leaves them
 /// alone: the guards would wait for them, and they never end, so that a process
@@ -42,7 +42,7 @@ impl Workers {
 /// Errors: why the mesh does not come up.
 pub fn start(
     args: &Args,
-    mutants: Mutants,
+    seams: Seams,
     clients: &Arc<Clients>,
     router: &Arc<Router>,
 ) -> Result<Workers, String> {
@@ -65,7 +65,7 @@ pub fn start(
     let (clients, meeting) = (Arc::clone(clients), Arc::clone(router));
     let guards = execute_from(builders, mesh, config, move |timely| {
         let clients = Arc::clone(&clients);
-        work(timely, mutants, clients, &meeting, &ready);
+        work(timely, seams, clients, &meeting, &ready);
     })?;
     let workers = Workers(ManuallyDrop::new(guards));
     for _ in 0..count {
@@ -81,21 +81,21 @@ pub fn start(
 
 fn work(
     timely: &mut TimelyWorker,
-    mutants: Mutants,
+    seams: Seams,
     clients: Arc<Clients>,
     router: &Router,
     ready: &Sender<Option<Inlet>>,
 ) {
     let env = Environment {
         host: Host::Process(clients),
-        mutants,
+        seams,
         fate: Fate::default(),
         meter: Meter::default(),
     };
     let local = timely.index() % router.workers();
     let mut worker = Worker::new(timely.clone(), env);
     let (arrived, inlet) = channel::render(&mut worker.timely);
-    // Whoever waits for it is gone only if the process is ending.
+    // The receiver is gone only if the process is ending.
     let _ = ready.send(inlet);
     let mut maintained = Instant::now();
     loop {

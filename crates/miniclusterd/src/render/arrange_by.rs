@@ -8,7 +8,6 @@ use super::{
     Arrangement, Bundle, Context, RenderError, RenderTimestamp, arrange_errs, arrange_oks, fallible,
 };
 use crate::eval::{Arena, eval, pack, supported};
-use crate::mutants::Mutant;
 use protocol::v26_30::{AvailableCollections, Key, MapFilterProject, MirScalarExpr};
 use repr::{Datum, Row};
 
@@ -52,13 +51,9 @@ pub fn arrange<'s, T: RenderTimestamp>(
         .try_for_each(supported)
         .map_err(RenderError::Unsupported)?;
     let (oks, errs) = input.raw()?;
-    let mutants = ctx.settings.mutants;
-    // Mutant: worker 1 files everything under NULLs.
-    let key_ignored = mutants.is(Mutant::KeyIgnoredOnOneWorker) && ctx.settings.worker == 1;
-    // Mutant: rows whose key holds a NULL get lost.
-    let null_dropped = mutants.is(Mutant::NullKeyDropped);
+    let seams = ctx.settings.seams.arrangement();
     let (keyed, key_errs) = {
-        let key = key.clone();
+        let key = seams.key(key, ctx.settings.worker);
         let thinning = thinning.to_vec();
         fallible(
             oks.inner,
@@ -67,15 +62,12 @@ pub fn arrange<'s, T: RenderTimestamp>(
                 for (row, time, diff) in data.drain(..) {
                     let datums: Vec<Datum<'_>> = row.iter().collect();
                     let value = || pack(thinning.iter().map(|c| column(&datums, *c)));
-                    if key_ignored {
-                        let nulls = Row::pack(key.iter().map(|_| Datum::Null));
-                        oks.push(((nulls, value()), time, diff));
-                        continue;
-                    }
                     let arena = Arena::new();
                     match key_datums(&key, &datums, &arena) {
-                        Ok(datums) if null_dropped && datums.iter().any(Datum::is_null) => {}
-                        Ok(datums) => oks.push(((pack(datums), value()), time, diff)),
+                        Ok(key) if seams.holds(&key) => {
+                            oks.push(((pack(key), value()), time, diff));
+                        }
+                        Ok(_) => {}
                         Err(error) => errs.push((error.into(), time, diff)),
                     }
                 }

@@ -1,4 +1,4 @@
-//! What a node offers to its users: a raw collection, arrangements, or both.
+//! The output of a node: a raw collection, arrangements, or both.
 //! Source: `spec/plan.md` §2.1.
 //!
 //! Invariant: all forms of a bundle hold the same rows; errors may differ,
@@ -15,8 +15,6 @@ use super::{
     arrange_errs, fallible, fallible_batches,
 };
 use crate::errors::DataflowError;
-use crate::halt::End;
-use crate::mutants::Mutant;
 use protocol::v26_30::Key;
 use repr::{Diff, GlobalId, Row};
 
@@ -69,7 +67,7 @@ impl<'s, T: RenderTimestamp> Arrangement<'s, T> {
     }
 }
 
-/// What a node offers.
+/// The forms of its output that a node offers.
 #[derive(Clone)]
 pub struct Bundle<'s, T: RenderTimestamp> {
     pub raw: Option<(Oks<'s, T>, Errs<'s, T>)>,
@@ -95,24 +93,14 @@ impl<'s, T: RenderTimestamp> Bundle<'s, T> {
     ///
     /// A plan that reads a binding twice counts the binding's errors twice, and a
     /// chain of such bindings doubles them at each step, until the counts overflow.
-    /// Only that an error is there means anything, so that a limit changes nothing.
-    ///
-    /// Mutant: there is no limit, and twice a count that does not fit any more ends
-    /// the process.
+    /// Only whether an error counts matters, and not how often, so that a limit
+    /// changes nothing.
     pub fn with_few_errors(self, settings: &Settings) -> Self {
         const MOST: Diff = 1 << 20;
-        let multiply = settings.mutants.is(Mutant::ErrorsMultiply);
+        let seams = settings.seams.linear();
         let few = |errs: Errs<'s, T>| {
             let fate = settings.fate.clone();
-            errs.threshold(move |_, count| match multiply {
-                true => {
-                    if count.checked_mul(2).is_none() {
-                        fate.post(End::abort(format!("Overflow: {count} + {count}")));
-                    }
-                    *count
-                }
-                false => (*count).clamp(-MOST, MOST),
-            })
+            errs.threshold(move |_, count| seams.error_count(*count, MOST, &fate))
         };
         let raw = self.raw.map(|(oks, errs)| (oks, few(errs)));
         let arranged = self.arranged.into_iter().map(|(key, arrangement)| {

@@ -11,25 +11,25 @@ use timely::dataflow::Scope;
 use super::{Bundle, RenderError, RenderTimestamp};
 use crate::halt::Fate;
 use crate::meter::Meter;
-use crate::mutants::Mutants;
+use crate::mutants::Seams;
 use protocol::v26_30::{Id, LetFreePlan, RenderPlan};
 use repr::Timestamp;
 
-/// The same for a whole dataflow.
+/// The settings of a whole dataflow.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The first time whose contents are wanted.
     pub as_of: Timestamp,
-    /// The first time that nobody wants, if there is one.
+    /// The first time whose contents are not wanted any more, if there is one.
     pub until: Option<Timestamp>,
     /// The worker's index among all of the replica.
     pub worker: usize,
     /// How many workers the replica has.
     pub peers: usize,
-    pub mutants: Mutants,
+    pub seams: Seams,
     /// Where an operator says that the replica ends.
     pub fate: Fate,
-    /// What may be made of one row.
+    /// How much an operator may make of one row.
     pub meter: Meter,
     /// The dataflow, as its exports name it.
     pub name: String,
@@ -40,7 +40,7 @@ pub struct Context<'s, T: RenderTimestamp> {
     pub scope: Scope<'s, T>,
     pub settings: Settings,
     pub bindings: BTreeMap<Id, Bundle<'s, T>>,
-    /// How many recursive bindings are around what is rendered.
+    /// How many recursive bindings are around the plan that is being rendered.
     pub level: usize,
 }
 

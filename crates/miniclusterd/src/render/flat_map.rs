@@ -21,7 +21,7 @@ use super::{Bundle, Context, Oks, RenderError, RenderTimestamp, Split, Updates};
 use crate::errors::DataflowError;
 use crate::eval::{Arena, MfpPlan, Table, TableRows, eval, eval_table, supported, supported_table};
 use crate::meter::{Meter, Overrun};
-use crate::mutants::Mutant;
+use crate::mutants::FlatMapSeams;
 use protocol::v26_30::{Key, MapFilterProject, MirScalarExpr, TableFunc};
 use repr::{Datum, Diff, Row, Timestamp};
 
@@ -41,38 +41,25 @@ pub fn render_flat_map<'s, T: RenderTimestamp>(
         .try_for_each(supported)
         .and_then(|()| supported_table(func))
         .map_err(RenderError::Unsupported)?;
-    let mutants = ctx.settings.mutants;
+    let seams = ctx.settings.seams.flat_map();
     let (rows, input_errs) = match input_key {
         None => input.raw()?,
-        Some(key) => {
-            // Mutant: the key stands behind the value instead of before it.
-            let misplaced = mutants.is(Mutant::FlatMapMisplacesKey);
-            input.flat_map(
-                "FlatMapRows",
-                Some((key, None)),
-                move |rows, time, diff, oks, _| {
-                    let mut datums: Vec<Datum<'_>> =
-                        rows.iter().flat_map(|row| row.iter()).collect();
-                    if misplaced {
-                        let key_width = rows.first().map_or(0, |key| key.iter().count());
-                        datums.rotate_left(key_width);
-                    }
-                    oks.push((Row::pack(datums), time.clone(), diff));
-                },
-            )?
-        }
+        Some(key) => input.flat_map(
+            "FlatMapRows",
+            Some((key, None)),
+            move |entry, time, diff, oks, _| {
+                let row = Row::pack(seams.columns(entry));
+                oks.push((row, time.clone(), diff));
+            },
+        )?,
     };
     let expansion = Expansion {
         exprs: exprs.to_vec(),
         func: func.clone(),
-        after: plan_mfp(mutants, mfp_after)?,
+        after: plan_mfp(ctx.settings.seams, mfp_after)?,
         until: ctx.settings.until,
-        // Mutant: an input row counts once, whatever its multiplicity.
-        once: mutants.is(Mutant::FlatMapIgnoresMultiplicity),
-        // Mutant: the last extension row is lost if there are several.
-        short: mutants.is(Mutant::FlatMapDropsLastRow),
-        // Mutant: everything is made in one go.
-        unyielding: mutants.is(Mutant::TableFunctionNeverYields),
+        fuel: seams.fuel(FUEL),
+        seams,
         meter: ctx.settings.meter.clone(),
         of: ctx.settings.name.clone(),
     };
@@ -80,15 +67,15 @@ pub fn render_flat_map<'s, T: RenderTimestamp>(
     Ok(Bundle::from_raw(oks, input_errs.concat(errs)))
 }
 
-/// What is made of each row.
+/// How rows are extended.
 struct Expansion {
     exprs: Vec<MirScalarExpr>,
     func: TableFunc,
     after: MfpPlan,
     until: Option<Timestamp>,
-    once: bool,
-    short: bool,
-    unyielding: bool,
+    /// The rows that may be made before others go on.
+    fuel: u64,
+    seams: FlatMapSeams,
     meter: Meter,
     /// The dataflow, for notes.
     of: String,
@@ -103,14 +90,14 @@ struct Extended<T> {
     made: u64,
 }
 
-/// What came at once, and is still to be extended.
+/// Rows that arrived together and are still to be extended.
 struct Work<T: RenderTimestamp> {
     capabilities: (CapabilitySet<T>, CapabilitySet<T>),
     rows: std::vec::IntoIter<(Row, T, Diff)>,
     current: Option<Extended<T>>,
 }
 
-/// What leaves the operator.
+/// Updates on their way out of the operator.
 struct Made<T> {
     oks: Updates<Row, T>,
     errs: Updates<DataflowError, T>,
@@ -141,7 +128,7 @@ fn expand<'s, T: RenderTimestamp>(rows: Oks<'s, T>, expansion: Expansion) -> Spl
                     current: None,
                 });
             });
-            let mut fuel = expansion.fuel();
+            let mut fuel = expansion.fuel;
             while let Some(work) = pending.front_mut() {
                 let end = expansion.work(work, &mut fuel, &mut made);
                 if !made.oks.is_empty() {
@@ -157,10 +144,10 @@ fn expand<'s, T: RenderTimestamp>(rows: Oks<'s, T>, expansion: Expansion) -> Spl
                     made.errs.clear();
                 }
                 match end {
-                    End::Done => drop(pending.pop_front()),
-                    End::OutOfFuel => return activator.activate(),
+                    Stop::Done => drop(pending.pop_front()),
+                    Stop::OutOfFuel => return activator.activate(),
                     // Beyond the limit of the meter it rests for good.
-                    End::Endless => return,
+                    Stop::Endless => return,
                 }
             }
         }
@@ -169,7 +156,7 @@ fn expand<'s, T: RenderTimestamp>(rows: Oks<'s, T>, expansion: Expansion) -> Spl
 }
 
 /// Why the work on some rows stopped.
-enum End {
+enum Stop {
     Done,
     OutOfFuel,
     /// A row gives more than is allowed.
@@ -182,20 +169,20 @@ impl Expansion {
         work: &mut Work<T>,
         fuel: &mut u64,
         made: &mut Made<T>,
-    ) -> End {
+    ) -> Stop {
         loop {
             if let Some(current) = &mut work.current {
                 let end = self.go_on(current, fuel, made);
-                if !matches!(end, End::Done) {
+                if !matches!(end, Stop::Done) {
                     return end;
                 }
                 work.current = None;
             }
             if *fuel == 0 {
-                return End::OutOfFuel;
+                return Stop::OutOfFuel;
             }
             let Some((row, time, diff)) = work.rows.next() else {
-                return End::Done;
+                return Stop::Done;
             };
             *fuel -= 1;
             work.current = self.begin(row, time, diff, made);
@@ -250,9 +237,9 @@ impl Expansion {
         current: &mut Extended<T>,
         fuel: &mut u64,
         made: &mut Made<T>,
-    ) -> End {
+    ) -> Stop {
         while let Some(extension) = current.extensions.next() {
-            let in_one_go = self.fuel() - *fuel;
+            let in_one_go = self.fuel - *fuel;
             if !self.meter.allows_in_one_go(in_one_go) {
                 self.meter.note(|| {
                     let made = self.described(&current.row);
@@ -266,7 +253,7 @@ impl Expansion {
                     let made = self.described(&current.row);
                     format!("{made} more than {} rows", current.made)
                 });
-                return End::Endless;
+                return Stop::Endless;
             }
             let last = current.extensions.peek().is_none();
             let number = current.made;
@@ -280,18 +267,10 @@ impl Expansion {
             current.made += 1;
             *fuel = fuel.saturating_sub(1);
             if *fuel == 0 {
-                return End::OutOfFuel;
+                return Stop::OutOfFuel;
             }
         }
-        End::Done
-    }
-
-    /// The rows that may be made before others go on.
-    fn fuel(&self) -> u64 {
-        match self.unyielding {
-            true => u64::MAX,
-            false => FUEL,
-        }
+        Stop::Done
     }
 
     /// The beginning of a note.
@@ -309,10 +288,10 @@ impl Expansion {
         ((extension, times), number, last): ((Row, Diff), u64, bool),
         made: &mut Made<T>,
     ) {
-        if self.short && number > 0 && last {
+        if !self.seams.makes(number, last) {
             return;
         }
-        let diff = if self.once { diff.signum() } else { diff };
+        let diff = self.seams.multiplicity(diff);
         let arena = Arena::new();
         let mut all: Vec<Datum<'_>> = row.iter().chain(extension.iter()).collect();
         let now = (time.system(), diff.wrapping_mul(times));

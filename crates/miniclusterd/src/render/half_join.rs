@@ -6,6 +6,8 @@
 //! the arrangement is not compacted past the step before any update that may
 //! still come, so that "before" can be told from "at".
 
+use std::cmp::Ordering;
+
 use differential_dataflow::hashable::Hashable;
 use differential_dataflow::operators::arrange::Arranged;
 use differential_dataflow::trace::cursor::cursor_list;
@@ -21,6 +23,9 @@ use repr::{Diff, Row};
 /// A key to look up, a value to keep, and the time at which a match counts. The
 /// update's own time is that of the path's source.
 pub type Lookup<'s, T> = VecCollection<'s, T, (Row, Row, T), Diff>;
+
+/// An update of a stream that waits to look something up.
+type Waiting<T> = ((Row, Row, T), T, Diff);
 
 /// Looks updates up. Each match of an update at time `t` with an entry at a
 /// time before `t` (or at `t`, if `inclusive`) under the total order of times
@@ -39,13 +44,7 @@ where
     R: differential_dataflow::Data,
     L: Fn(&Row, &Row, &Row) -> Option<R> + 'static,
 {
-    let meets = move |entry: &T, update: &T| {
-        if inclusive {
-            entry <= update
-        } else {
-            entry < update
-        }
-    };
+    let meets = move |entry: &T, update: &T| entry.cmp(update) <= latest(inclusive);
     // As arrangements exchange their keys.
     let exchange = Exchange::new(|((key, _, _), _, _): &((Row, Row, T), T, Diff)| key.hashed());
     let mut trace = Some(arranged.trace);
@@ -58,7 +57,7 @@ where
             "HalfJoin",
             move |_, _| {
                 let mut capabilities = CapabilitySet::<T>::default();
-                let mut pending: Vec<((Row, Row, T), T, Diff)> = Vec::new();
+                let mut pending: Vec<Waiting<T>> = Vec::new();
                 move |(input, frontier), (changes, arranged_frontier), output| {
                     input.for_each(|capability, data| {
                         for capability in capability.retain_stamp(0).iter() {
@@ -77,9 +76,8 @@ where
                     let Some(reader) = trace.as_mut() else {
                         return;
                     };
-                    let (mut ready, rest): (Vec<_>, Vec<_>) =
-                        pending.drain(..).partition(|(_, time, _)| complete(time));
-                    pending = rest;
+                    let is_ready = |(_, time, _): &mut Waiting<T>| complete(time);
+                    let mut ready: Vec<_> = pending.extract_if(.., is_ready).collect();
                     if !ready.is_empty() {
                         ready.sort();
                         look_up(reader, ready, &meets, &logic, |result, time, diff| {
@@ -87,24 +85,15 @@ where
                             output.session(&capability).give((result, time, diff));
                         });
                     }
-                    let mut held = Antichain::new();
-                    for (_, time, _) in &pending {
-                        held.insert_ref(time);
-                    }
+                    let mut held: Antichain<T> =
+                        pending.iter().map(|(_, time, _)| time.clone()).collect();
                     capabilities.downgrade(held.iter().cloned());
-                    // What may still look something up.
                     held.extend(frontier.frontier().iter().cloned());
                     if held.is_empty() {
                         trace = None;
                         return;
                     }
-                    let mut since = Antichain::new();
-                    for time in held.iter() {
-                        for current in reader.get_logical_compaction().iter() {
-                            since.insert(time.step_back().join(current));
-                        }
-                    }
-                    reader.set_logical_compaction(since.borrow());
+                    compact(reader, &held);
                     reader.set_physical_compaction(arranged_frontier.frontier());
                 }
             },
@@ -112,10 +101,36 @@ where
         .as_collection()
 }
 
+/// How late the time of an entry may be, compared with that of an update which it
+/// meets.
+#[inline]
+fn latest(inclusive: bool) -> Ordering {
+    match inclusive {
+        true => Ordering::Equal,
+        false => Ordering::Less,
+    }
+}
+
+/// Compacts a trace as far as updates at `held` or later allow, which look up the
+/// times before theirs.
+fn compact<T, Tr>(trace: &mut Tr, held: &Antichain<T>)
+where
+    T: RenderTimestamp,
+    Tr: TraceReader<Time = T>,
+{
+    let mut since = Antichain::new();
+    for time in held.iter() {
+        for current in trace.get_logical_compaction().iter() {
+            since.insert(time.step_back().join(current));
+        }
+    }
+    trace.set_logical_compaction(since.borrow());
+}
+
 /// Looks updates up that are sorted by key.
 fn look_up<T, Tr, R: Clone>(
     trace: &mut Tr,
-    updates: Vec<((Row, Row, T), T, Diff)>,
+    updates: Vec<Waiting<T>>,
     meets: &impl Fn(&T, &T) -> bool,
     logic: &impl Fn(&Row, &Row, &Row) -> Option<R>,
     mut emit: impl FnMut((R, T), T, Diff),

@@ -6,7 +6,7 @@
 
 use super::{Context, RenderError, RenderTimestamp};
 use crate::eval::{Arena, eval, eval_safe, pack, supported, supported_mfp};
-use crate::mutants::Mutant;
+use crate::mutants::JoinSeams;
 use protocol::v26_30::{EvalError, JoinClosure, MirScalarExpr};
 use repr::{Datum, Row};
 
@@ -14,8 +14,7 @@ use repr::{Datum, Row};
 #[derive(Clone)]
 pub struct Closure {
     closure: JoinClosure,
-    /// Mutant: equalities are not checked.
-    unequal: bool,
+    seams: JoinSeams,
 }
 
 impl Closure {
@@ -33,7 +32,7 @@ impl Closure {
             .map_err(RenderError::Unsupported)?;
         Ok(Closure {
             closure: closure.clone(),
-            unequal: ctx.settings.mutants.is(Mutant::JoinSkipsEqualities),
+            seams: ctx.settings.seams.join(),
         })
     }
 
@@ -50,7 +49,7 @@ impl Closure {
             let first = eval(first, &datums, arena)?;
             for expr in rest {
                 let other = eval(expr, &datums, arena)?;
-                if first != other && !self.unequal {
+                if !self.seams.equal(first, other) {
                     return Ok(None);
                 }
             }

@@ -3,9 +3,9 @@
 //!
 //! Invariants: of two changes at one time, that of the later relation sees the
 //! other's; results are stamped with the joined time only when they leave, so
-//! that every lookup of a path is made at the time of its source. What is there
-//! at the as_of goes through the path of the first relation alone: the others
-//! could only repeat it, and raise errors of rows that join nothing.
+//! that every lookup of a path is made at the time of its source. The
+//! contents at the as-of go through the path of the first relation alone: the
+//! others could only repeat them, and raise errors of rows that join nothing.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,6 @@ use super::join_linear::relation;
 use super::{Arrangement, Bundle, Context, Errs, Oks, RenderError, RenderTimestamp, fallible};
 use crate::errors::DataflowError;
 use crate::eval::Arena;
-use crate::mutants::Mutant;
 use protocol::v26_30::{DeltaJoinPlan, DeltaPathPlan, JoinStagePlan};
 use repr::{Datum, Diff, Row};
 
@@ -33,15 +32,13 @@ pub fn render_delta_join<'s, T: RenderTimestamp>(
     let mut paths = Vec::new();
     let mut all_errs = Vec::new();
     let mut used = BTreeSet::new();
-    // Mutant: the last relation's changes look nothing up.
-    let short = ctx.settings.mutants.is(Mutant::DeltaJoinOmitsLastPath);
-    let last = plan.path_plans.len().saturating_sub(1);
+    let seams = ctx.settings.seams.join();
     for (at, path) in plan.path_plans.iter().enumerate() {
         used.insert((path.source_relation, &path.source_key));
         for stage in &path.stage_plans {
             used.insert((stage.lookup_relation, &stage.lookup_key));
         }
-        if !(short && at == last) {
+        if seams.follows_path(at, plan.path_plans.len()) {
             paths.push(render_path(ctx, inputs, path, &mut all_errs)?);
         }
     }
@@ -63,8 +60,8 @@ fn render_path<'s, T: RenderTimestamp>(
     let source = relation(inputs, path.source_relation)?.arrangement(&path.source_key)?;
     let initial = Closure::new(ctx, &path.initial_closure)?;
     let as_of = T::to_inner(ctx.settings.as_of);
-    // Mutant: every path starts with the snapshot.
-    let whole = path.source_relation == 0 || ctx.settings.mutants.is(Mutant::DeltaJoinFailsEarly);
+    let seams = ctx.settings.seams.join();
+    let whole = seams.begins_with_snapshot(path.source_relation);
     let (rows, errs) = source.flat_map("DeltaPath", None, move |rows, time, diff, oks, errs| {
         if !whole && *time == as_of {
             return;
@@ -129,18 +126,8 @@ fn render_stage<'s, T: RenderTimestamp>(
     );
     all_errs.push(errs);
     let keyed: Lookup<'s, T> = keyed;
-    let mutants = ctx.settings.mutants;
-    // Of two changes at one time, one of both must see the other.
-    let inclusive = match (
-        mutants.is(Mutant::DeltaJoinCountsTwice),
-        mutants.is(Mutant::DeltaJoinMissesSimultaneous),
-    ) {
-        // Mutant: both do.
-        (true, _) => true,
-        // Mutant: neither does.
-        (false, true) => false,
-        (false, false) => source < stage.lookup_relation,
-    };
+    let seams = ctx.settings.seams.join();
+    let inclusive = seams.sees_simultaneous(source, stage.lookup_relation);
     let closure = Closure::new(ctx, &stage.closure)?;
     let logic = move |key: &Row, value: &Row, entry: &Row| {
         let datums = key.iter().chain(value.iter()).chain(entry.iter());

@@ -15,9 +15,8 @@ use super::{
 };
 use crate::errors::DataflowError;
 use crate::eval::Arena;
-use crate::mutants::Mutant;
 use protocol::v26_30::{JoinStagePlan, LinearJoinPlan};
-use repr::{Datum, Diff, Row};
+use repr::{Diff, Row};
 
 /// The relation that an index of a plan names.
 pub fn relation<'b, 's, T: RenderTimestamp>(
@@ -59,7 +58,7 @@ pub fn render_linear_join<'s, T: RenderTimestamp>(
     // The source as the first stage wants it, or as rows.
     let arranged = match (plan.stage_plans.first(), &plan.initial_closure) {
         (Some(stage), None) => source.arranged.get(&stage.stream_key),
-        _ => None,
+        (None, _) | (Some(_), Some(_)) => None,
     };
     let mut stream = match arranged {
         Some(arrangement) => {
@@ -176,18 +175,9 @@ where
     for<'a> BatchCursor<A>: Cursor<Key<'a> = &'a Row, Val<'a> = &'a Row>,
     for<'a> BatchCursor<B>: Cursor<Key<'a> = &'a Row, Val<'a> = &'a Row>,
 {
-    // Mutant: a key that holds a NULL matches nothing.
-    let no_nulls = ctx.settings.mutants.is(Mutant::JoinDropsNullKeys);
-    // Mutant: the looked-up value's last column reads as the one before it.
-    let shifted = ctx.settings.mutants.is(Mutant::JoinRepeatsColumn);
+    let seams = ctx.settings.seams.join();
     stream.join_core(lookup, move |key: &Row, a: &Row, b: &Row| {
-        if no_nulls && key.iter().any(|datum| datum.is_null()) {
-            return None;
-        }
-        let mut datums: Vec<Datum<'_>> = key.iter().chain(a.iter()).chain(b.iter()).collect();
-        if shifted && let [.., before, last] = &mut datums[..] {
-            *last = *before;
-        }
+        let datums = seams.matched(key, a, b)?;
         let arena = Arena::new();
         match closure.apply(datums, &arena) {
             Ok(row) => row.map(Ok),

@@ -9,8 +9,7 @@ use differential_dataflow::operators::iterate::Variable;
 
 use super::{Bundle, Context, Errs, Oks, RenderError, RenderTimestamp, fallible};
 use crate::errors::DataflowError;
-use crate::mutants::Mutant;
-use protocol::v26_30::{EvalError, Id, LetRecLimit, RecBind};
+use protocol::v26_30::{EvalError, Id, RecBind};
 use repr::{Diff, Row};
 
 impl<'s, T: RenderTimestamp> Context<'s, T> {
@@ -34,7 +33,7 @@ impl<'s, T: RenderTimestamp> Context<'s, T> {
                 .insert(Id::Local(rec.id), Bundle::from_raw(oks, errs));
             variables.push((oks_variable, errs_variable));
         }
-        let mutants = self.settings.mutants;
+        let seams = self.settings.seams.recursion();
         let mut values = Vec::new();
         for (rec, (oks_variable, errs_variable)) in recs.iter().zip(variables) {
             let value = self.render_plan(&rec.value)?;
@@ -43,37 +42,13 @@ impl<'s, T: RenderTimestamp> Context<'s, T> {
             values.push((rec.id, oks.clone(), errs.clone()));
             let mut oks = oks.consolidate();
             let mut errs = errs;
-            let limit = match rec.limit.clone() {
-                // Mutant: recursion ends after three rounds, quietly.
-                _ if mutants.is(Mutant::RecursionStopsEarly) => Some((3, true)),
-                // Mutant: one round more than allowed.
-                Some(limit) if mutants.is(Mutant::RecursionLimitOffByOne) => Some((
-                    limit.max_iters.get().saturating_add(1),
-                    limit.return_at_limit,
-                )),
-                // Mutant: the limit is no error.
-                Some(limit) if mutants.is(Mutant::RecursionLimitQuiet) => {
-                    Some((limit.max_iters.get(), true))
-                }
-                Some(LetRecLimit {
-                    max_iters,
-                    return_at_limit,
-                }) => Some((max_iters.get(), return_at_limit)),
-                None => None,
-            };
-            if let Some((max, quiet)) = limit {
+            if let Some((max, quiet)) = seams.limit(rec.limit.as_ref()) {
                 let (within, over) = limited(oks, level, max, quiet);
                 oks = within;
                 errs = errs.concat(over);
             }
             oks_variable.set(oks);
-            // Mutant: errors are not fed back.
-            let errs = if mutants.is(Mutant::RecursionDropsErrors) {
-                errs.filter(|_| false)
-            } else {
-                errs
-            };
-            errs_variable.set(errs.threshold(|_, _| 1));
+            errs_variable.set(seams.fed_back(errs).threshold(|_, _| 1));
         }
         self.level -= 1;
         for (id, oks, errs) in values {

@@ -6,34 +6,14 @@ use differential_dataflow::collection::concatenate;
 
 use super::{Bundle, Context, RenderError, RenderTimestamp};
 use crate::eval::{Arena, MfpPlan};
-use crate::mutants::{Mutant, Mutants};
-use protocol::v26_30::{
-    AvailableCollections, GetPlan, Id, Key, MapFilterProject, MirScalarExpr, UnaryFunc,
-};
+use crate::mutants::Seams;
+use protocol::v26_30::{AvailableCollections, GetPlan, Id, Key, MapFilterProject};
 use repr::Row;
 
-/// Plans an MFP for updates, bent by the mutants that concern it.
-pub fn plan_mfp(mutants: Mutants, mfp: &MapFilterProject) -> Result<MfpPlan, RenderError> {
+/// Plans an MFP for updates.
+pub fn plan_mfp(seams: Seams, mfp: &MapFilterProject) -> Result<MfpPlan, RenderError> {
     let plan = MfpPlan::create(mfp).map_err(RenderError::Unsupported)?;
-    let (mut safe, mut lower, mut upper) = (plan.mfp, plan.lower_bounds, plan.upper_bounds);
-    // Mutant: a row never ends.
-    if mutants.is(Mutant::TemporalNeverEnds) {
-        upper.clear();
-    }
-    // Mutant: a row starts one time late.
-    if mutants.is(Mutant::TemporalStartsLate) {
-        for bound in &mut lower {
-            *bound = MirScalarExpr::CallUnary {
-                func: UnaryFunc::StepMzTimestamp,
-                expr: Box::new(bound.clone()),
-            };
-        }
-    }
-    // Mutant: of several predicates the last is not checked.
-    if mutants.is(Mutant::FilterSkipsLast) && safe.mfp.predicates.len() > 1 {
-        safe.mfp.predicates.pop();
-    }
-    Ok(MfpPlan::from_parts(safe, lower, upper))
+    Ok(seams.linear().mfp(plan))
 }
 
 /// Applies an MFP to one form of a bundle; gives a raw one.
@@ -43,13 +23,13 @@ pub fn apply_mfp<'s, T: RenderTimestamp>(
     form: Option<(&Key, Option<&Row>)>,
     mfp: &MapFilterProject,
 ) -> Result<Bundle<'s, T>, RenderError> {
-    let plan = plan_mfp(ctx.settings.mutants, mfp)?;
+    let plan = plan_mfp(ctx.settings.seams, mfp)?;
     if form.is_none() && plan.is_identity() {
         let (oks, errs) = input.raw()?;
         return Ok(Bundle::from_raw(oks, errs));
     }
     let until = ctx.settings.until;
-    let errors_lost = ctx.settings.mutants.is(Mutant::ErrorsLost);
+    let seams = ctx.settings.seams.linear();
     let (oks, errs) = input.flat_map("Mfp", form, move |rows, time, diff, oks, errs| {
         let arena = Arena::new();
         let mut datums: Vec<_> = rows.iter().flat_map(|row| row.iter()).collect();
@@ -61,8 +41,10 @@ pub fn apply_mfp<'s, T: RenderTimestamp>(
             until,
             |result, at, diff| match result {
                 Ok(row) => oks.push((row, time.at_system(at), diff)),
-                Err(_) if errors_lost => {}
-                Err(error) => errs.push((error.into(), time.at_system(at), diff)),
+                Err(error) => {
+                    let error = seams.row_error(error);
+                    errs.extend(error.map(|error| (error.into(), time.at_system(at), diff)));
+                }
             },
         );
     })?;
@@ -107,7 +89,7 @@ pub fn render_mfp<'s, T: RenderTimestamp>(
     mfp: &MapFilterProject,
     input_key_val: Option<&(Key, Option<Row>)>,
 ) -> Result<Bundle<'s, T>, RenderError> {
-    let plan = plan_mfp(ctx.settings.mutants, mfp)?;
+    let plan = plan_mfp(ctx.settings.seams, mfp)?;
     if plan.is_identity() {
         return Ok(input);
     }
@@ -129,11 +111,7 @@ pub fn render_union<'s, T: RenderTimestamp>(
 ) -> Result<Bundle<'s, T>, RenderError> {
     let raws: Result<Vec<_>, _> = inputs.iter().map(Bundle::raw).collect();
     let (oks, errs): (Vec<_>, Vec<_>) = raws?.into_iter().unzip();
-    let mut errs = errs;
-    // Mutant: only the first input's errors count.
-    if ctx.settings.mutants.is(Mutant::UnionLosesErrors) {
-        errs.truncate(1);
-    }
+    let errs = ctx.settings.seams.linear().union_errors(errs);
     let mut oks = concatenate(ctx.scope, oks);
     if consolidate {
         oks = oks.consolidate();

@@ -26,6 +26,13 @@ fn take<'s, T: RenderTimestamp>(
         .ok_or_else(|| RenderError::Invalid(format!("node {} comes after its user", id.0)))
 }
 
+fn take_all<'s, T: RenderTimestamp>(
+    done: &mut BTreeMap<LirId, Bundle<'s, T>>,
+    ids: &[LirId],
+) -> Result<Vec<Bundle<'s, T>>, RenderError> {
+    ids.iter().map(|id| take(done, *id)).collect()
+}
+
 impl<'s, T: RenderTimestamp> Context<'s, T> {
     /// Renders one node over its rendered inputs.
     pub fn render_expr(
@@ -47,19 +54,15 @@ impl<'s, T: RenderTimestamp> Context<'s, T> {
                 exprs,
                 func,
                 mfp_after,
-            } => render_flat_map(
-                self,
-                input_key.as_ref(),
-                take(done, *input)?,
-                exprs,
-                func,
-                mfp_after,
-            ),
+            } => {
+                let input = take(done, *input)?;
+                render_flat_map(self, input_key.as_ref(), input, exprs, func, mfp_after)
+            }
             Expr::Join { inputs, plan } => {
-                let inputs: Result<Vec<_>, _> = inputs.iter().map(|id| take(done, *id)).collect();
+                let inputs = take_all(done, inputs)?;
                 match plan {
-                    JoinPlan::Linear(plan) => render_linear_join(self, &inputs?, plan),
-                    JoinPlan::Delta(plan) => render_delta_join(self, &inputs?, plan),
+                    JoinPlan::Linear(plan) => render_linear_join(self, &inputs, plan),
+                    JoinPlan::Delta(plan) => render_delta_join(self, &inputs, plan),
                 }
             }
             Expr::Reduce {
@@ -69,14 +72,17 @@ impl<'s, T: RenderTimestamp> Context<'s, T> {
                 plan,
                 mfp_after,
                 temporal_bucketing_strategy: _,
-            } => render_reduce(
-                self,
-                input_key.as_ref(),
-                take(done, *input)?,
-                key_val_plan,
-                plan,
-                mfp_after,
-            ),
+            } => {
+                let input = take(done, *input)?;
+                render_reduce(
+                    self,
+                    input_key.as_ref(),
+                    input,
+                    key_val_plan,
+                    plan,
+                    mfp_after,
+                )
+            }
             Expr::TopK {
                 input,
                 top_k_plan,
@@ -91,23 +97,17 @@ impl<'s, T: RenderTimestamp> Context<'s, T> {
                 inputs,
                 consolidate_output,
                 temporal_bucketing_strategies: _,
-            } => {
-                let inputs: Result<Vec<_>, _> = inputs.iter().map(|id| take(done, *id)).collect();
-                render_union(self, inputs?, *consolidate_output)
-            }
+            } => render_union(self, take_all(done, inputs)?, *consolidate_output),
             Expr::ArrangeBy {
                 input_key,
                 input,
                 input_mfp,
                 forms,
                 strategy: _,
-            } => render_arrange_by(
-                self,
-                input_key.as_ref(),
-                take(done, *input)?,
-                input_mfp,
-                forms,
-            ),
+            } => {
+                let input = take(done, *input)?;
+                render_arrange_by(self, input_key.as_ref(), input, input_mfp, forms)
+            }
         }
     }
 }

@@ -4,9 +4,6 @@
 //! Invariants: a key whose rows are all gone has no output; an update that fails
 //! contributes its error alone; the output is arranged by the key.
 
-use differential_dataflow::AsCollection;
-use timely::dataflow::operators::vec::Filter;
-
 use super::reduce_accumulable::render_accumulable;
 use super::reduce_basic::{render_multiple, render_single};
 use super::reduce_hierarchical::{render_bucketed, render_monotonic};
@@ -17,7 +14,6 @@ use super::{
 };
 use crate::errors::DataflowError;
 use crate::eval::{Arena, MfpPlan, eval_safe, supported_mfp};
-use crate::mutants::Mutant;
 use protocol::v26_30::{
     BasicPlan, EvalError, HierarchicalPlan, Key, KeyValPlan, MapFilterProject, MirScalarExpr,
     ReducePlan,
@@ -120,12 +116,7 @@ fn keyed<'s, T: RenderTimestamp>(
     })
 }
 
-/// For mutants: the insertions alone.
-pub fn without_retractions<'s, T: RenderTimestamp>(keyed: KeyVals<'s, T>) -> KeyVals<'s, T> {
-    keyed.inner.filter(|(_, _, diff)| *diff > 0).as_collection()
-}
-
-/// What a reduction gives: value rows by key, and complaints.
+/// The output of a reduction: value rows by key, and complaints.
 pub type Reduced<'s, T> = (LocalOks<'s, T>, Errs<'s, T>);
 
 fn render_distinct<'s, T: RenderTimestamp>(
@@ -133,28 +124,15 @@ fn render_distinct<'s, T: RenderTimestamp>(
     keyed: KeyVals<'s, T>,
     after: After,
 ) -> Reduced<'s, T> {
-    // Mutant: a key counts as often as it has rows.
-    let counted = ctx.settings.mutants.is(Mutant::DistinctKeepsMultiplicity);
-    // Mutant: a key stays when its rows go.
-    let sticky = ctx.settings.mutants.is(Mutant::DistinctNeverRetracts);
-    let keyed = if sticky {
-        without_retractions(keyed)
-    } else {
-        keyed
-    };
-    let arranged = arrange_oks(keyed, "Distinct");
+    let seams = ctx.settings.seams.reduce();
+    let arranged = arrange_oks(seams.distinct_input(keyed), "Distinct");
     let complaints = after.clone();
     let oks = reduce_rows(
         arranged.clone(),
         "Distinct",
         move |key: &Row, input: &[(&Row, Diff)], output: &mut Vec<(Row, Diff)>| {
             if let Ok(Some(row)) = after.apply(key, Row::default()) {
-                let count = if counted {
-                    input.iter().map(|(_, count)| *count).sum()
-                } else {
-                    1
-                };
-                output.push((row, count));
+                output.push((row, seams.distinct_count(input)));
             }
         },
     );

@@ -14,11 +14,11 @@ use super::split::{reduce_errs, reduce_rows};
 use super::{Context, KeyVals, RenderError, RenderTimestamp, arrange_oks};
 use crate::errors::DataflowError;
 use crate::eval::{Accum, is_accumulable, pack};
-use crate::mutants::{Mutant, Mutants};
+use crate::mutants::ReduceSeams;
 use protocol::v26_30::{AccumulablePlan, AggregateFunc};
 use repr::{Datum, Diff, Row};
 
-/// What a key's updates add up to: how many there are, and one accumulation
+/// The sum of a key's updates: how many there are, and one accumulation
 /// for each aggregate (none at all is zero).
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Accums {
@@ -45,65 +45,28 @@ impl Semigroup for Accums {
     }
 }
 
-/// The aggregates of a plan, and how a bug bends them.
+/// The aggregates of a plan.
 #[derive(Clone)]
 struct Aggregates {
     funcs: Vec<AggregateFunc>,
-    mutants: Mutants,
+    seams: ReduceSeams,
 }
 
 impl Aggregates {
-    /// What the aggregates at `columns` add for these arguments.
+    /// The accumulations of one update, with the arguments at `columns`.
     fn of<'a>(&self, columns: impl Iterator<Item = (usize, Datum<'a>)>, diff: Diff) -> Accums {
         let mut accums: Vec<Accum> = self.funcs.iter().map(Accum::zero).collect();
-        // Mutant: a retraction counts like an insertion.
-        let diff = if self.mutants.is(Mutant::CountsIgnoreRetractions) {
-            diff.abs()
-        } else {
-            diff
-        };
+        let diff = self.seams.accumulated(diff);
         for (at, datum) in columns {
             let Some(func) = self.funcs.get(at) else {
                 continue;
             };
-            accums[at] = Accum::of(func, self.bent(func, datum)).times(self.times(func, diff));
+            let argument = self.seams.argument(func, datum);
+            accums[at] = Accum::of(func, argument).times(self.seams.times(func, diff));
         }
         Accums {
             total: diff,
             accums,
-        }
-    }
-
-    fn bent<'a>(&self, func: &AggregateFunc, datum: Datum<'a>) -> Datum<'a> {
-        match (func, datum) {
-            // Mutant: NULL is counted.
-            (AggregateFunc::Count, Datum::Null) if self.mutants.is(Mutant::CountCountsNulls) => {
-                Datum::True
-            }
-            // Mutant: NULL is as good as true.
-            (AggregateFunc::All, Datum::Null) if self.mutants.is(Mutant::AllTakesNullForTrue) => {
-                Datum::True
-            }
-            // Mutant: great floats are cut.
-            (AggregateFunc::SumFloat64, Datum::Float64(x))
-                if self.mutants.is(Mutant::FloatSumSaturates) =>
-            {
-                Datum::Float64(x.clamp(-1e3, 1e3))
-            }
-            (_, datum) => datum,
-        }
-    }
-
-    fn times(&self, func: &AggregateFunc, diff: Diff) -> Diff {
-        let sums = !matches!(
-            func,
-            AggregateFunc::Count | AggregateFunc::Any | AggregateFunc::All
-        );
-        // Mutant: sums take a row once, whatever its multiplicity.
-        if sums && self.mutants.is(Mutant::SumIgnoresMultiplicity) {
-            diff.signum()
-        } else {
-            diff
         }
     }
 
@@ -113,15 +76,7 @@ impl Aggregates {
         let results = self.funcs.iter().zip(&accums.accums).map(|(func, accum)| {
             let (result, complains) = accum.finish(func, accums.total);
             negative |= complains;
-            match result {
-                // Mutant: sums of integers lose their high half.
-                Datum::Int64(n)
-                    if *func != AggregateFunc::Count && self.mutants.is(Mutant::SumWraps) =>
-                {
-                    Datum::Int64((n as i16).into())
-                }
-                other => other,
-            }
+            self.seams.result(func, result)
         });
         (pack(results.collect::<Vec<_>>()), negative)
     }
@@ -141,7 +96,7 @@ pub fn render_accumulable<'s, T: RenderTimestamp>(
             .iter()
             .map(|aggr| aggr.func.clone())
             .collect(),
-        mutants: ctx.settings.mutants,
+        seams: ctx.settings.seams.reduce(),
     };
     if let Some(func) = aggregates.funcs.iter().find(|func| !is_accumulable(func)) {
         return Err(RenderError::Invalid(format!(
@@ -150,46 +105,68 @@ pub fn render_accumulable<'s, T: RenderTimestamp>(
     }
     let mut parts: Vec<Accumulated<'s, T>> = Vec::new();
     if !plan.simple_aggrs.is_empty() || plan.distinct_aggrs.is_empty() {
-        let simple: Vec<usize> = plan.simple_aggrs.iter().map(|(at, _)| *at).collect();
-        let aggregates = aggregates.clone();
-        let stream = keyed
-            .clone()
-            .inner
-            .map(move |((key, arguments), time, diff)| {
-                let columns = arguments.iter().enumerate();
-                let columns = columns.filter(|(at, _)| simple.contains(at));
-                ((key, ()), time, aggregates.of(columns, diff))
-            });
-        parts.push(stream.as_collection());
+        let simple = plan.simple_aggrs.iter().map(|(at, _)| *at).collect();
+        parts.push(accumulate_all(keyed.clone(), simple, aggregates.clone()));
     }
-    // Mutant: DISTINCT is passed over.
-    let all = ctx.settings.mutants.is(Mutant::AggregateIgnoresDistinct);
     for (at, _) in &plan.distinct_aggrs {
-        let at = *at;
-        let aggregates = aggregates.clone();
-        let arguments = keyed.clone().map(move |(key, arguments)| {
-            let argument = arguments.iter().nth(at).unwrap_or(Datum::Null);
-            (key, Row::pack([argument]))
-        });
-        let distinct = reduce_rows(
-            arrange_oks(arguments, "ReduceDistinctArguments"),
-            "ReduceDistinctArguments",
-            move |_: &Row, input: &[(&Row, Diff)], output: &mut Vec<(Row, Diff)>| {
-                for (argument, count) in input {
-                    output.push(((*argument).clone(), if all { *count } else { 1 }));
-                }
-            },
-        );
-        let stream = distinct
-            .as_collection(|key, argument| (key.clone(), argument.clone()))
-            .inner
-            .map(move |((key, argument), time, diff)| {
-                let columns = argument.iter().map(|datum| (at, datum));
-                ((key, ()), time, aggregates.of(columns, diff))
-            });
-        parts.push(stream.as_collection());
+        parts.push(accumulate_distinct(keyed.clone(), *at, aggregates.clone()));
     }
-    let arranged = differential_dataflow::collection::concatenate(ctx.scope, parts)
+    let accumulated = differential_dataflow::collection::concatenate(ctx.scope, parts);
+    Ok(finished(accumulated, aggregates, after))
+}
+
+/// Accumulates the arguments at the columns `simple` of every update.
+fn accumulate_all<'s, T: RenderTimestamp>(
+    keyed: KeyVals<'s, T>,
+    simple: Vec<usize>,
+    aggregates: Aggregates,
+) -> Accumulated<'s, T> {
+    let stream = keyed.inner.map(move |((key, arguments), time, diff)| {
+        let columns = arguments.iter().enumerate();
+        let columns = columns.filter(|(at, _)| simple.contains(at));
+        ((key, ()), time, aggregates.of(columns, diff))
+    });
+    stream.as_collection()
+}
+
+/// Accumulates every distinct argument at column `at` once.
+fn accumulate_distinct<'s, T: RenderTimestamp>(
+    keyed: KeyVals<'s, T>,
+    at: usize,
+    aggregates: Aggregates,
+) -> Accumulated<'s, T> {
+    let seams = aggregates.seams;
+    let arguments = keyed.map(move |(key, arguments)| {
+        let argument = arguments.iter().nth(at).unwrap_or(Datum::Null);
+        (key, Row::pack([argument]))
+    });
+    let distinct = reduce_rows(
+        arrange_oks(arguments, "ReduceDistinctArguments"),
+        "ReduceDistinctArguments",
+        move |_: &Row, input: &[(&Row, Diff)], output: &mut Vec<(Row, Diff)>| {
+            for (argument, count) in input {
+                let count = seams.distinct_argument_count(*count);
+                output.push(((*argument).clone(), count));
+            }
+        },
+    );
+    let stream = distinct
+        .as_collection(|key, argument| (key.clone(), argument.clone()))
+        .inner
+        .map(move |((key, argument), time, diff)| {
+            let columns = argument.iter().map(|datum| (at, datum));
+            ((key, ()), time, aggregates.of(columns, diff))
+        });
+    stream.as_collection()
+}
+
+/// The results of the accumulations of each key, and complaints.
+fn finished<'s, T: RenderTimestamp>(
+    accumulated: Accumulated<'s, T>,
+    aggregates: Aggregates,
+    after: After,
+) -> Reduced<'s, T> {
+    let arranged = accumulated
         .arrange_named::<KeyBatcher<Row, T, Accums>, KeySpine<Row, T, Accums>>(
             "ReduceAccumulable",
             KeyBatcher::new,
@@ -216,7 +193,7 @@ pub fn render_accumulable<'s, T: RenderTimestamp>(
             }
         },
     );
-    Ok((oks, errs))
+    (oks, errs)
 }
 
 fn complaints(

@@ -10,8 +10,8 @@ use super::split::{reduce_errs, reduce_rows};
 use super::{Context, KeyVals, LocalOks, RenderError, RenderTimestamp, arrange_oks};
 use crate::errors::DataflowError;
 use crate::eval::{Arena, eval_basic, pack, supported_aggregate};
-use crate::mutants::Mutant;
-use protocol::v26_30::{AggregateExpr, AggregateFunc, ColumnOrder, SingleBasicPlan};
+use crate::mutants::ReduceSeams;
+use protocol::v26_30::{AggregateExpr, AggregateFunc, SingleBasicPlan};
 use repr::{Datum, Diff, Row};
 
 /// Counts by value.
@@ -23,29 +23,22 @@ struct Aggregate {
     func: AggregateFunc,
     distinct: bool,
     column: usize,
-    /// Mutant: multiplicities are passed over.
-    once: bool,
+    seams: ReduceSeams,
 }
 
 impl Aggregate {
     fn new<T: RenderTimestamp>(
         ctx: &Context<'_, T>,
         aggr: &AggregateExpr,
-        column: usize,
+        at: usize,
     ) -> Result<Aggregate, RenderError> {
         supported_aggregate(&aggr.func).map_err(RenderError::Unsupported)?;
-        let mut func = aggr.func.clone();
-        // Mutant: the order within an aggregate is passed over.
-        if ctx.settings.mutants.is(Mutant::AggregateIgnoresOrder)
-            && let Some(order_by) = order_of(&mut func)
-        {
-            order_by.clear();
-        }
+        let seams = ctx.settings.seams.reduce();
         Ok(Aggregate {
-            func,
+            func: seams.basic_func(&aggr.func),
             distinct: aggr.distinct,
-            column,
-            once: ctx.settings.mutants.is(Mutant::BasicIgnoresMultiplicity),
+            column: seams.basic_column(at),
+            seams,
         })
     }
 
@@ -67,10 +60,10 @@ impl Aggregate {
         let values: Vec<Datum<'_>> = counts
             .iter()
             .flat_map(|(value, count)| {
-                let times = if self.distinct || self.once && *count > 0 {
+                let times = if self.distinct {
                     1
                 } else {
-                    usize::try_from(*count).unwrap_or(0)
+                    usize::try_from(self.seams.basic_copies(*count)).unwrap_or(0)
                 };
                 value
                     .iter()
@@ -78,18 +71,6 @@ impl Aggregate {
             })
             .collect();
         pack([eval_basic(&self.func, &values, &arena)])
-    }
-}
-
-fn order_of(func: &mut AggregateFunc) -> Option<&mut Vec<ColumnOrder>> {
-    match func {
-        AggregateFunc::JsonbAgg { order_by }
-        | AggregateFunc::JsonbObjectAgg { order_by }
-        | AggregateFunc::MapAgg { order_by, .. }
-        | AggregateFunc::ArrayConcat { order_by }
-        | AggregateFunc::ListConcat { order_by }
-        | AggregateFunc::StringAgg { order_by } => Some(order_by),
-        _ => None,
     }
 }
 
@@ -124,14 +105,9 @@ pub fn render_multiple<'s, T: RenderTimestamp>(
         .enumerate()
         .map(|(at, aggr)| Aggregate::new(ctx, aggr, at))
         .collect();
-    let mut aggregates = aggregates?;
-    // Mutant: every aggregate reads the first one's argument.
-    if ctx.settings.mutants.is(Mutant::BasicReadsFirstArgument) {
-        aggregates.iter_mut().for_each(|aggr| aggr.column = 0);
-    }
     Ok(collated(
         arrange_oks(keyed, "ReduceBasic"),
-        aggregates,
+        aggregates?,
         after,
     ))
 }
@@ -147,7 +123,7 @@ fn collated<'s, T: RenderTimestamp>(
         arranged.clone(),
         "ReduceBasic",
         move |key: &Row, input: &[(&Row, Diff)], output: &mut Vec<(Row, Diff)>| {
-            // A key may be there only for what cancels within each column.
+            // The rows of a key may all cancel within each column.
             if aggregates.iter().all(|aggr| aggr.counts(input).is_empty()) {
                 return;
             }

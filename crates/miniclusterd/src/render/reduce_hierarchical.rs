@@ -7,23 +7,23 @@ use std::cmp::Ordering;
 
 use differential_dataflow::hashable::Hashable;
 
-use super::reduce::{After, Reduced, after_error, without_retractions};
+use super::reduce::{After, Reduced, after_error};
 use super::split::{reduce_errs, reduce_rows};
 use super::{Context, Errs, KeyVals, RenderError, RenderTimestamp, arrange_oks, fallible};
 use crate::errors::DataflowError;
-use crate::eval::{extreme, extreme_of};
-use crate::mutants::{Mutant, Mutants};
+use crate::eval::extreme_of;
+use crate::mutants::ReduceSeams;
 use protocol::v26_30::{AggregateFunc, BucketedPlan, MonotonicPlan};
 use repr::{Datum, Diff, Row};
 
 /// How many levels of buckets are built at most: more would only divide more.
 const LEVELS: usize = 2;
 
-/// The aggregates of a plan, and how a bug bends them.
+/// The aggregates of a plan.
 #[derive(Clone)]
 struct Extremes {
     which: Vec<Ordering>,
-    mutants: Mutants,
+    seams: ReduceSeams,
 }
 
 impl Extremes {
@@ -37,7 +37,7 @@ impl Extremes {
         });
         Ok(Extremes {
             which: which.collect::<Result<_, _>>()?,
-            mutants: ctx.settings.mutants,
+            seams: ctx.settings.seams.reduce(),
         })
     }
 
@@ -46,37 +46,9 @@ impl Extremes {
         let rows: Vec<Vec<Datum<'_>>> = rows.iter().map(|(row, _)| row.unpack()).collect();
         let results = self.which.iter().enumerate().map(|(at, which)| {
             let column = rows.iter().filter_map(|row| row.get(at).copied());
-            self.one(*which, column)
+            self.seams.extreme(*which, column)
         });
         Row::pack(results)
-    }
-
-    fn one<'a>(&self, which: Ordering, mut column: impl Iterator<Item = Datum<'a>>) -> Datum<'a> {
-        // Mutant: a NULL beats every value.
-        if self.mutants.is(Mutant::MinMaxTakesNull) {
-            return column
-                .reduce(|best, new| match (best.is_null(), new.is_null()) {
-                    (true, _) => best,
-                    (false, true) => new,
-                    (false, false) => extreme(which, [best, new].into_iter()),
-                })
-                .unwrap_or(Datum::Null);
-        }
-        // Mutant: values compare as their bytes do.
-        if self.mutants.is(Mutant::MinMaxComparesBytes) {
-            return column
-                .filter(|datum| !datum.is_null())
-                .reduce(|best, new| {
-                    let bytes = |datum: Datum<'_>| Row::pack([datum]);
-                    if bytes(new).cmp(&bytes(best)) == which {
-                        new
-                    } else {
-                        best
-                    }
-                })
-                .unwrap_or(Datum::Null);
-        }
-        extreme(which, &mut column)
     }
 }
 
@@ -87,17 +59,9 @@ pub fn render_bucketed<'s, T: RenderTimestamp>(
     after: After,
 ) -> Result<Reduced<'s, T>, RenderError> {
     let extremes = Extremes::new(ctx, &plan.aggr_funcs)?;
-    let mutants = ctx.settings.mutants;
-    // Mutant: a value that is gone still counts.
-    if mutants.is(Mutant::MinMaxIgnoresRetractions) {
-        keyed = without_retractions(keyed);
-    }
-    // Mutant: the complaint comes with the wrong sign.
-    let sign = if mutants.is(Mutant::MinMaxNegatesError) {
-        -1
-    } else {
-        1
-    };
+    let seams = ctx.settings.seams.reduce();
+    let count = seams.complaint_count();
+    keyed = seams.extremes_input(keyed);
     let mut all_errs: Vec<Errs<'s, T>> = Vec::new();
     let mut first = true;
     for buckets in &plan.buckets[plan.buckets.len().saturating_sub(LEVELS)..] {
@@ -123,7 +87,7 @@ pub fn render_bucketed<'s, T: RenderTimestamp>(
                      in hierarchical mins-maxes aggregate"
                 )
             };
-            all_errs.push(validate(arranged, sign, bad));
+            all_errs.push(validate(arranged, count, bad));
         }
         first = false;
         keyed = reduced.as_collection(|key, value| (Row::pack(key.iter().skip(1)), value.clone()));
@@ -131,7 +95,7 @@ pub fn render_bucketed<'s, T: RenderTimestamp>(
     let arranged = arrange_oks(keyed, "ReduceHierarchical");
     if first {
         let bad = |_: &Row| "Non-positive accumulation in ReduceMinsMaxes".to_string();
-        all_errs.push(validate(arranged.clone(), sign, bad));
+        all_errs.push(validate(arranged.clone(), count, bad));
     }
     let (oks, errs) = finish(arranged, extremes, after);
     all_errs.push(errs);
@@ -142,7 +106,7 @@ pub fn render_bucketed<'s, T: RenderTimestamp>(
 /// Complains about keys with a value whose count is not positive.
 fn validate<'s, T: RenderTimestamp>(
     arranged: super::LocalOks<'s, T>,
-    sign: Diff,
+    count: Diff,
     text: impl Fn(&Row) -> String + 'static,
 ) -> Errs<'s, T> {
     reduce_errs(
@@ -150,7 +114,7 @@ fn validate<'s, T: RenderTimestamp>(
         "ReduceHierarchicalErrors",
         move |key: &Row, input: &[(&Row, Diff)], output: &mut Vec<(DataflowError, Diff)>| {
             if input.iter().any(|(_, count)| *count <= 0) {
-                output.push((DataflowError::internal(text(key)), sign));
+                output.push((DataflowError::internal(text(key)), count));
             }
         },
     )
@@ -201,17 +165,15 @@ pub fn render_monotonic<'s, T: RenderTimestamp>(
     Ok((oks, errs.concat(complaints)))
 }
 
-/// Insertions; anything else is a complaint that stays.
+/// The insertions of a collection. A retraction, which has no place in it, is an
+/// error that stays.
 pub fn monotonic<'s, T: RenderTimestamp>(
     ctx: &Context<'s, T>,
     keyed: KeyVals<'s, T>,
     must_consolidate: bool,
     complaint: &str,
 ) -> (KeyVals<'s, T>, Errs<'s, T>) {
-    // Mutant: what cancels is not cancelled first.
-    let consolidate =
-        must_consolidate && !ctx.settings.mutants.is(Mutant::MonotonicNotConsolidated);
-    let keyed = if consolidate {
+    let keyed = if ctx.settings.seams.reduce().consolidates(must_consolidate) {
         keyed.consolidate()
     } else {
         keyed

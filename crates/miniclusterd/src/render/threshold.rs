@@ -1,11 +1,10 @@
-//! Threshold: rows that are there, as often as they are. Source:
+//! Threshold: rows that count positively, as often as they count. Source:
 //! `spec/plan.md` §2.2.
 //!
 //! Invariant: a row whose count is not positive is absent, without complaint.
 
 use super::split::reduce_rows;
 use super::{Arrangement, Bundle, Context, RenderError, RenderTimestamp, arrange_errs};
-use crate::mutants::Mutant;
 use protocol::v26_30::ThresholdPlan;
 use repr::{Diff, Row};
 
@@ -17,17 +16,10 @@ pub fn render_threshold<'s, T: RenderTimestamp>(
     let ThresholdPlan::Basic(plan) = plan;
     let (key, _, _) = &plan.ensure_arrangement;
     let arrangement = input.arrangement(key)?;
-    // Mutant: what is negative passes as well.
-    let negatives = ctx.settings.mutants.is(Mutant::ThresholdPassesNegatives);
-    // Mutant: what is there is there once.
-    let once = ctx
-        .settings
-        .mutants
-        .is(Mutant::ThresholdForgetsMultiplicity);
+    let seams = ctx.settings.seams.threshold();
     let logic = move |_: &Row, input: &[(&Row, Diff)], output: &mut Vec<(Row, Diff)>| {
         for (value, count) in input {
-            if *count > 0 || negatives {
-                let count = if once { count.signum() } else { *count };
+            if let Some(count) = seams.passes(*count) {
                 output.push(((*value).clone(), count));
             }
         }

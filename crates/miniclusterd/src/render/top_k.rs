@@ -15,11 +15,11 @@ use super::{
 };
 use crate::errors::DataflowError;
 use crate::eval::{Arena, compare_columns, eval, supported};
-use crate::mutants::{Mutant, Mutants};
+use crate::mutants::TopKSeams;
 use protocol::v26_30::{ColumnOrder, EvalError, MirScalarExpr, TopKPlan};
 use repr::{Datum, Diff, Row};
 
-/// What a group's rows are cut to.
+/// Which rows of a group remain.
 #[derive(Clone)]
 struct Cut {
     order: Vec<ColumnOrder>,
@@ -28,7 +28,7 @@ struct Cut {
     /// Added to the limit, and rows skipped.
     more: Diff,
     offset: usize,
-    mutants: Mutants,
+    seams: TopKSeams,
 }
 
 impl Cut {
@@ -39,14 +39,14 @@ impl Cut {
         limit: Option<&MirScalarExpr>,
         group_key: &[usize],
         offset: usize,
-        mutants: Mutants,
+        seams: TopKSeams,
     ) -> Cut {
         Cut {
-            order: order.to_vec(),
+            order: seams.order(order),
             limit: limit.map(|limit| grouped(limit, group_key)),
             more: 0,
-            offset,
-            mutants,
+            offset: seams.offset(offset),
+            seams,
         }
     }
 }
@@ -89,62 +89,26 @@ impl Cut {
         let arena = Arena::new();
         let datums: Vec<Datum<'_>> = group.iter().collect();
         let limit = match eval(limit, &datums, &arena) {
-            Ok(Datum::Null) => return None,
-            Ok(Datum::Int64(limit)) => match limit.checked_add(self.more) {
-                Some(all) => all,
-                // Mutant: what cannot be counted is nothing.
-                None if self.mutants.is(Mutant::TopKLimitOverflows) => 0,
-                // No group is that long.
-                None => return None,
-            },
-            Ok(_) | Err(_) => 0,
+            Ok(Datum::Null) => None,
+            Ok(Datum::Int64(limit)) => limit
+                .checked_add(self.more)
+                .or_else(|| self.seams.overflowing_limit()),
+            Ok(_) | Err(_) => Some(0),
         };
-        // Mutant: a limit of nothing is no limit.
-        if limit == 0 && self.mutants.is(Mutant::TopKZeroIsUnlimited) {
-            return None;
-        }
-        // Mutant: one row more than the limit.
-        if self.mutants.is(Mutant::TopKLimitOffByOne) && limit > 1 {
-            return Some(limit + 1);
-        }
-        Some(limit)
+        self.seams.limit(limit)
     }
 
     fn compare(&self, a: &(Vec<Datum<'_>>, &Row), b: &(Vec<Datum<'_>>, &Row)) -> Ordering {
-        let mut order = self.order.clone();
-        for by in &mut order {
-            // Mutant: NULLs stand at the other end.
-            if self.mutants.is(Mutant::TopKTurnsNulls) {
-                by.nulls_last = !by.nulls_last;
-            }
-        }
-        // Mutant: only the first order column is turned round.
-        if self.mutants.is(Mutant::TopKIgnoresLaterDesc) {
-            order.iter_mut().skip(1).for_each(|by| by.desc = false);
-        }
-        compare_columns(&order, &a.0, &b.0, || {
-            // Mutant: ties are broken by bytes.
-            if self.mutants.is(Mutant::TopKTiesByBytes) {
-                a.1.cmp(b.1)
-            } else {
-                a.0.cmp(&b.0)
-            }
-        })
+        compare_columns(&self.order, &a.0, &b.0, || self.seams.tie_break(a, b))
     }
 
     /// The rows of a group that remain, with their counts.
     fn of(&self, group: &Row, input: &[(&Row, Diff)], output: &mut Vec<(Row, Diff)>) {
         let limit = self.limit_of(group);
-        // Mutant: the offset is passed over.
-        let offset = if self.mutants.is(Mutant::TopKIgnoresOffset) {
-            0
-        } else {
-            self.offset
-        };
         let total = input
             .iter()
             .fold(0, |sum: Diff, (_, count)| sum.saturating_add(*count));
-        if offset == 0 && limit.is_none_or(|limit| total <= limit) {
+        if self.offset == 0 && limit.is_none_or(|limit| total <= limit) {
             output.extend(input.iter().map(|(row, count)| ((*row).clone(), *count)));
             return;
         }
@@ -154,18 +118,16 @@ impl Cut {
             .map(|(row, count)| ((row.unpack(), *row), *count))
             .collect();
         rows.sort_by(|a, b| self.compare(&a.0, &b.0));
-        // Mutant: a row takes one place, however often it is there.
-        let one_place = self.mutants.is(Mutant::TopKCountsRowsOnce);
-        let mut skip = Diff::try_from(offset).unwrap_or(Diff::MAX);
+        let mut skip = Diff::try_from(self.offset).unwrap_or(Diff::MAX);
         let mut left = limit.unwrap_or(Diff::MAX);
         for ((_, row), count) in rows {
-            let places = if one_place { 1 } else { count };
+            let places = self.seams.places(count);
             let skipped = places.min(skip);
             skip -= skipped;
             let taken = (places - skipped).min(left);
             if taken > 0 {
                 left -= taken;
-                output.push((row.clone(), if one_place { count } else { taken }));
+                output.push((row.clone(), self.seams.remaining(taken, count)));
             }
         }
     }
@@ -210,9 +172,15 @@ fn is_safe(limit: &MirScalarExpr) -> bool {
         MirScalarExpr::Literal(Ok(row), _) => match row.iter().next() {
             Some(Datum::Int64(n)) => n >= 0,
             Some(Datum::Null) => true,
-            _ => false,
+            Some(_) | None => false,
         },
-        _ => false,
+        MirScalarExpr::Literal(Err(_), _)
+        | MirScalarExpr::Column(..)
+        | MirScalarExpr::CallUnmaterializable(_)
+        | MirScalarExpr::CallUnary { .. }
+        | MirScalarExpr::CallBinary { .. }
+        | MirScalarExpr::CallVariadic { .. }
+        | MirScalarExpr::If { .. } => false,
     }
 }
 
@@ -222,7 +190,7 @@ pub fn render_top_k<'s, T: RenderTimestamp>(
     plan: &TopKPlan,
 ) -> Result<Bundle<'s, T>, RenderError> {
     let (rows, errs) = input.raw()?;
-    let mutants = ctx.settings.mutants;
+    let seams = ctx.settings.seams.top_k();
     let mut all_errs = vec![errs];
     let mut checked = |limit: &Option<MirScalarExpr>| -> Result<(), RenderError> {
         if let Some(limit) = limit {
@@ -243,13 +211,13 @@ pub fn render_top_k<'s, T: RenderTimestamp>(
                 "tried to build monotonic top-1 on non-monotonic input",
             );
             all_errs.push(errs);
-            let cut = Cut::new(&plan.order_key, None, &plan.group_key, 0, mutants);
+            let cut = Cut::new(&plan.order_key, None, &plan.group_key, 0, seams);
             first_of(keyed, cut)
         }
         TopKPlan::MonotonicTopK(plan) => {
             checked(&plan.limit)?;
             let limit = plan.limit.as_ref();
-            let cut = Cut::new(&plan.order_key, limit, &plan.group_key, 0, mutants);
+            let cut = Cut::new(&plan.order_key, limit, &plan.group_key, 0, seams);
             let keyed = by_group(rows, &plan.group_key);
             let (keyed, errs) = monotonic(
                 ctx,
@@ -263,25 +231,14 @@ pub fn render_top_k<'s, T: RenderTimestamp>(
         TopKPlan::Basic(plan) => {
             checked(&plan.limit)?;
             let limit = plan.limit.as_ref();
-            let cut = Cut::new(
-                &plan.order_key,
-                limit,
-                &plan.group_key,
-                plan.offset,
-                mutants,
-            );
+            let cut = Cut::new(&plan.order_key, limit, &plan.group_key, plan.offset, seams);
             let mut keyed = by_group(rows, &plan.group_key);
             let mut validate = Some(&mut all_errs);
             // One level of buckets: more would only divide more.
             if let (Some(buckets), Some(_)) = (plan.buckets.last(), &cut.limit) {
-                // Mutant: buckets keep the limit's rows, forgetting the offset.
-                let short = mutants.is(Mutant::TopKBucketForgetsOffset);
+                let offset = Diff::try_from(plan.offset).unwrap_or(Diff::MAX);
                 let whole = Cut {
-                    more: if short {
-                        0
-                    } else {
-                        Diff::try_from(plan.offset).unwrap_or(Diff::MAX)
-                    },
+                    more: seams.beyond_limit(offset),
                     offset: 0,
                     ..cut.clone()
                 };
@@ -294,7 +251,7 @@ pub fn render_top_k<'s, T: RenderTimestamp>(
     Ok(Bundle::from_raw(oks, errs))
 }
 
-/// Cuts each bucket of a group to what can still matter.
+/// Cuts each bucket of a group to the rows that may be among the first of it.
 fn bucket_stage<'s, T: RenderTimestamp>(
     keyed: KeyVals<'s, T>,
     cut: Cut,

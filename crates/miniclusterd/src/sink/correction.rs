@@ -16,13 +16,13 @@ pub struct Correction {
 }
 
 impl Correction {
-    /// Adds what should be there.
+    /// Adds what the shard should hold.
     pub fn desire(&mut self, updates: impl IntoIterator<Item = Update>) {
         self.updates.extend(updates);
         self.tidy();
     }
 
-    /// Takes off what is there.
+    /// Takes off what the shard holds.
     pub fn persisted(&mut self, updates: impl IntoIterator<Item = Update>) {
         let negated = updates
             .into_iter()
@@ -45,7 +45,7 @@ impl Correction {
         }
     }
 
-    /// What has to be written before `upper`.
+    /// The updates that have to be written before `upper`.
     pub fn before(&mut self, upper: &Antichain) -> Vec<Update> {
         self.consolidate();
         let before = |time: Timestamp| !upper.less_equal(time);

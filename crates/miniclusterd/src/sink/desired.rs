@@ -1,4 +1,4 @@
-//! What a sink is to show: rows in the order of the relation's columns, and
+//! The contents that a sink is to show: rows in the order of the relation's columns, and
 //! errors, over system time. Source: `spec/plan.md` §2.1, `spec/replica.md`
 //! §3.4.
 //!
@@ -17,7 +17,7 @@ pub struct Desired<'s> {
     pub errs: Errs<'s, Timestamp>,
 }
 
-/// Brings what a sink reads to the outer scope.
+/// Brings the collection that a sink reads to the outer scope.
 pub fn desired<'s, T: RenderTimestamp>(
     ctx: &Context<'_, T>,
     outer: Scope<'s, Timestamp>,

@@ -28,7 +28,7 @@ use super::correction::Correction;
 use super::refresh::{round_frontier, round_up};
 use crate::compute::frontier_of;
 use crate::errors::DataflowError;
-use crate::mutants::{Mutant, Mutants};
+use crate::mutants::{Seams, ViewSeams};
 use crate::source::{Event, SourceReader};
 use persist::{PersistClient, PersistError, SourceDatum, Update, WriteHandle};
 use protocol::v26_30::{MaterializedViewSinkConnection, RefreshSchedule};
@@ -37,21 +37,31 @@ use repr::{Antichain, Diff, GlobalId, Row, Timestamp};
 /// How long the thread of a view waits for news before it looks at the shard.
 const PATIENCE: Duration = Duration::from_millis(5);
 
-/// What the dataflow tells the writer.
+/// A message of the dataflow to the writer.
 enum News {
     Updates(Vec<Update>),
     Frontier(Antichain),
 }
 
-/// What the writer tells the worker.
+/// The state that the writer and the worker share.
 #[derive(Debug)]
 struct Shared {
     writable: AtomicBool,
-    /// Mutant: the view was dropped, and goes on writing without reading back.
-    unread: AtomicBool,
     /// The upper of the shard, as last seen.
     upper: Mutex<Antichain>,
     failure: Mutex<Option<String>>,
+    seams: ViewSeams,
+}
+
+impl Shared {
+    fn new(upper: Antichain, seams: ViewSeams) -> Self {
+        Shared {
+            writable: AtomicBool::new(false),
+            upper: Mutex::new(upper),
+            failure: Mutex::new(None),
+            seams,
+        }
+    }
 }
 
 /// Writes the shard of a view.
@@ -65,12 +75,35 @@ struct Writer {
     correction: Correction,
     refresh: Option<RefreshSchedule>,
     shared: Arc<Shared>,
-    mutants: Mutants,
-    /// Mutant: what the shard held before does not count.
-    blind: bool,
 }
 
 impl Writer {
+    fn open(
+        id: GlobalId,
+        connection: &MaterializedViewSinkConnection,
+        config: ViewConfig,
+        client: &Arc<PersistClient>,
+    ) -> Result<Writer, PersistError> {
+        let metadata = &connection.storage_metadata;
+        let purpose = format!("compute persist sink {id}");
+        let (shard, desc) = (metadata.data_shard, &metadata.relation_desc);
+        let reader = client.open_leased_reader(shard, desc, &purpose)?;
+        let since = reader.since().as_option().unwrap_or(0);
+        let held = !reader.recent_upper()?.less_equal(since);
+        let shared = Shared::new(Antichain::minimum(), config.seams.view(held));
+        Ok(Writer {
+            as_of: config.as_of,
+            writer: client.open_writer(shard, desc, &purpose)?,
+            // Reading back is no import of a dataflow, and no mutant distorts it.
+            reader: SourceReader::new(reader, since, None, true, Seams::healthy().source()),
+            persisted: None,
+            desired: Antichain::minimum(),
+            correction: Correction::default(),
+            refresh: config.refresh,
+            shared: Arc::new(shared),
+        })
+    }
+
     fn hear(&mut self, news: News) {
         match news {
             News::Updates(mut updates) => {
@@ -83,14 +116,8 @@ impl Writer {
                         None => false,
                     });
                 }
-                // Mutants: what the shard never gets.
-                if self.mutants.is(Mutant::ViewLosesRetractions) {
-                    updates.retain(|(_, time, diff)| *diff > 0 || *time <= self.as_of);
-                }
-                if self.mutants.is(Mutant::ViewDropsErrors) {
-                    updates.retain(|(datum, _, _)| datum.is_ok());
-                }
-                self.correction.desire(updates);
+                let desired = self.shared.seams.desired(updates, self.as_of);
+                self.correction.desire(desired);
             }
             News::Frontier(frontier) => {
                 self.desired = match &self.refresh {
@@ -105,9 +132,8 @@ impl Writer {
     /// happened.
     fn work(&mut self) -> Result<bool, PersistError> {
         let mut any = self.read_back()?;
-        let writable = self.shared.writable.load(Ordering::Relaxed)
-            || self.mutants.is(Mutant::ViewWritesReadOnly);
-        if writable {
+        let allowed = self.shared.writable.load(Ordering::Relaxed);
+        if self.shared.seams.may_write(allowed) {
             any |= self.write()?;
         }
         Ok(any)
@@ -119,10 +145,9 @@ impl Writer {
             any = true;
             match event {
                 Event::Updates(updates) => {
-                    // Mutant: what is there already does not count.
-                    if !self.blind || self.persisted.is_some() {
-                        self.correction.persisted(updates);
-                    }
+                    let first = self.persisted.is_none();
+                    let persisted = self.shared.seams.persisted(updates, first);
+                    self.correction.persisted(persisted);
                 }
                 Event::Frontier(frontier) => self.persisted = Some(frontier),
             }
@@ -157,30 +182,16 @@ impl Writer {
         let Some(from) = lower.as_option() else {
             return Ok(false);
         };
-        let unread = self.shared.unread.load(Ordering::Relaxed);
-        if !fresh && !read_back && !unread {
+        let seams = &self.shared.seams;
+        if !seams.may_append(fresh || read_back) {
             return Ok(false);
         }
         self.correction.advance(from);
-        let mut updates = self.correction.before(&self.desired);
-        // Mutant: what was not read back yet is not corrected.
-        if unread {
-            updates.clear();
-        }
-        // Mutant: every change once.
-        if self.mutants.is(Mutant::ViewClampsMultiplicity) {
-            for (_, _, diff) in &mut updates {
-                *diff = diff.signum();
-            }
-        }
-        let mut to = self.desired.clone();
-        // Mutant: sealed further than known.
-        if self.mutants.is(Mutant::ViewSealsTooFar) {
-            to = Antichain::from_option(to.as_option().map(|t| t.saturating_add(1)));
-        }
+        let updates = seams.batch(self.correction.before(&self.desired));
+        let to = seams.sealed_to(&self.desired);
         match self.writer.compare_and_append(&updates, lower, to)? {
             Ok(()) => {}
-            Err(lost) => tracing::debug!(%lost, "somebody else wrote the view's shard"),
+            Err(lost) => tracing::debug!(%lost, "the view's shard was written by another writer"),
         }
         Ok(true)
     }
@@ -196,7 +207,7 @@ impl Writer {
     }
 }
 
-/// Who drives the writer.
+/// How the writer comes to work.
 enum Drive {
     /// Another worker writes.
     Elsewhere,
@@ -223,9 +234,8 @@ impl MaterializedView {
         self.shared.writable.store(true, Ordering::Relaxed);
     }
 
-    /// Mutant: the view was dropped, and goes on writing.
-    pub fn stop_reading(&self) {
-        self.shared.unread.store(true, Ordering::Relaxed);
+    pub fn seams(&self) -> &ViewSeams {
+        &self.shared.seams
     }
 
     /// Whether the shard may be written.
@@ -239,13 +249,14 @@ impl MaterializedView {
         upper.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What ends the replica, if something does.
+    /// Why the view ends the replica, if it does.
     pub fn failure(&self) -> Option<String> {
         let failure = self.shared.failure.lock();
         failure.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Reads back and writes if nobody else drives; whether anything happened.
+    /// Reads back and writes, unless a thread or another worker does; whether
+    /// anything happened.
     pub fn poll(&self) -> bool {
         let Drive::Polled { writer, news } = &mut *self.drive.borrow_mut() else {
             return false;
@@ -268,11 +279,11 @@ impl MaterializedView {
     }
 }
 
-/// What a view needs to know.
+/// The configuration of a view.
 pub struct ViewConfig {
     pub as_of: Timestamp,
     pub refresh: Option<RefreshSchedule>,
-    pub mutants: Mutants,
+    pub seams: Seams,
     /// Whether the writer has a thread of its own.
     pub threaded: bool,
 }
@@ -289,33 +300,11 @@ pub fn materialized_view(
     let active = id.hashed() % scope.peers() as u64;
     let here = active == scope.index() as u64;
     let (tell, news) = channel();
-    let shared = Arc::new(Shared {
-        writable: AtomicBool::new(false),
-        unread: AtomicBool::new(false),
-        upper: Mutex::new(Antichain::minimum()),
-        failure: Mutex::new(None),
-    });
-    let drive = if here {
-        let metadata = &connection.storage_metadata;
-        let client = client()?;
-        let purpose = format!("compute persist sink {id}");
-        let shard = metadata.data_shard;
-        let reader = client.open_leased_reader(shard, &metadata.relation_desc, &purpose)?;
-        let since = reader.since().as_option().unwrap_or(0);
-        let held = !reader.recent_upper()?.less_equal(since);
-        let writer = Writer {
-            as_of: config.as_of,
-            writer: client.open_writer(shard, &metadata.relation_desc, &purpose)?,
-            reader: SourceReader::new(reader, since, None, true, Mutants::none()),
-            persisted: None,
-            desired: Antichain::minimum(),
-            correction: Correction::default(),
-            refresh: config.refresh,
-            shared: Arc::clone(&shared),
-            mutants: config.mutants,
-            blind: held && config.mutants.is(Mutant::ViewIgnoresContents),
-        };
-        if config.threaded {
+    let (shared, drive) = if here {
+        let threaded = config.threaded;
+        let writer = Writer::open(id, connection, config, &client()?)?;
+        let shared = Arc::clone(&writer.shared);
+        let drive = if threaded {
             spawn(id, writer, news);
             Drive::Thread
         } else {
@@ -323,12 +312,32 @@ pub fn materialized_view(
                 writer: Box::new(writer),
                 news,
             }
-        }
+        };
+        (shared, drive)
     } else {
-        let mut upper = shared.upper.lock().unwrap_or_else(PoisonError::into_inner);
-        *upper = Antichain::empty();
-        Drive::Elsewhere
+        let seams = config.seams.view(false);
+        let shared = Shared::new(Antichain::empty(), seams);
+        (Arc::new(shared), Drive::Elsewhere)
     };
+    let tell = here.then_some(tell);
+    let probe = render_telling(id, desired, active, tell);
+    Ok(Rc::new(MaterializedView {
+        id,
+        shared,
+        drive: RefCell::new(drive),
+        probe,
+    }))
+}
+
+/// Renders the operator that tells the writer, on the worker `active`, of the
+/// results; gives the probe of how far they are complete.
+fn render_telling(
+    id: GlobalId,
+    desired: Desired<'_>,
+    active: u64,
+    mut tell: Option<Sender<News>>,
+) -> ProbeHandle<Timestamp> {
+    let scope = desired.oks.inner.scope();
     let probe = ProbeHandle::new();
     let oks = desired.oks.inner.probe_with(&probe);
     let mut builder = OperatorBuilder::new(format!("materialized view {id}"), scope);
@@ -337,7 +346,6 @@ pub fn materialized_view(
         desired.errs.inner,
         Exchange::new(move |_: &(DataflowError, Timestamp, Diff)| active),
     );
-    let mut tell: Option<Sender<News>> = here.then_some(tell);
     builder.build(move |_| {
         let mut told = Antichain::minimum();
         move |frontiers: &[MutableAntichain<Timestamp>]| {
@@ -367,18 +375,13 @@ pub fn materialized_view(
                 let done = frontier.is_empty();
                 let _ = sender.send(News::Frontier(frontier));
                 if done {
-                    // Kept by nobody: the thread goes on until it has written.
+                    // The thread goes on without it until it has written all.
                     tell = None;
                 }
             }
         }
     });
-    Ok(Rc::new(MaterializedView {
-        id,
-        shared,
-        drive: RefCell::new(drive),
-        probe,
-    }))
+    probe
 }
 
 fn spawn(id: GlobalId, mut writer: Writer, news: Receiver<News>) {

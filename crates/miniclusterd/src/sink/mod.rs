@@ -2,7 +2,7 @@
 //! views. Source: `spec/replica.md` §6, §7.
 //!
 //! Invariant: a sink never reads a clock and never waits: what may take long is
-//! done by a thread of its own, or by whoever polls.
+//! done by a thread of its own, or by polls of the owner of the worker.
 
 mod correction;
 mod desired;

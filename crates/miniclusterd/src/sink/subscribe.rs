@@ -15,16 +15,18 @@ use timely::dataflow::operators::generic::builder_rc::OperatorBuilder;
 use timely::progress::frontier::MutableAntichain;
 
 use super::Desired;
-use crate::compute::{compare_columns, frontier_of};
+use crate::compute::frontier_of;
 use crate::errors::DataflowError;
-use crate::mutants::{Mutant, Mutants};
+use crate::eval::compare_columns;
+use crate::mutants::SubscribeSeams;
 use protocol::merge::ByteSize;
 use protocol::v26_30::{
     ColumnOrder, ComputeSinkDesc, SubscribeBatch, SubscribeResponse, UpdateCollection,
 };
 use repr::{Antichain, Diff, GlobalId, Row, Timestamp};
 
-/// What a subscribe of one worker has told, and is about to tell.
+/// How far a subscribe of one worker has told its batches, and those that are
+/// ready.
 #[derive(Debug)]
 pub struct SubscribeState {
     /// The upper of the last batch.
@@ -32,41 +34,36 @@ pub struct SubscribeState {
     pub ready: Vec<SubscribeResponse>,
 }
 
-/// What one subscribe is asked for.
+/// The request of one subscribe.
 struct Wanted {
     as_of: Timestamp,
     with_snapshot: bool,
     up_to: Antichain,
     output: Vec<ColumnOrder>,
-    mutants: Mutants,
+    seams: SubscribeSeams,
 }
 
 impl Wanted {
     /// Whether an update belongs into a batch.
     fn wants(&self, time: Timestamp) -> bool {
-        let from = if self.with_snapshot || self.mutants.is(Mutant::SubscribeSnapshotAlways) {
+        let from = if self.with_snapshot {
             self.as_of <= time
         } else {
             self.as_of < time
         };
-        let until = if self.mutants.is(Mutant::SubscribeUpToInclusive) {
-            !self.up_to.less_than(time)
-        } else {
-            !self.up_to.less_equal(time)
-        };
-        from && until
+        from && self.seams.before_up_to(time, &self.up_to)
     }
 
     /// The updates of a batch in the order in which they are told.
     fn collection(&self, mut updates: Vec<(Row, Timestamp, Diff)>) -> UpdateCollection {
-        if !self.mutants.is(Mutant::SubscribeNotConsolidated) {
+        if self.seams.consolidates() {
             consolidate_updates(&mut updates);
         }
-        if !self.mutants.is(Mutant::SubscribeUnsorted) {
+        if self.seams.sorts() {
             updates.sort_by(|(a, s, _), (b, t, _)| {
-                s.cmp(t)
-                    .then_with(|| compare_columns(&self.output, &a.unpack(), &b.unpack()))
-                    .then_with(|| a.cmp(b))
+                s.cmp(t).then_with(|| {
+                    compare_columns(&self.output, &a.unpack(), &b.unpack(), || a.cmp(b))
+                })
             });
         }
         UpdateCollection::from_updates(&updates)
@@ -81,7 +78,7 @@ pub fn subscribe(
     output: &[ColumnOrder],
     as_of: Timestamp,
     max_result_size: Rc<Cell<u64>>,
-    mutants: Mutants,
+    seams: SubscribeSeams,
 ) -> Rc<RefCell<SubscribeState>> {
     let state = Rc::new(RefCell::new(SubscribeState {
         upper: Antichain::minimum(),
@@ -90,82 +87,120 @@ pub fn subscribe(
     let told = Rc::clone(&state);
     let wanted = Wanted {
         as_of,
-        with_snapshot: sink.with_snapshot,
+        with_snapshot: seams.with_snapshot(sink.with_snapshot),
         up_to: sink.up_to.clone(),
         output: output.to_vec(),
-        mutants,
+        seams,
     };
     let scope = desired.oks.inner.scope();
     let mut builder = OperatorBuilder::new(format!("subscribe {id}"), scope);
     let mut oks = builder.new_input(desired.oks.inner, Pipeline);
     let mut errs = builder.new_input(desired.errs.inner, Pipeline);
+    let mut batches = Batches {
+        wanted,
+        told,
+        max_result_size,
+        rows: Vec::new(),
+        errors: BTreeMap::new(),
+        poison: None,
+        over: false,
+    };
     builder.build(move |_| {
-        let mut rows: Vec<(Row, Timestamp, Diff)> = Vec::new();
-        let mut errors: BTreeMap<(Timestamp, DataflowError), Diff> = BTreeMap::new();
-        let mut poison: Option<String> = None;
-        let mut over = false;
         move |frontiers: &[MutableAntichain<Timestamp>]| {
-            oks.for_each(|_, data| {
-                rows.extend(data.drain(..).filter(|(_, time, _)| wanted.wants(*time)));
-            });
-            errs.for_each(|_, data| {
-                for (error, time, diff) in data.drain(..) {
-                    if wanted.wants(time) {
-                        *errors.entry((time, error)).or_default() += diff;
-                    }
-                }
-            });
+            oks.for_each(|_, data| batches.take_rows(data));
+            errs.for_each(|_, data| batches.take_errors(data));
             let upper = frontiers
                 .iter()
                 .map(|f| frontier_of(&f.frontier()))
                 .min()
                 .unwrap_or_default();
-            let mut state = told.borrow_mut();
-            if over || upper == state.upper || upper < Antichain::from_elem(wanted.as_of) {
-                return;
-            }
-            let (mut now, later): (Vec<_>, Vec<_>) = std::mem::take(&mut rows)
-                .into_iter()
-                .partition(|(_, time, _)| !upper.less_equal(*time));
-            rows = later;
-            // Mutant: batches leave something out between them.
-            if wanted.mutants.is(Mutant::SubscribeGap)
-                && let Some(first) = state.upper.as_option().filter(|first| *first > 0)
-            {
-                now.retain(|(_, time, _)| *time != first);
-            }
-            let tells_errors = !wanted.mutants.is(Mutant::SubscribeDropsErrors);
-            if poison.is_none() && tells_errors {
-                poison = errors
-                    .iter()
-                    .find(|((time, _), count)| **count != 0 && !upper.less_equal(*time))
-                    .map(|((_, error), _)| error.to_string());
-            }
-            errors.retain(|(time, _), _| upper.less_equal(*time));
-            let updates = match &poison {
-                Some(text) => Err(text.clone()),
-                None => sized(wanted.collection(now), max_result_size.get()),
-            };
-            let lower = std::mem::replace(&mut state.upper, upper.clone());
-            state.ready.push(SubscribeResponse::Batch(SubscribeBatch {
-                lower,
-                upper: upper.clone(),
-                updates,
-            }));
-            if wanted.up_to <= upper || upper.is_empty() {
-                over = true;
-                if !upper.is_empty() {
-                    state.upper = Antichain::empty();
-                    state.ready.push(SubscribeResponse::Batch(SubscribeBatch {
-                        lower: upper,
-                        upper: Antichain::empty(),
-                        updates: poison.clone().map_or(Ok(Vec::new()), Err),
-                    }));
-                }
-            }
+            batches.advance(upper);
         }
     });
     state
+}
+
+/// The updates that a subscribe has taken and not told yet.
+struct Batches {
+    wanted: Wanted,
+    told: Rc<RefCell<SubscribeState>>,
+    max_result_size: Rc<Cell<u64>>,
+    rows: Vec<(Row, Timestamp, Diff)>,
+    errors: BTreeMap<(Timestamp, DataflowError), Diff>,
+    /// The error that all further batches are.
+    poison: Option<String>,
+    /// The last batch was told.
+    over: bool,
+}
+
+impl Batches {
+    fn take_rows(&mut self, data: &mut Vec<(Row, Timestamp, Diff)>) {
+        let wanted = &self.wanted;
+        let rows = data.drain(..).filter(|(_, time, _)| wanted.wants(*time));
+        self.rows.extend(rows);
+    }
+
+    fn take_errors(&mut self, data: &mut Vec<(DataflowError, Timestamp, Diff)>) {
+        for (error, time, diff) in data.drain(..) {
+            if self.wanted.wants(time) {
+                *self.errors.entry((time, error)).or_default() += diff;
+            }
+        }
+    }
+
+    /// Tells the batch up to `upper`, if that is further than the last one.
+    fn advance(&mut self, upper: Antichain) {
+        let told = Rc::clone(&self.told);
+        let mut state = told.borrow_mut();
+        let begun = Antichain::from_elem(self.wanted.as_of);
+        if self.over || upper == state.upper || upper < begun {
+            return;
+        }
+        let updates = self.batch(&state.upper, &upper);
+        let lower = std::mem::replace(&mut state.upper, upper.clone());
+        state.ready.push(SubscribeResponse::Batch(SubscribeBatch {
+            lower,
+            upper: upper.clone(),
+            updates,
+        }));
+        if self.wanted.up_to <= upper || upper.is_empty() {
+            self.over = true;
+            if !upper.is_empty() {
+                state.upper = Antichain::empty();
+                state.ready.push(SubscribeResponse::Batch(SubscribeBatch {
+                    lower: upper,
+                    upper: Antichain::empty(),
+                    updates: self.poison.clone().map_or(Ok(Vec::new()), Err),
+                }));
+            }
+        }
+    }
+
+    /// The updates between two uppers, or the error that takes their place.
+    fn batch(
+        &mut self,
+        lower: &Antichain,
+        upper: &Antichain,
+    ) -> Result<Vec<UpdateCollection>, String> {
+        let (ready, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.rows)
+            .into_iter()
+            .partition(|(_, time, _)| !upper.less_equal(*time));
+        self.rows = later;
+        let ready = self.wanted.seams.batch(lower, ready);
+        if self.poison.is_none() {
+            let error = self
+                .errors
+                .iter()
+                .find(|((time, _), count)| **count != 0 && !upper.less_equal(*time))
+                .map(|((_, error), _)| error.to_string());
+            self.poison = self.wanted.seams.error(error);
+        }
+        self.errors.retain(|(time, _), _| upper.less_equal(*time));
+        match &self.poison {
+            Some(text) => Err(text.clone()),
+            None => sized(self.wanted.collection(ready), self.max_result_size.get()),
+        }
+    }
 }
 
 /// A collection, unless it is too large.

@@ -1,6 +1,6 @@
 //! How events get from a reader to its operator: by a thread that waits for
-//! the shard (as a process), or by the owner of the worker who polls
-//! (in-process, where nothing may depend on a clock).
+//! the shard (as a process), or by polls of the owner of the worker (in-process,
+//! where nothing may depend on a clock).
 //!
 //! Invariant: the queue of a thread is short, so that a snapshot is not held
 //! in memory twice.
@@ -18,16 +18,16 @@ use timely::scheduling::{Activator, SyncActivator};
 use super::{Event, SourceReader};
 use crate::compute::StartSignal;
 
-/// What a source ends the replica with, as text without its name.
+/// Why a source ends the replica, as text without the name of the source.
 pub type Failure = String;
 
-/// How long a waiting thread takes at most to notice that nobody wants it.
+/// How long a waiting thread takes at most to notice that its events are not wanted any more.
 const PATIENCE: Duration = Duration::from_millis(200);
 
 /// How many events wait for the operator.
 const QUEUE: usize = 16;
 
-/// A reader that somebody polls.
+/// A reader that the owner of the worker polls.
 pub struct Inline {
     reader: SourceReader,
     start: StartSignal,
@@ -140,7 +140,7 @@ fn spawn(mut reader: SourceReader, activator: SyncActivator) -> Feed {
     let unwanted = Arc::new(AtomicBool::new(false));
     let stop = Arc::clone(&unwanted);
     let body = move || {
-        // The worker is woken for whatever is in the queue; it may be gone.
+        // The worker is woken for each event; it may be gone.
         let give = |item| -> bool {
             match send.try_send(item) {
                 Ok(()) => activator.activate().is_ok(),

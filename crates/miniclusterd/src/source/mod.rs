@@ -13,5 +13,5 @@ mod operator;
 mod reader;
 
 pub use feed::{Feed, Inline};
-pub use operator::persist_source;
+pub use operator::{SourceStream, persist_source};
 pub use reader::{Event, SourceReader};

@@ -1,7 +1,7 @@
 //! A shard as a stream of a dataflow. Source: `spec/replica.md` §3.2.
 //!
 //! Invariant: the frontier stays at `[0]` until the source is strictly beyond
-//! its as-of, so that nobody sees a frontier that rests there.
+//! its as-of, so that no frontier rests there.
 
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
@@ -27,7 +27,7 @@ type SourceUpdate = (Result<Row, DataflowError>, Timestamp, Diff);
 /// the shard; with several workers the rows are spread over all. The source ends
 /// when nothing holds it any more.
 ///
-/// Gives what must be polled, if the feed is polled.
+/// Gives the feed as well, if it is polled.
 pub fn persist_source<'s>(
     scope: Scope<'s, Timestamp>,
     id: GlobalId,

@@ -6,11 +6,11 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::mutants::{Mutant, Mutants};
+use crate::mutants::SourceSeams;
 use persist::{LeasedPart, Listen, PersistError, ReadHandle, Update};
 use repr::{Antichain, Timestamp};
 
-/// What came out of a shard.
+/// News of a shard.
 #[derive(Debug)]
 pub enum Event {
     Updates(Vec<Update>),
@@ -19,7 +19,7 @@ pub enum Event {
 }
 
 #[derive(Debug)]
-enum State {
+enum Phase {
     /// Until the as-of is complete.
     Waiting(ReadHandle),
     Snapshot {
@@ -33,14 +33,12 @@ enum State {
 /// Reads a shard from an as-of on.
 #[derive(Debug)]
 pub struct SourceReader {
-    state: State,
+    phase: Phase,
     as_of: Timestamp,
     until: Option<Timestamp>,
     with_snapshot: bool,
     ready: VecDeque<Event>,
-    mutants: Mutants,
-    /// How often the frontier has advanced.
-    advances: usize,
+    seams: SourceSeams,
     /// The shard's upper when reading began.
     first_upper: Antichain,
 }
@@ -51,23 +49,22 @@ impl SourceReader {
         as_of: Timestamp,
         until: Option<Timestamp>,
         with_snapshot: bool,
-        mutants: Mutants,
+        seams: SourceSeams,
     ) -> Self {
         SourceReader {
-            state: State::Waiting(reader),
+            phase: Phase::Waiting(reader),
             as_of,
             until,
             with_snapshot,
             ready: VecDeque::new(),
-            mutants,
-            advances: 0,
+            seams,
             first_upper: Antichain::minimum(),
         }
     }
 
     /// The next event, if there is one already.
     ///
-    /// Errors: what ends the replica.
+    /// Errors: why the replica ends.
     pub fn poll(&mut self) -> Result<Option<Event>, PersistError> {
         loop {
             if let Some(event) = self.ready.pop_front() {
@@ -81,32 +78,32 @@ impl SourceReader {
 
     /// Waits for at most `patience` until there may be something to poll.
     pub fn wait(&self, patience: Duration) -> Result<(), PersistError> {
-        match &self.state {
-            State::Waiting(reader) => {
+        match &self.phase {
+            Phase::Waiting(reader) => {
                 reader.wait_for_upper_past(self.as_of, patience)?;
             }
-            State::Listening(listen) => {
+            Phase::Listening(listen) => {
                 if let Some(time) = listen.frontier().as_option() {
                     listen.wait_for_upper_past(time, patience)?;
                 }
             }
-            State::Snapshot { .. } | State::Done => {}
+            Phase::Snapshot { .. } | Phase::Done => {}
         }
         Ok(())
     }
 
     /// Whether nothing comes any more.
     pub fn is_done(&self) -> bool {
-        matches!(self.state, State::Done) && self.ready.is_empty()
+        matches!(self.phase, Phase::Done) && self.ready.is_empty()
     }
 
     /// One step; whether anything happened.
     fn advance(&mut self) -> Result<bool, PersistError> {
-        match std::mem::replace(&mut self.state, State::Done) {
-            State::Waiting(reader) => self.begin(reader),
-            State::Snapshot { reader, mut parts } => {
+        match std::mem::replace(&mut self.phase, Phase::Done) {
+            Phase::Waiting(reader) => self.begin(reader),
+            Phase::Snapshot { reader, mut parts } => {
                 let Some(part) = parts.pop_front() else {
-                    self.state = State::Listening(reader.listen(self.as_of)?);
+                    self.phase = Phase::Listening(reader.listen(self.as_of)?);
                     return Ok(true);
                 };
                 let mut updates = part.fetch()?;
@@ -114,27 +111,20 @@ impl SourceReader {
                     *time = self.as_of;
                 }
                 self.give(updates);
-                self.state = State::Snapshot { reader, parts };
+                self.phase = Phase::Snapshot { reader, parts };
                 Ok(true)
             }
-            State::Listening(mut listen) => {
-                // Mutant: it stops following after the third advance.
-                let stalled = self.mutants.is(Mutant::SourceStalls) && self.advances >= 3;
-                let event = if stalled { None } else { listen.poll_next()? };
-                let Some(event) = event else {
+            Phase::Listening(mut listen) => {
+                let Some(event) = self.seams.next_batch(&mut listen)? else {
                     let done = listen.frontier().is_empty();
-                    self.state = if done {
-                        State::Done
+                    self.phase = if done {
+                        Phase::Done
                     } else {
-                        State::Listening(listen)
+                        Phase::Listening(listen)
                     };
                     return Ok(false);
                 };
-                self.advances += 1;
-                let mut updates = event.updates()?;
-                if self.mutants.is(Mutant::LostRetraction) {
-                    lose_retractions(&mut updates);
-                }
+                let updates = self.seams.batch(event.updates()?);
                 self.give(updates);
                 let finished = match (self.until, event.frontier.as_option()) {
                     (Some(until), Some(frontier)) => frontier >= until,
@@ -144,16 +134,16 @@ impl SourceReader {
                 if finished {
                     self.ready.push_back(Event::Frontier(Antichain::empty()));
                 } else {
-                    // What was there when reading began arrives as one: nobody
-                    // sees the times between the as-of and that upper.
+                    // What the shard held when reading began arrives as one, so
+                    // that no frontier between the as-of and that upper shows.
                     if self.first_upper <= event.frontier {
                         self.ready.push_back(Event::Frontier(event.frontier));
                     }
-                    self.state = State::Listening(listen);
+                    self.phase = Phase::Listening(listen);
                 }
                 Ok(true)
             }
-            State::Done => Ok(false),
+            Phase::Done => Ok(false),
         }
     }
 
@@ -172,7 +162,7 @@ impl SourceReader {
         }
         self.first_upper = reader.recent_upper()?;
         if self.first_upper.less_equal(self.as_of) {
-            self.state = State::Waiting(reader);
+            self.phase = Phase::Waiting(reader);
             return Ok(false);
         }
         let parts = if self.with_snapshot {
@@ -180,7 +170,7 @@ impl SourceReader {
         } else {
             Vec::new()
         };
-        self.state = State::Snapshot {
+        self.phase = Phase::Snapshot {
             reader,
             parts: parts.into(),
         };
@@ -188,17 +178,10 @@ impl SourceReader {
     }
 
     fn snapshot(&self, reader: &ReadHandle) -> Result<Vec<LeasedPart>, PersistError> {
-        // Mutant: the contents just before the as-of.
-        if self.mutants.is(Mutant::SnapshotOmitsAsOf) {
-            match self.as_of.checked_sub(1) {
-                None => return Ok(Vec::new()),
-                Some(before) if Antichain::from_elem(before) >= reader.since() => {
-                    return reader.snapshot_parts(before);
-                }
-                Some(_) => {}
-            }
+        match self.seams.snapshot_time(self.as_of, &reader.since()) {
+            Some(time) => reader.snapshot_parts(time),
+            None => Ok(Vec::new()),
         }
-        reader.snapshot_parts(self.as_of)
     }
 
     fn give(&mut self, mut updates: Vec<Update>) {
@@ -208,12 +191,5 @@ impl SourceReader {
         if !updates.is_empty() {
             self.ready.push_back(Event::Updates(updates));
         }
-    }
-}
-
-/// Mutant: retractions at the first time of a batch get lost.
-fn lose_retractions(updates: &mut Vec<Update>) {
-    if let Some(first) = updates.iter().map(|(_, time, _)| *time).min() {
-        updates.retain(|(_, time, diff)| *time != first || *diff > 0);
     }
 }

@@ -1,10 +1,7 @@
-//! The named bugs that miniclusterd can be told to have. Each distorts one
-//! place of the replica, deterministically whenever its trigger occurs, so that
-//! we can measure whether the fuzzer finds it.
+//! The catalogue: name, family and description of every mutant.
 //!
-//! Invariant: with no mutant set, no place of the replica behaves differently
-//! from a replica that does not know this file. Names are kebab-case, unique,
-//! and never reused for another bug (`spec/replica.md` §11 lists their models).
+//! Invariant: names are kebab-case, unique, and never reused for another bug
+//! (`spec/replica.md` §11 lists their models).
 
 use std::fmt;
 use std::str::FromStr;
@@ -326,92 +323,10 @@ impl FromStr for Mutant {
     }
 }
 
-/// The set of mutants of one replica; usually empty or one.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Mutants(u128);
-
-impl Mutants {
-    /// A healthy replica.
-    pub const fn none() -> Self {
-        Mutants(0)
-    }
-
-    /// Whether the replica has this bug.
-    #[inline]
-    pub fn is(self, mutant: Mutant) -> bool {
-        self.0 & (1 << (mutant as u128)) != 0
-    }
-}
-
-impl FromIterator<Mutant> for Mutants {
-    fn from_iter<I: IntoIterator<Item = Mutant>>(iter: I) -> Self {
-        Mutants(iter.into_iter().fold(0, |bits, m| bits | 1 << (m as u128)))
-    }
-}
-
-impl From<Mutant> for Mutants {
-    fn from(mutant: Mutant) -> Self {
-        [mutant].into_iter().collect()
-    }
-}
-
 /// What `--list-mutants` prints: name, tab, one line.
 pub fn list() -> String {
     Mutant::ALL
         .iter()
         .map(|m| format!("{}\t{}\n", m.name(), m.description()))
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::BTreeSet;
-
-    #[test]
-    fn names_are_unique_kebab_case_and_parse_back() {
-        let mut seen = BTreeSet::new();
-        for m in Mutant::ALL {
-            let name = m.name();
-            assert!(seen.insert(name), "{name} twice");
-            assert!(
-                name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-'),
-                "{name}"
-            );
-            assert_eq!(name.parse(), Ok(*m));
-            assert!(!m.description().contains(['\n', '\t']));
-        }
-        assert!("no-such".parse::<Mutant>().is_err());
-        assert!(Mutant::ALL.len() <= 128, "the set is a u128");
-    }
-
-    #[test]
-    fn every_mutant_is_wired_somewhere() {
-        fn read(folder: &std::path::Path, into: &mut String) {
-            for entry in std::fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    read(&path, into);
-                } else if !path.ends_with("mutants.rs") && !path.ends_with("args.rs") {
-                    into.push_str(&std::fs::read_to_string(&path).unwrap());
-                }
-            }
-        }
-        let mut source = String::new();
-        let room = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-        read(&room, &mut source);
-        for m in Mutant::ALL {
-            let wired = format!("Mutant::{m:?})");
-            assert!(source.contains(&wired), "{m} is listed and does nothing");
-        }
-    }
-
-    #[test]
-    fn a_set_holds_what_was_put_in_and_nothing_else() {
-        let set = Mutants::from(Mutant::PeekEarly);
-        for m in Mutant::ALL {
-            assert_eq!(set.is(*m), *m == Mutant::PeekEarly);
-            assert!(!Mutants::none().is(*m));
-        }
-    }
 }

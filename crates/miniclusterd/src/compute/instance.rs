@@ -13,7 +13,7 @@ use differential_dataflow::Hashable;
 use timely::worker::Worker as TimelyWorker;
 use uuid::Uuid;
 
-use super::collection::{Collection, DataflowHandle, Kind, Kinds};
+use super::collection::{Collection, DataflowHandle, Kind, ReportedFrontiers};
 use super::dataflow::build;
 use super::environment::Environment;
 use super::history::{History, exports};
@@ -22,21 +22,21 @@ use super::persist_peek::{Pending, PersistPeek};
 use super::start::StartSignal;
 use super::traces::{TraceBundle, upper};
 use crate::halt::End;
-use crate::mutants::Mutant;
-use crate::sink::{MaterializedView, SubscribeState};
+use crate::mutants::DroppedViews;
+use crate::sink::SubscribeState;
 use crate::source::Inline;
 use protocol::v26_30::{
-    ComputeCommand, ComputeParameters, ComputeResponse, DataflowDescription, FrontiersResponse,
-    InstanceConfig, Peek, PeekResponse, PeekTarget, SubscribeResponse,
+    ComputeCommand, ComputeParameters, ComputeResponse, DataflowDescription, InstanceConfig, Peek,
+    PeekResponse, PeekTarget, SubscribeResponse,
 };
 use repr::{Antichain, GlobalId};
 
 /// A response on its way to the client.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outgoing {
-    /// To be merged with those of the other workers.
+    /// To be merged with the responses of the other workers.
     Merged(ComputeResponse),
-    /// Goes out as it is: only mutants say such things.
+    /// Goes out as it is, not merged.
     Direct(ComputeResponse),
 }
 
@@ -53,13 +53,13 @@ pub struct Instance {
     pub(super) history: History,
     pub(super) out: Vec<Outgoing>,
     polled: Vec<Weak<RefCell<Inline>>>,
-    /// Mutant: dropped views that go on writing as long as their dataflow lives.
-    orphans: Vec<(Weak<DataflowHandle>, Rc<MaterializedView>)>,
+    dropped_views: DroppedViews,
 }
 
 impl Instance {
     pub fn new(env: Environment, worker: usize, config: InstanceConfig) -> Self {
         Instance {
+            dropped_views: env.seams.dropped_views(),
             env,
             worker,
             max_result_size: Rc::new(Cell::new(u64::MAX)),
@@ -73,11 +73,10 @@ impl Instance {
             config,
             out: Vec::new(),
             polled: Vec::new(),
-            orphans: Vec::new(),
         }
     }
 
-    /// What was said since the last call.
+    /// The responses since the last call.
     pub fn take_responses(&mut self) -> Vec<Outgoing> {
         std::mem::take(&mut self.out)
     }
@@ -145,18 +144,17 @@ impl Instance {
                 tracing::error!(%id, "an export id is in use already");
             }
         }
-        // Mutant: nobody waits for a Schedule.
-        let unscheduled = self.env.mutants.is(Mutant::StartsUnscheduled);
+        let seams = self.env.seams.lifecycle();
         let mut sinks: BTreeMap<GlobalId, Kind> = built.sinks.into_iter().collect();
         for id in exports(desc) {
             let collection = Collection {
                 kind: sinks.remove(&id).unwrap_or(Kind::Index),
                 as_of: as_of.as_option().unwrap_or(0),
                 dataflow: Rc::clone(&handle),
-                start: (!unscheduled).then(|| token.clone()),
+                start: seams.held_until_schedule(&token),
                 probes: Rc::clone(&probes),
                 holds: holds.remove(&id).unwrap_or_default(),
-                reported: Kinds::not_before(&as_of),
+                reported: ReportedFrontiers::not_before(&as_of),
             };
             self.collections.insert(id, collection);
         }
@@ -166,9 +164,8 @@ impl Instance {
     fn schedule(&mut self, id: GlobalId) -> Result<(), End> {
         if let Some(collection) = self.collections.get_mut(&id) {
             let running = collection.start.take().is_none();
-            // Mutant: what is harmless ends the process.
-            if running && self.env.mutants.is(Mutant::PanicOnSecondSchedule) {
-                return Err(End::abort(format!("{id} is scheduled already")));
+            if running {
+                return self.env.seams.lifecycle().scheduled_again(id);
             }
         }
         Ok(())
@@ -194,33 +191,11 @@ impl Instance {
             return;
         };
         trace.allow_compaction(to);
-        let since = trace.since().as_option();
-        let sealed = upper(&mut trace.oks).as_option();
-        let mutants = self.env.mutants;
-        if let Some(since) = since {
-            // Mutant: everything sealed counts as if at since.
-            if mutants.is(Mutant::CompactionPastSince) {
-                trace.squashed = Some((sealed.unwrap_or(u64::MAX), since));
-            }
-            // Mutant: the time just after since does.
-            if mutants.is(Mutant::CompactionOffByOne) {
-                trace.squashed = Some((since.saturating_add(2), since));
-            }
-        }
-        // Mutant: the write frontier is said again, back at the compaction's.
-        if mutants.is(Mutant::FrontierRegresses)
-            && self.worker == 0
-            && let Some(collection) = self.collections.get(&id)
-            && let super::collection::Reported::Up(reported) = &collection.reported.write
-            && to < reported
-        {
-            let response = FrontiersResponse {
-                write_frontier: Some(to.clone()),
-                ..FrontiersResponse::default()
-            };
-            self.out
-                .push(Outgoing::Direct(ComputeResponse::Frontiers(id, response)));
-        }
+        let (since, upper) = (trace.since(), upper(&mut trace.oks));
+        trace.seams.compacted(&since, &upper);
+        let seams = self.env.seams.frontier(self.worker);
+        let said = seams.on_compaction(id, self.collections.get(&id), to);
+        self.out.extend(said);
     }
 
     /// Drops a collection, and its dataflow with the last one.
@@ -235,61 +210,28 @@ impl Instance {
         self.traces.remove(&id);
         drop(collection.start.take());
         if let Kind::Subscribe(state) = &collection.kind {
-            // What it was about to tell is told first; not so by the mutant.
-            if !self.env.mutants.is(Mutant::SubscribeDropForgets) {
-                self.out.extend(told(id, state));
-            }
-            let upper = state.borrow().upper.clone();
-            // Mutant: the end of a subscribe is not told.
-            if !upper.is_empty() && !self.env.mutants.is(Mutant::SubscribeDropSilent) {
-                let dropped = SubscribeResponse::DroppedAt(upper);
-                let dropped = ComputeResponse::SubscribeResponse(id, dropped);
-                self.out.push(Outgoing::Merged(dropped));
-            }
-            collection.reported = Kinds::finished();
+            let seams = self.env.seams.subscribe();
+            // The batches that are ready go out before the end.
+            let mut said = seams.last_batches(take_ready(state));
+            said.extend(seams.dropped_at(state.borrow().upper.clone()));
+            self.out.extend(told(id, said));
+            collection.reported = ReportedFrontiers::finished();
         }
         let done = Antichain::empty();
-        let said = collection.reported.advance(&done, &done, &done);
-        // Mutants: nothing is said, or it is said twice.
-        let silent = self.env.mutants.is(Mutant::DropSilent);
-        if let Some(said) = said
-            && !silent
-        {
-            let response = ComputeResponse::Frontiers(id, said.clone());
-            self.out.push(Outgoing::Merged(response.clone()));
-            if self.env.mutants.is(Mutant::DropTwice) && self.worker == 0 {
-                let all = FrontiersResponse {
-                    write_frontier: Some(done.clone()),
-                    input_frontier: Some(done.clone()),
-                    output_frontier: Some(done),
-                };
-                self.out
-                    .push(Outgoing::Direct(ComputeResponse::Frontiers(id, all)));
-            }
-        }
+        let empty = collection.reported.advance(&done, &done, &done);
+        let seams = self.env.seams.frontier(self.worker);
+        self.out.extend(seams.on_drop(id, empty));
         if Rc::strong_count(&collection.dataflow) == 1 {
             timely.drop_dataflow(collection.dataflow.index);
-            let ended = Rc::as_ptr(&collection.dataflow);
-            self.orphans.retain(|(of, _)| of.as_ptr() != ended);
-        } else if let Kind::View(view) = &collection.kind
-            && self.env.mutants.is(Mutant::ViewSealsAfterDrop)
-        {
-            view.stop_reading();
-            let dataflow = Rc::downgrade(&collection.dataflow);
-            self.orphans.push((dataflow, Rc::clone(view)));
+            self.dropped_views.ended(&collection.dataflow);
+        } else if let Kind::View(view) = &collection.kind {
+            self.dropped_views.dropped(view, &collection.dataflow);
         }
         Ok(())
     }
 
     fn peek(&mut self, peek: Box<Peek>, peers: usize) -> Result<(), End> {
-        // Mutant: twice the limit must fit.
-        if self.env.mutants.is(Mutant::PanicOnHugeLimit)
-            && !peek.finishing.order_by.is_empty()
-            && let Some(limit) = peek.finishing.limit
-            && limit.checked_mul(2).is_none()
-        {
-            return Err(End::abort("attempt to multiply with overflow"));
-        }
+        self.env.seams.peek().admits(&peek.finishing)?;
         match &peek.target {
             PeekTarget::Index { id } => {
                 let Some(trace) = self.traces.get_mut(id) else {
@@ -315,17 +257,8 @@ impl Instance {
     }
 
     fn cancel_peek(&mut self, uuid: Uuid) {
-        let mutants = self.env.mutants;
-        // Mutants: it does nothing, or too much.
-        if mutants.is(Mutant::CancelIgnored) {
-            return;
-        }
-        let canceled: Vec<Uuid> = if mutants.is(Mutant::CancelHitsAll) {
-            self.peeks.keys().copied().collect()
-        } else {
-            vec![uuid]
-        };
-        for uuid in canceled {
+        let pending = self.peeks.keys().copied();
+        for uuid in self.env.seams.peek().canceled(uuid, pending) {
             if let Some(peek) = self.peeks.remove(&uuid) {
                 self.answer(peek.peek(), PeekResponse::Canceled);
             }
@@ -343,9 +276,10 @@ impl Instance {
 
     /// Answers the peeks that can be answered.
     pub fn process_peeks(&mut self) {
+        let seams = self.env.seams.peek();
         let mut ready = Vec::new();
         for (uuid, peek) in &mut self.peeks {
-            if let Some(response) = peek.try_answer(self.max_result_size.get(), self.env.mutants) {
+            if let Some(response) = peek.try_answer(self.max_result_size.get(), seams) {
                 ready.push((*uuid, response));
             }
         }
@@ -369,18 +303,16 @@ impl Instance {
                 any |= view.poll();
             }
         }
-        for (_, view) in &self.orphans {
-            any |= view.poll();
-        }
-        any
+        any | self.dropped_views.poll()
     }
 
-    /// Tells what the subscribes have to tell, and looks after the views.
+    /// Sends the batches of the subscribes that are ready, and ends the replica if
+    /// the writer of a view failed.
     pub fn process_sinks(&mut self) {
         for (id, collection) in &self.collections {
             match &collection.kind {
                 Kind::Index => {}
-                Kind::Subscribe(state) => self.out.extend(told(*id, state)),
+                Kind::Subscribe(state) => self.out.extend(told(*id, take_ready(state))),
                 Kind::View(view) => {
                     if let Some(failure) = view.failure() {
                         self.env.fate.post(End::halt(failure));
@@ -399,9 +331,13 @@ impl Instance {
     }
 }
 
-/// What a subscribe is about to tell.
-fn told(id: GlobalId, state: &RefCell<SubscribeState>) -> Vec<Outgoing> {
-    let ready = std::mem::take(&mut state.borrow_mut().ready);
-    let said = |said| Outgoing::Merged(ComputeResponse::SubscribeResponse(id, said));
-    ready.into_iter().map(said).collect()
+/// The batches of a subscribe that are ready.
+fn take_ready(state: &RefCell<SubscribeState>) -> Vec<SubscribeResponse> {
+    std::mem::take(&mut state.borrow_mut().ready)
+}
+
+/// The responses of a subscribe on their way to the client.
+fn told(id: GlobalId, said: Vec<SubscribeResponse>) -> impl Iterator<Item = Outgoing> {
+    said.into_iter()
+        .map(move |said| Outgoing::Merged(ComputeResponse::SubscribeResponse(id, said)))
 }

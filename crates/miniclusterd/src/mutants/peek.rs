@@ -1,0 +1,107 @@
+//! When a peek is answered, and with what.
+
+use uuid::Uuid;
+
+use super::{Mutant, Mutants};
+use crate::halt::End;
+use protocol::v26_30::{PeekResponse, RowSetFinishing};
+use repr::{Antichain, Diff, Timestamp};
+
+#[derive(Debug, Clone, Copy)]
+pub struct PeekSeams(pub(super) Mutants);
+
+/// Readiness.
+impl PeekSeams {
+    /// Whether a trace with this upper is complete at a time.
+    pub fn ready_at(self, time: Timestamp, upper: &Antichain) -> bool {
+        let early = self.0.is(Mutant::PeekEarly) && *upper == Antichain::from_elem(time);
+        early || !upper.less_equal(time)
+    }
+
+    /// The time at which a shard with this upper is read: the peek's.
+    pub fn shard_read_at(self, time: Timestamp, upper: &Antichain) -> Timestamp {
+        if self.0.is(Mutant::PeekEarly) && *upper == Antichain::from_elem(time) {
+            return time.saturating_sub(1);
+        }
+        time
+    }
+
+    /// Whether an index that was compacted to `since` can be read at a time.
+    pub fn readable_at(self, time: Timestamp, since: &Antichain) -> bool {
+        let refused = self.0.is(Mutant::PeekAtSinceRefused)
+            && time > 0
+            && *since == Antichain::from_elem(time);
+        since.less_equal(time) && !refused
+    }
+
+    /// The answer to a peek of an index that cannot be read at its time: an
+    /// error.
+    pub fn below_since(self, error: String) -> PeekResponse {
+        if self.0.is(Mutant::PeekBelowSinceEmpty) {
+            return PeekResponse::Rows(vec![Default::default()]);
+        }
+        PeekResponse::Error(error)
+    }
+
+    /// The time at which an index is read: the peek's.
+    pub fn index_read_at(self, time: Timestamp) -> Timestamp {
+        time + Timestamp::from(self.0.is(Mutant::PeekSeesNextTime))
+    }
+
+    /// The peeks that a cancellation ends: the one that it names, whether or not
+    /// it is pending.
+    pub fn canceled(self, uuid: Uuid, pending: impl Iterator<Item = Uuid>) -> Vec<Uuid> {
+        if self.0.is(Mutant::CancelIgnored) {
+            return Vec::new();
+        }
+        if self.0.is(Mutant::CancelHitsAll) {
+            return pending.collect();
+        }
+        vec![uuid]
+    }
+}
+
+/// Contents.
+impl PeekSeams {
+    /// The error that takes the place of all rows, if there is one.
+    pub fn error(self, error: Option<String>) -> Option<String> {
+        error.filter(|_| !self.0.is(Mutant::PeekMissesErrors))
+    }
+
+    /// Whether the literals after one that matches no key are looked up.
+    pub fn goes_on_after_a_miss(self) -> bool {
+        !self.0.is(Mutant::LiteralStopsAtMiss)
+    }
+
+    /// How often a row is answered: as often as it counts.
+    #[inline]
+    pub fn copies(self, count: Diff) -> Diff {
+        if self.0.is(Mutant::PeekClampsMultiplicity) {
+            return count.min(1);
+        }
+        count
+    }
+
+    /// Whether a peek that needs `needed` rows takes no more than the `rows`
+    /// that it has: with an order every row may be among the first.
+    pub fn has_enough(self, ordered: bool, rows: usize, needed: usize) -> bool {
+        if ordered {
+            return self.0.is(Mutant::LimitBeforeSort) && rows >= needed;
+        }
+        rows >= needed.saturating_mul(2)
+    }
+
+    /// Whether a finishing can be applied: each can.
+    ///
+    /// Errors: how the replica ends.
+    pub fn admits(self, finishing: &RowSetFinishing) -> Result<(), End> {
+        if self.0.is(Mutant::PanicOnHugeLimit)
+            && !finishing.order_by.is_empty()
+            && let Some(limit) = finishing.limit
+            && limit.checked_mul(2).is_none()
+        {
+            return Err(End::abort("attempt to multiply with overflow"));
+        }
+        Ok(())
+    }
+}
