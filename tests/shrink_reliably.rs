@@ -170,7 +170,7 @@ fn pursued(lab: &Flaky, length: usize, max_runs: usize) -> Finding {
     let broken = Broken {
         case,
         seed,
-        commands: &commands,
+        commands: commands.clone(),
         shape: Shape::ONE,
         violation,
     };
@@ -178,7 +178,7 @@ fn pursued(lab: &Flaky, length: usize, max_runs: usize) -> Finding {
         max_runs,
         ..Budget::default()
     };
-    pursue(lab, &broken, budget)
+    pursue(lab, &broken, &[], budget).finding
 }
 
 #[test]

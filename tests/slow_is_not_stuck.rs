@@ -264,11 +264,11 @@ fn a_series_that_gives_way_to_nothing_is_found_and_shrunk_and_named() {
     let broken = Broken {
         case: 0,
         seed: 1,
-        commands: &script,
+        commands: script.clone(),
         shape: Shape::ONE,
         violation,
     };
-    let finding = pursue(&lab, &broken, Budget::default());
+    let finding = pursue(&lab, &broken, &[], Budget::default()).finding;
     let script = finding.script(&[]);
     assert!(
         finding.reproduced && finding.commands.len() <= 8,

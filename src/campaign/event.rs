@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::finding::Finding;
+use super::trust::Canary;
 use crate::generate::Tally;
 use crate::invariants::Counts;
 use crate::plan::cells;
@@ -18,8 +19,8 @@ pub enum CampaignEvent {
         jobs: usize,
     },
     CaseDone(CaseReport),
-    /// A case broke an invariant in a way that was not seen before; it is being
-    /// confirmed and shrunk.
+    /// A case broke an invariant in a way that may be new; it is being confirmed
+    /// and shrunk.
     Shrinking {
         case: u64,
         signature: String,
@@ -32,11 +33,18 @@ pub enum CampaignEvent {
     },
     /// The finding, shrunk.
     Found(Box<Found>),
+    /// A case that was looked at more closely shows a bug that was found before.
+    KnownAgain {
+        case: u64,
+        signature: String,
+    },
     /// A case could not be run at all.
     TargetFailed {
         case: u64,
         reason: String,
     },
+    /// What became of a replica with a bug that always shows.
+    Canary(Canary),
     Finished(Summary),
 }
 
@@ -81,6 +89,8 @@ pub struct Summary {
     pub cells: cells::Counts,
     /// Cases that broke an invariant.
     pub broken: u64,
+    /// Different bugs that were found.
+    pub findings: u64,
     /// Signatures, with the number of cases that showed each.
     pub signatures: Vec<(String, u64)>,
     /// Cases that could not be run.

@@ -6,9 +6,11 @@
 //! dropped; what is written is replayable from its file alone, and overwrites
 //! nothing.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use super::blocks::with_blocks;
@@ -16,9 +18,11 @@ use super::case::{CaseOptions, Outcome};
 use super::jury::{Jury, Run, Trial};
 use super::lab::{Lab, Shape, run_with};
 use super::rate::{Rate, Standard};
+use super::skeleton::{Skeleton, panic_place};
+use super::viable::{endless, viable};
 use crate::invariants::Violation;
 use crate::script::Command;
-use crate::shrink::{Budget, Commands, Judge, Shrunk, Stop, shrink_with};
+use crate::shrink::{Budget, Commands, Judge, Shrunk, Stop, shrink_with, slices};
 
 /// While shrinking, something counts as stuck after this long; the result is
 /// confirmed with the whole patience.
@@ -40,6 +44,8 @@ pub struct Finding {
     pub signature: String,
     /// As the simplest script shows it.
     pub violation: Violation,
+    /// What tells it from other bugs of its kind.
+    pub skeleton: Skeleton,
     /// The case that showed it first.
     pub case: u64,
     pub original: Vec<Command>,
@@ -63,136 +69,252 @@ pub struct Finding {
 }
 
 /// A case that broke something.
-pub struct Broken<'a> {
+#[derive(Debug, Clone)]
+pub struct Broken {
     pub case: u64,
     pub seed: u64,
-    pub commands: &'a [Command],
+    pub commands: Vec<Command>,
     pub shape: Shape,
     pub violation: Violation,
 }
 
-/// Confirms and shrinks; where the lab has stand-ins, in those that show it too,
-/// as far as what is found there shows in the lab itself.
-pub fn pursue(lab: &dyn Lab, broken: &Broken<'_>, budget: Budget) -> Finding {
-    let mut start = broken.commands.to_vec();
-    let mut runs = 0;
-    let stand_ins = lab.stand_ins().into_iter();
-    let showing = stand_ins.filter(|stand_in| {
-        LabTrial::new(*stand_in, broken, broken.shape).shows_within(broken.commands, GLANCES)
-    });
-    for stand_in in showing.take(MOST_STAND_INS) {
-        let cheap = Budget {
-            max_runs: budget.max_cheap_runs,
-            ..budget
-        };
-        let (found, trail) = pursue_in(stand_in, broken, &start, 0, cheap);
-        if !found.reproduced {
-            continue;
-        }
-        let trial = LabTrial::new(lab, broken, found.shape);
-        let mut jury = Jury::new(&trial, Standard::CERTAIN, runs, budget.max_runs);
-        let place = jury.settle(&trail);
-        let rate = jury.tell(&trail[place]);
-        runs = jury.runs();
-        if rate.is_reliable() && place == trail.len() - 1 {
-            let mut finding = Finding {
-                runs: found.runs + runs,
-                rate,
-                ..found
-            };
-            finding.show(&trial, budget.stop);
-            return finding;
-        }
-        if rate.is_reliable() {
-            start = trail[place].clone();
-        }
+impl Broken {
+    /// The skeleton of what was run until it broke.
+    pub fn skeleton(&self) -> Skeleton {
+        let end = self.commands.len().min(self.violation.step + 1);
+        Skeleton::of(&self.commands[..end])
     }
-    pursue_in(lab, broken, &start, runs, budget).0
 }
 
-/// Confirms `start`, which is as much as is known to show what broke, and
-/// shrinks it. Gives the trail of scripts that led to the simplest, too. `runs`
-/// were made before.
-fn pursue_in(
-    lab: &dyn Lab,
-    broken: &Broken<'_>,
-    start: &[Command],
-    runs: usize,
-    budget: Budget,
-) -> (Finding, Vec<Commands>) {
-    let mut trial = LabTrial::new(lab, broken, broken.shape);
-    let mut finding = Finding {
-        signature: trial.signature.clone(),
-        violation: broken.violation.clone(),
-        case: broken.case,
-        original: broken.commands.to_vec(),
-        commands: start.to_vec(),
-        shape: broken.shape,
-        reproduced: false,
-        rate: Rate::default(),
-        runs,
-        at_fixpoint: false,
-        log: Vec::new(),
-        endless: None,
-        target_log: None,
+/// What came of a pursuit.
+#[derive(Debug)]
+pub struct Pursued {
+    pub finding: Finding,
+    /// What candidates broke in other ways: of each way the simplest.
+    pub strays: Vec<Broken>,
+}
+
+/// Confirms and shrinks; where the lab has stand-ins, in those that show it too,
+/// as far as what is found there shows in the lab itself. If `known` bugs of this
+/// kind can be avoided, they are.
+pub fn pursue(lab: &dyn Lab, broken: &Broken, known: &[Skeleton], budget: Budget) -> Pursued {
+    let strays = Strays::default();
+    let hunt = Hunt {
+        lab,
+        broken,
+        strays: &strays,
+        budget,
     };
-    if broken.shape != Shape::ONE {
-        // One worker is simpler than several, and repeats better.
-        let alone = LabTrial::new(lab, broken, Shape::ONE);
-        let runs = (0..ON_ONE_WORKER).map(|number| Run {
-            number,
-            patient: false,
-        });
-        let mut made = 0;
-        let all = runs
-            .inspect(|_| made += 1)
-            .all(|run| alone.shows(start, run) == Some(true));
-        finding.runs += made;
-        if all {
-            trial = alone;
-            finding.shape = Shape::ONE;
+    let (start, avoided) = match hunt.apart_from(known) {
+        Some(start) => (start, known),
+        // It may be one of them: then that is found once more.
+        None => (broken.commands.clone(), [].as_slice()),
+    };
+    let finding = hunt.pursue(start, avoided);
+    Pursued {
+        finding,
+        strays: strays.into_broken(broken),
+    }
+}
+
+/// What candidates broke in other ways than the one that is shrunk.
+#[derive(Debug, Default)]
+struct Strays(Mutex<BTreeMap<String, (Commands, Violation)>>);
+
+impl Strays {
+    fn add(&self, commands: &[Command], violation: &Violation) {
+        let lock = self.0.lock();
+        let mut strays = lock.unwrap_or_else(std::sync::PoisonError::into_inner);
+        let simplest = strays.get(&violation.signature());
+        if simplest.is_none_or(|(known, _)| commands.len() < known.len()) {
+            let stray = (commands.to_vec(), violation.clone());
+            strays.insert(violation.signature(), stray);
         }
     }
-    let mut jury = Jury::new(&trial, Standard::CERTAIN, finding.runs, budget.max_runs).like(start);
-    let mut seen = jury.estimate(start);
-    finding.runs = jury.runs();
-    let exact = LabTrial {
-        as_found: true,
-        ..trial.clone()
-    };
-    // Where a seed decides everything, one that shows it always shows it.
-    if seen.share() < 0.5 && trial.is_seeded() && exact.shows(start, AS_FOUND) == Some(true) {
-        jury = Jury::new(&exact, Standard::Exact, finding.runs + 1, budget.max_runs).like(start);
-        seen = Rate { shows: 1, runs: 1 };
+
+    fn into_broken(self, of: &Broken) -> Vec<Broken> {
+        let strays = self.0.into_inner();
+        let strays = strays.unwrap_or_else(std::sync::PoisonError::into_inner);
+        let broken = strays.into_values().map(|(commands, violation)| Broken {
+            commands,
+            violation,
+            ..of.clone()
+        });
+        broken.collect()
     }
-    finding.reproduced = seen.shows > 0;
-    finding.rate = seen;
-    if !finding.reproduced {
-        return (finding, vec![start.to_vec()]);
+}
+
+/// The pursuit of one case.
+struct Hunt<'a> {
+    lab: &'a dyn Lab,
+    broken: &'a Broken,
+    strays: &'a Strays,
+    budget: Budget,
+}
+
+impl<'a> Hunt<'a> {
+    fn trial(&self, lab: &'a dyn Lab, shape: Shape) -> LabTrial<'a> {
+        LabTrial {
+            lab,
+            signature: self.broken.violation.signature(),
+            shape,
+            seed: self.broken.seed,
+            as_found: false,
+            strays: Some(self.strays),
+        }
     }
-    let Shrunk {
-        commands,
-        trail,
-        at_fixpoint,
-        ..
-    } = shrink_with(start.to_vec(), budget, &mut jury);
-    finding.runs = jury.runs();
-    finding.at_fixpoint = at_fixpoint;
-    finding.commands = commands;
-    // How often it shows is told of any luck, not only of the one that found it.
-    let mut last = match jury.standard() {
-        Standard::Exact => Jury::new(&trial, Standard::CERTAIN, jury.runs(), budget.max_runs),
-        Standard::Likely(_) => jury,
-    };
-    // A campaign that is stopped tells what there is, without further runs.
-    if !budget.stop.is_raised() {
-        finding.rate = last.tell(&finding.commands);
-        finding.runs = last.runs();
+
+    /// The script, or a part of it, that shows what broke and none of `known`.
+    fn apart_from(&self, known: &[Skeleton]) -> Option<Commands> {
+        let is_apart = |commands: &[Command]| {
+            let skeleton = Skeleton::of(commands);
+            !known.iter().any(|known| skeleton.contains(known))
+        };
+        let whole = &self.broken.commands;
+        let end = whole.len().min(self.broken.violation.step + 1);
+        if known.is_empty() || is_apart(whole) {
+            return Some(whole.clone());
+        }
+        let trial = self.trial(self.lab, self.broken.shape);
+        let endless = endless(whole);
+        let parts = std::iter::once(whole[..end].to_vec()).chain(slices(whole));
+        let mut parts = parts.filter(|part| is_apart(part) && viable(part, &endless).is_ok());
+        parts.find(|part| trial.shows_within(part, GLANCES))
     }
-    if !finding.show(&trial, budget.stop) && !budget.stop.is_raised() {
-        finding.show(&exact, budget.stop);
+
+    /// Confirms and shrinks `start`, away from what is `avoided`.
+    fn pursue(&self, mut start: Commands, avoided: &[Skeleton]) -> Finding {
+        let (lab, budget) = (self.lab, self.budget);
+        let mut runs = 0;
+        let stand_ins = lab.stand_ins().into_iter();
+        let showing = stand_ins.filter(|stand_in| {
+            self.trial(*stand_in, self.broken.shape)
+                .shows_within(&start, GLANCES)
+        });
+        let showing: Vec<&dyn Lab> = showing.take(MOST_STAND_INS).collect();
+        for stand_in in showing {
+            let cheap = Budget {
+                max_runs: budget.max_cheap_runs,
+                ..budget
+            };
+            let (found, trail) = self.pursue_in(stand_in, &start, avoided, 0, cheap);
+            if !found.reproduced {
+                continue;
+            }
+            let trial = self.trial(lab, found.shape);
+            let mut jury = Jury::new(&trial, Standard::CERTAIN, runs, budget.max_runs);
+            let place = jury.settle(&trail);
+            let rate = jury.tell(&trail[place]);
+            runs = jury.runs();
+            if rate.is_reliable() && place == trail.len() - 1 {
+                let mut finding = Finding {
+                    runs: found.runs + runs,
+                    rate,
+                    ..found
+                };
+                finding.show(&trial, budget.stop);
+                return finding;
+            }
+            if rate.is_reliable() {
+                start = trail[place].clone();
+            }
+        }
+        self.pursue_in(lab, &start, avoided, runs, budget).0
     }
-    (finding, trail)
+
+    /// Confirms `start`, which is as much as is known to show what broke, and
+    /// shrinks it. Gives the trail of scripts that led to the simplest, too. `runs`
+    /// were made before.
+    fn pursue_in(
+        &self,
+        lab: &'a dyn Lab,
+        start: &[Command],
+        avoided: &[Skeleton],
+        runs: usize,
+        budget: Budget,
+    ) -> (Finding, Vec<Commands>) {
+        let broken = self.broken;
+        let mut trial = self.trial(lab, broken.shape);
+        let mut finding = Finding {
+            signature: trial.signature.clone(),
+            skeleton: Skeleton::default(),
+            violation: broken.violation.clone(),
+            case: broken.case,
+            original: broken.commands.clone(),
+            commands: start.to_vec(),
+            shape: broken.shape,
+            reproduced: false,
+            rate: Rate::default(),
+            runs,
+            at_fixpoint: false,
+            log: Vec::new(),
+            endless: None,
+            target_log: None,
+        };
+        if broken.shape != Shape::ONE {
+            // One worker is simpler than several, and repeats better.
+            let alone = self.trial(lab, Shape::ONE);
+            let runs = (0..ON_ONE_WORKER).map(|number| Run {
+                number,
+                patient: false,
+            });
+            let mut made = 0;
+            let all = runs
+                .inspect(|_| made += 1)
+                .all(|run| alone.shows(start, run) == Some(true));
+            finding.runs += made;
+            if all {
+                trial = alone;
+                finding.shape = Shape::ONE;
+            }
+        }
+        let mut jury = Jury::new(&trial, Standard::CERTAIN, finding.runs, budget.max_runs)
+            .like(start)
+            .avoiding(avoided);
+        let mut seen = jury.estimate(start);
+        finding.runs = jury.runs();
+        let exact = LabTrial {
+            as_found: true,
+            ..trial.clone()
+        };
+        // Where a seed decides everything, one that shows it always shows it.
+        if seen.share() < 0.5 && trial.is_seeded() && exact.shows(start, AS_FOUND) == Some(true) {
+            jury = Jury::new(&exact, Standard::Exact, finding.runs + 1, budget.max_runs)
+                .like(start)
+                .avoiding(avoided);
+            seen = Rate { shows: 1, runs: 1 };
+        }
+        finding.reproduced = seen.shows > 0;
+        finding.rate = seen;
+        if !finding.reproduced {
+            finding.skeleton = Skeleton::of(start);
+            return (finding, vec![start.to_vec()]);
+        }
+        let Shrunk {
+            commands,
+            trail,
+            at_fixpoint,
+            ..
+        } = shrink_with(start.to_vec(), budget, &mut jury);
+        finding.runs = jury.runs();
+        finding.at_fixpoint = at_fixpoint;
+        finding.skeleton = Skeleton::of(&commands);
+        finding.commands = commands;
+        // How often it shows is told of any luck, not only of the one that found it.
+        let mut last = match jury.standard() {
+            Standard::Exact => Jury::new(&trial, Standard::CERTAIN, jury.runs(), budget.max_runs),
+            Standard::Likely(_) => jury,
+        };
+        // A campaign that is stopped tells what there is, without further runs.
+        if !budget.stop.is_raised() {
+            finding.rate = last.tell(&finding.commands);
+            finding.runs = last.runs();
+        }
+        if !finding.show(&trial, budget.stop) && !budget.stop.is_raised() {
+            finding.show(&exact, budget.stop);
+        }
+        (finding, trail)
+    }
 }
 
 /// The run with the seed with which the case was found.
@@ -210,19 +332,11 @@ struct LabTrial<'a> {
     seed: u64,
     /// All with the seed with which it was found.
     as_found: bool,
+    /// Takes what is broken in other ways.
+    strays: Option<&'a Strays>,
 }
 
-impl<'a> LabTrial<'a> {
-    fn new(lab: &'a dyn Lab, broken: &Broken<'_>, shape: Shape) -> LabTrial<'a> {
-        LabTrial {
-            lab,
-            signature: broken.violation.signature(),
-            shape,
-            seed: broken.seed,
-            as_found: false,
-        }
-    }
-
+impl LabTrial<'_> {
     /// Whether one of a few runs shows it, the first as it was found.
     fn shows_within(&self, commands: &[Command], runs: u64) -> bool {
         let first = LabTrial {
@@ -265,6 +379,12 @@ impl Trial for LabTrial<'_> {
     fn shows(&self, commands: &[Command], run: Run) -> Option<bool> {
         let outcome = self.run(commands, run, false).ok()?;
         let shows = outcome.has(&self.signature);
+        if let Some(strays) = self.strays {
+            let others = outcome.violations.iter();
+            for other in others.filter(|other| other.signature() != self.signature) {
+                strays.add(commands, other);
+            }
+        }
         (shows || outcome.unknown.is_none()).then_some(shows)
     }
 
@@ -312,6 +432,12 @@ impl Finding {
             let same = |v: &&Violation| v.signature() == self.signature;
             if let Some(violation) = outcome.violations.iter().find(same) {
                 self.violation = violation.clone();
+                let told = [Some(&violation.observed), outcome.target_log.as_ref()];
+                let place = told
+                    .into_iter()
+                    .flatten()
+                    .find_map(|text| panic_place(text));
+                self.skeleton = Skeleton::of(&self.commands).at(place);
                 self.log = outcome.log;
                 self.endless = outcome.endless;
                 self.target_log = outcome.target_log;

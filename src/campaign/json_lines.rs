@@ -7,6 +7,7 @@ use std::io::Write;
 use serde_json::{Value, json};
 
 use super::event::{CampaignEvent, CaseReport, Found, Reporter, Summary};
+use super::trust::Canary;
 
 /// Writes every event as one line.
 pub struct JsonLines<W: Write> {
@@ -67,12 +68,19 @@ fn line(event: &CampaignEvent) -> Value {
             let problem = written.as_ref().and_then(|written| written.as_ref().err());
             json!({
                 "event": "found", "case": finding.case, "signature": finding.signature,
+                "skeleton": finding.skeleton.to_string(),
                 "violation": finding.violation.to_string(), "commands": finding.commands.len(),
                 "original_commands": finding.original.len(), "reproduced": finding.reproduced,
                 "runs": finding.runs, "at_fixpoint": finding.at_fixpoint,
                 "path": path.map(|p| p.display().to_string()), "not_written": problem,
                 "script": script,
             })
+        }
+        CampaignEvent::KnownAgain { case, signature } => {
+            json!({"event": "known-again", "case": case, "signature": signature})
+        }
+        CampaignEvent::Canary(Canary { name, caught_in }) => {
+            json!({"event": "canary", "name": name, "caught_in": caught_in})
         }
         CampaignEvent::TargetFailed { case, reason } => {
             json!({"event": "target-failed", "case": case, "reason": reason})
@@ -99,7 +107,8 @@ fn finished(summary: &Summary) -> Value {
         "event": "finished", "seed": summary.seed, "cases": summary.cases,
         "commands": summary.commands, "failed": summary.failed,
         "generated": summary.tally.commands, "meaningful": summary.tally.meaningful,
-        "cells": cells, "broken": summary.broken, "signatures": summary.signatures,
+        "cells": cells, "broken": summary.broken, "findings": summary.findings,
+        "not_to_be_believed": summary.distrust(), "signatures": summary.signatures,
         "target_failures": summary.target_failures, "invalid": summary.invalid,
         "unknown": summary.unknown,
         "invariants": invariants, "seconds": summary.elapsed.as_secs_f64(),

@@ -9,6 +9,7 @@
 use std::collections::HashMap;
 
 use super::rate::{Judgment, Rate, Standard};
+use super::skeleton::Skeleton;
 use super::viable::{Endless, endless, viable};
 use crate::script::Command;
 use crate::shrink::Judge;
@@ -38,6 +39,8 @@ pub struct Jury<'a> {
     standard: Standard,
     /// What may be endless in a candidate, because it was in the first script.
     endless: Endless,
+    /// Bugs that are known, and are not to be found again.
+    avoided: Vec<Skeleton>,
     runs: usize,
     /// No last word is looked for beyond so many runs.
     max_runs: usize,
@@ -93,6 +96,7 @@ impl<'a> Jury<'a> {
             trial,
             standard,
             endless: Endless::new(),
+            avoided: Vec::new(),
             runs,
             max_runs,
             told: HashMap::new(),
@@ -102,6 +106,12 @@ impl<'a> Jury<'a> {
     /// Lets candidates have what is endless in this script.
     pub fn like(mut self, commands: &[Command]) -> Self {
         self.endless = endless(commands);
+        self
+    }
+
+    /// Turns away candidates that may show one of these.
+    pub fn avoiding(mut self, known: &[Skeleton]) -> Self {
+        self.avoided = known.to_vec();
         self
     }
 
@@ -216,7 +226,14 @@ impl<'a> Jury<'a> {
 
 impl Judge for Jury<'_> {
     fn is_worth_running(&mut self, candidate: &[Command]) -> bool {
-        viable(candidate, &self.endless).is_ok()
+        if viable(candidate, &self.endless).is_err() {
+            return false;
+        }
+        if self.avoided.is_empty() {
+            return true;
+        }
+        let skeleton = Skeleton::of(candidate);
+        !self.avoided.iter().any(|known| skeleton.contains(known))
     }
 
     fn at_once(&self) -> usize {

@@ -17,15 +17,18 @@ mod json_lines;
 mod jury;
 mod lab;
 mod rate;
+mod register;
 mod replay;
+mod skeleton;
 mod terminal;
+mod trust;
 mod viable;
 
-use std::collections::HashSet;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 pub use aftermath::Aftermath;
@@ -33,13 +36,16 @@ use aftermath::Pursuit;
 pub use blocks::{expected_blocks, with_blocks};
 pub use case::{CaseOptions, Outcome, run_case};
 pub use event::{CampaignEvent, CaseReport, Found, Reporter, Summary};
-pub use finding::{Broken, Finding, pursue};
+pub use finding::{Broken, Finding, Pursued, pursue};
 pub use json_lines::JsonLines;
 pub use jury::{Jury, Run, Trial};
 pub use lab::{Lab, LabConfig, ProcessLab, Processed, Seat, Shape, StoreUrls, run_in, run_with};
 pub use rate::{Judgment, Rate, Standard};
+use register::{Claim, Register};
 pub use replay::{Facts, ReplayError, Replayed, replay};
+pub use skeleton::Skeleton;
 pub use terminal::Terminal;
+pub use trust::Canary;
 pub use viable::{Endless, endless, viable};
 
 use crate::generate::{Choices, Profile, SeededChoices, Tally, generate_counted};
@@ -153,7 +159,7 @@ pub fn run_campaign(
         start,
         next: AtomicU64::new(0),
         stop: AtomicBool::new(false),
-        seen: Mutex::default(),
+        register: Mutex::default(),
     };
     let (events, heard) = channel();
     std::thread::scope(|scope| {
@@ -179,8 +185,10 @@ pub fn run_campaign(
                 CampaignEvent::AfterCase { signature, .. } => summary.add_after(signature),
                 CampaignEvent::Started { .. }
                 | CampaignEvent::Shrinking { .. }
-                | CampaignEvent::Found(..)
+                | CampaignEvent::KnownAgain { .. }
+                | CampaignEvent::Canary(_)
                 | CampaignEvent::Finished(_) => {}
+                CampaignEvent::Found(_) => summary.findings += 1,
             }
             reporter.on_event(&event);
         }
@@ -197,8 +205,14 @@ struct Shared {
     start: Instant,
     next: AtomicU64,
     stop: AtomicBool,
-    /// Signatures that somebody has taken up.
-    seen: Mutex<HashSet<String>>,
+    register: Mutex<Register>,
+}
+
+impl Shared {
+    fn register(&self) -> MutexGuard<'_, Register> {
+        let lock = self.register.lock();
+        lock.unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
 }
 
 /// How long the last case of a target is given to end it.
@@ -256,16 +270,16 @@ impl Worker<'_> {
                 }
             };
             failures = 0;
-            let mut signatures: Vec<String> =
-                outcome.violations.iter().map(|v| v.signature()).collect();
-            signatures.sort();
-            signatures.dedup();
-            let first = outcome.violations.first().cloned();
+            // Of each kind the first.
+            let mut kinds = BTreeMap::new();
+            for violation in outcome.violations {
+                kinds.entry(violation.signature()).or_insert(violation);
+            }
             self.tell(CampaignEvent::CaseDone(CaseReport {
                 case,
                 commands: outcome.commands,
                 failed: outcome.failed,
-                violations: signatures,
+                violations: kinds.keys().cloned().collect(),
                 counts: outcome.counts,
                 cells: outcome.cells,
                 tally,
@@ -273,15 +287,16 @@ impl Worker<'_> {
                 unknown: outcome.unknown,
                 elapsed: outcome.elapsed,
             }));
-            let Some(violation) = first else { continue };
-            let broken = Broken {
-                case,
-                seed,
-                commands: &commands,
-                shape,
-                violation,
-            };
-            self.take_up(&broken, false, outcome.target_log);
+            for violation in kinds.into_values() {
+                let broken = Broken {
+                    case,
+                    seed,
+                    commands: commands.clone(),
+                    shape,
+                    violation,
+                };
+                self.take_up(broken, false, outcome.target_log.clone());
+            }
         }
     }
 
@@ -309,37 +324,65 @@ impl Worker<'_> {
             let broken = Broken {
                 case,
                 seed,
-                commands: &commands,
+                commands,
                 shape,
                 violation,
             };
-            self.take_up(&broken, true, target_log);
+            self.take_up(broken, true, target_log);
         }
     }
 
-    /// Confirms, shrinks, writes and tells what a case broke, unless the same
-    /// was taken up before. `late` is what a target did when it was over.
-    fn take_up(&self, broken: &Broken<'_>, late: bool, target_log: Option<String>) {
-        let (config, lab) = (self.config, self.lab);
+    /// Pursues what a case broke, and what candidates broke in ways that were not
+    /// seen before. `late` is what a target did when the case was over.
+    fn take_up(&self, broken: Broken, late: bool, target_log: Option<String>) {
+        let mut open = vec![(broken, target_log)];
+        while let Some((broken, target_log)) = open.pop() {
+            let strays = self.pursue(&broken, late, target_log);
+            let unseen = strays.into_iter().filter(|stray| {
+                let signature = stray.violation.signature();
+                !self.shared.register().has_seen(&signature)
+            });
+            open.extend(unseen.map(|stray| (stray, None)));
+        }
+    }
+
+    /// Confirms, shrinks, writes and tells what a case broke, if the register says
+    /// that it may be something new. Gives what candidates broke in other ways.
+    fn pursue(&self, broken: &Broken, late: bool, target_log: Option<String>) -> Vec<Broken> {
+        let (config, lab, shared) = (self.config, self.lab, self.shared);
         let signature = broken.violation.signature();
-        let number = {
-            let lock = self.shared.seen.lock();
-            let mut seen = lock.unwrap_or_else(std::sync::PoisonError::into_inner);
-            let enough = config.stop_after > 0 && seen.len() >= config.stop_after;
-            if enough || !seen.insert(signature.clone()) {
-                return;
+        let known = {
+            let mut register = shared.register();
+            if config.stop_after > 0 && register.len() >= config.stop_after {
+                return Vec::new();
             }
-            seen.len()
+            match register.claim(&signature, || broken.skeleton()) {
+                Claim::Pursue { known } => known,
+                Claim::Leave => return Vec::new(),
+            }
         };
         self.tell(CampaignEvent::Shrinking {
             case: broken.case,
-            signature,
+            signature: signature.clone(),
             commands: broken.commands.len(),
         });
-        if config.stop_after > 0 && number >= config.stop_after {
-            self.shared.stop.store(true, Ordering::Relaxed);
+        if config.stop_after > 0 && shared.register().len() >= config.stop_after {
+            shared.stop.store(true, Ordering::Relaxed);
         }
-        let mut finding = pursue(&Pursuit { lab, late }, broken, config.budget);
+        let Pursued {
+            mut finding,
+            strays,
+        } = pursue(&Pursuit { lab, late }, broken, &known, config.budget);
+        if !shared
+            .register()
+            .close(&signature, finding.skeleton.clone())
+        {
+            self.tell(CampaignEvent::KnownAgain {
+                case: broken.case,
+                signature,
+            });
+            return strays;
+        }
         // Of the run that showed it first, if no other one did.
         finding.target_log = finding.target_log.or(target_log);
         let mut facts = config.facts.clone();
@@ -354,6 +397,7 @@ impl Worker<'_> {
             finding,
             written,
         })));
+        strays
     }
 }
 

@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::event::{CampaignEvent, Found, Reporter, Summary};
 use super::finding::Finding;
+use super::trust::Canary;
 use crate::invariants;
 use crate::plan::cells;
 
@@ -84,6 +85,13 @@ impl<W: Write> Reporter for Terminal<W> {
                 ));
             }
             CampaignEvent::Found(found) => self.say(&shown(found)),
+            CampaignEvent::KnownAgain { case, signature } => self.say(&format!(
+                "case {case} breaks {signature} as one before it does"
+            )),
+            CampaignEvent::Canary(Canary { name, caught_in }) => self.say(&match caught_in {
+                Some(case) => format!("canary {name}: caught in case {case}"),
+                None => format!("canary {name}: NOT caught"),
+            }),
             CampaignEvent::TargetFailed { case, reason } => {
                 self.say(&format!("case {case} could not be run: {reason}"));
             }
@@ -140,6 +148,7 @@ fn summarised(summary: &Summary) -> String {
         counts,
         cells,
         broken,
+        findings,
         signatures,
         target_failures,
         invalid,
@@ -198,8 +207,14 @@ fn summarised(summary: &Summary) -> String {
     }
     if *broken == 0 {
         lines.push("no violation".to_string());
+        let reasons = summary.distrust().into_iter();
+        lines.extend(reasons.map(|reason| format!("not to be believed: {reason}")));
     } else {
-        lines.push(format!("{broken} cases broke an invariant:"));
+        let bugs = match findings {
+            1 => "1 finding".to_string(),
+            several => format!("{several} different findings"),
+        };
+        lines.push(format!("{broken} cases broke an invariant ({bugs}):"));
         for (signature, n) in signatures {
             lines.push(format!("  {signature} in {n}"));
         }

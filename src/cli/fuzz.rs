@@ -4,12 +4,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::args::{Format, Fuzz, Show, TargetArgs, TargetKind};
+use super::in_process::InProcessLab;
 use super::out::Out;
 use super::{CliError, Done, labs, out, repeat, signals};
 use crate::campaign::{
-    CampaignConfig, JsonLines, Reporter, Terminal, case_script, run_campaign, with_blocks,
+    CampaignConfig, CampaignEvent, Canary, JsonLines, Reporter, Terminal, case_script,
+    run_campaign, with_blocks,
 };
 use crate::generate::{Action, Profile};
+use crate::replica::mutants::Mutant;
 use crate::shrink::Budget;
 
 /// Cases of a campaign, unless it is said.
@@ -21,6 +24,9 @@ const HUNT_SECONDS: u64 = 110;
 /// Cases a core, unless it is said, of a miniclusterd that is a process: they
 /// wait for each other's bytes most of their time.
 const MINIS_PER_CORE: usize = 3;
+
+/// A bug that shows in almost every case: what does not see it sees nothing.
+const CANARY: Mutant = Mutant::FrontierTooFar;
 
 /// Runs a campaign.
 pub fn fuzz(args: Fuzz) -> Done {
@@ -47,6 +53,7 @@ pub fn fuzz(args: Fuzz) -> Done {
         None if hunts => None,
         None => Some(args.cases.unwrap_or(CASES)),
     };
+    let is_healthy = args.target.mutant.is_empty();
     let seconds = args.seconds.or(hunts.then_some(HUNT_SECONDS));
     let config = CampaignConfig {
         seed,
@@ -72,6 +79,14 @@ pub fn fuzz(args: Fuzz) -> Done {
         Format::Text => Box::new(Terminal::new(Out)),
         Format::Json => Box::new(JsonLines::new(Out)),
     };
+    // A replica that has bugs of its own already needs no other one.
+    let canary = is_healthy.then(|| {
+        let lab = InProcessLab::new(CANARY.into(), false);
+        Canary::send(CANARY.name(), &lab, seed, &config.profile)
+    });
+    if let Some(canary) = &canary {
+        reporter.on_event(&CampaignEvent::Canary(canary.clone()));
+    }
     let summary = run_campaign(&config, open.lab.as_ref(), reporter.as_mut());
     if summary.broken == 0 && summary.target_failures > 0 {
         let failed = summary.target_failures;
@@ -80,12 +95,21 @@ pub fn fuzz(args: Fuzz) -> Done {
             "{failed} of {all} cases could not be run"
         )));
     }
-    match (summary.broken, summary.unknown) {
-        (0, 0) => Ok(true),
-        (0, unknown) => Err(CliError::Unknown(format!(
+    let mut doubts = summary.distrust();
+    if let Some(Canary {
+        name,
+        caught_in: None,
+    }) = canary
+    {
+        doubts.insert(0, format!("the canary {name} was not caught"));
+    }
+    match (summary.broken, summary.unknown, doubts.first()) {
+        (0, 0, None) => Ok(true),
+        (0, 0, Some(doubt)) => Err(CliError::Unchecked(doubt.clone())),
+        (0, unknown, _) => Err(CliError::Unknown(format!(
             "{unknown} cases could not be decided"
         ))),
-        (_, _) => Ok(false),
+        (_, _, _) => Ok(false),
     }
 }
 

@@ -37,6 +37,10 @@ pub enum CliError {
     /// Nothing was found, and not everything could be decided: exit code 4.
     #[error("unknown: {0}")]
     Unknown(String),
+    /// Nothing was found, and what was checked is not enough to believe that
+    /// nothing is there: exit code 5.
+    #[error("not to be believed: {0}")]
+    Unchecked(String),
     /// Bad input that was told where it was met: exit code 2.
     #[error("bad input")]
     Told,
@@ -80,6 +84,7 @@ pub fn main(cli: Cli) -> ExitCode {
                 CliError::Input(_) => 2,
                 CliError::Target(_) => 3,
                 CliError::Unknown(_) => 4,
+                CliError::Unchecked(_) => 5,
             };
             out::complain(error);
             ExitCode::from(code)

@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 pub use edits::Commands;
 pub use judge::Judge;
 pub use order::Complexity;
+pub use slice::slices;
 pub use stop::Stop;
 
 use crate::script::{Cell, Command, RowLine};

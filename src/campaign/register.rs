@@ -1,0 +1,143 @@
+//! The register of a campaign: which bugs it has found, and which cases are worth
+//! a closer look because they may show another one behind the same kind.
+//!
+//! Invariants: the first case of each kind is taken up; a case that cannot show
+//! what is known is taken up, too, within a budget a kind; of those that can, the
+//! second, fourth, eighth and so on are, so that the looks spread over a campaign
+//! of any length; one case of a kind is looked at at a time.
+
+use std::collections::BTreeMap;
+
+use super::skeleton::Skeleton;
+
+/// Cases of one kind that are pursued.
+const MOST_PURSUITS: u64 = 24;
+
+/// What a campaign has found so far; see the module.
+#[derive(Debug, Default)]
+pub struct Register {
+    kinds: BTreeMap<String, Kind>,
+}
+
+/// Cases that broke the same invariant in the same way.
+#[derive(Debug, Default)]
+struct Kind {
+    cases: u64,
+    pursuits: u64,
+    /// One is being pursued.
+    is_open: bool,
+    /// The skeletons of what was found.
+    known: Vec<Skeleton>,
+}
+
+/// What to do about a case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    /// Another case shows as much.
+    Leave,
+    /// It is to be pursued; what is found must be closed.
+    Pursue {
+        /// What is known of its kind.
+        known: Vec<Skeleton>,
+    },
+}
+
+impl Register {
+    /// Whether a case of a kind is to be pursued; `script` is the skeleton of what
+    /// it ran.
+    pub fn claim(&mut self, signature: &str, script: impl FnOnce() -> Skeleton) -> Claim {
+        let kind = self.kinds.entry(signature.to_string()).or_default();
+        kind.cases += 1;
+        if kind.is_open || kind.pursuits >= MOST_PURSUITS {
+            return Claim::Leave;
+        }
+        let is_due = kind.known.is_empty() || kind.cases.is_power_of_two() || {
+            let script = script();
+            !kind.known.iter().any(|known| script.contains(known))
+        };
+        if !is_due {
+            return Claim::Leave;
+        }
+        kind.is_open = true;
+        kind.pursuits += 1;
+        Claim::Pursue {
+            known: kind.known.clone(),
+        }
+    }
+
+    /// Closes a pursuit that found this. True if it is a new bug.
+    pub fn close(&mut self, signature: &str, found: Skeleton) -> bool {
+        let kind = self.kinds.entry(signature.to_string()).or_default();
+        kind.is_open = false;
+        let is_new = !kind.known.contains(&found);
+        if is_new {
+            kind.known.push(found);
+        }
+        is_new
+    }
+
+    /// Whether a case of this kind was seen.
+    pub fn has_seen(&self, signature: &str) -> bool {
+        self.kinds.contains_key(signature)
+    }
+
+    /// How many bugs are known, or are being looked at for the first time.
+    pub fn len(&self) -> usize {
+        let kinds = self.kinds.values();
+        kinds
+            .map(|kind| kind.known.len() + usize::from(kind.is_open && kind.known.is_empty()))
+            .sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::script::Command;
+
+    fn skeleton(verbs: &[Command]) -> Skeleton {
+        Skeleton::of(verbs)
+    }
+
+    #[test]
+    fn the_first_case_of_a_kind_is_pursued_and_not_two_at_a_time() {
+        let mut register = Register::default();
+        let first = register.claim("I-01/a", Skeleton::default);
+        assert_eq!(first, Claim::Pursue { known: Vec::new() });
+        assert_eq!(register.claim("I-01/a", Skeleton::default), Claim::Leave);
+        let other = register.claim("I-02/b", Skeleton::default);
+        assert_eq!(other, Claim::Pursue { known: Vec::new() });
+    }
+
+    #[test]
+    fn what_cannot_be_the_known_bug_is_pursued_and_the_rest_now_and_then() {
+        let mut register = Register::default();
+        let known = skeleton(&[Command::Reconnect]);
+        register.claim("I-01/a", Skeleton::default);
+        assert!(register.close("I-01/a", known.clone()));
+        let mut pursued = Vec::new();
+        for case in 2..=16 {
+            if register.claim("I-01/a", || known.clone()) != Claim::Leave {
+                pursued.push(case);
+                assert!(!register.close("I-01/a", known.clone()));
+            }
+        }
+        assert_eq!(pursued, [2, 4, 8, 16]);
+        let without = || skeleton(&[Command::Restart]);
+        let claim = register.claim("I-01/a", without);
+        assert_eq!(claim, Claim::Pursue { known: vec![known] });
+        assert!(register.close("I-01/a", without()));
+        assert_eq!(register.len(), 2);
+    }
+
+    #[test]
+    fn a_kind_has_a_budget() {
+        let mut register = Register::default();
+        let claims = (0..100).filter(|_| {
+            let claim = register.claim("I-01/a", || skeleton(&[Command::Restart]));
+            register.close("I-01/a", skeleton(&[Command::Reconnect]));
+            claim != Claim::Leave
+        });
+        assert_eq!(claims.count() as u64, MOST_PURSUITS);
+    }
+}

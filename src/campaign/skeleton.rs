@@ -1,0 +1,232 @@
+//! The skeleton of a script: what remains when its values, ids and times are
+//! taken away. The skeletons of minimal scripts tell one bug from another behind
+//! the same invariant.
+//!
+//! Invariant: a skeleton depends on the commands alone, and on no order or number
+//! of them, so that two minimal scripts of one bug mostly have the same.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use crate::plan::{Relation, cells, functions, scalar};
+use crate::protocol::v26_30::MirScalarExpr;
+use crate::script::interpret::{Effect, Interpreter, Uuids};
+use crate::script::{Build, Command, CreateDataflow, Export, Plan, Selection};
+
+/// What a script is made of, each once; see the module.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Skeleton {
+    parts: BTreeSet<String>,
+}
+
+impl Skeleton {
+    /// The skeleton of these commands. What the driver refuses has no dataflow in
+    /// it.
+    pub fn of(commands: &[Command]) -> Skeleton {
+        let mut skeleton = Skeleton::default();
+        let mut script = Interpreter::new(Uuids::Seeded(0));
+        for command in commands {
+            skeleton.add_command(command);
+            if let Ok(meaning) = script.take(command) {
+                for effect in meaning.effects() {
+                    skeleton.add_effect(effect);
+                }
+            }
+        }
+        skeleton
+    }
+
+    /// The same, of a script that makes a process panic at this place.
+    pub fn at(mut self, place: Option<String>) -> Skeleton {
+        self.parts.extend(place.map(|place| format!("at {place}")));
+        self
+    }
+
+    /// Whether all of `other` is in it: a script that may show what `other` shows.
+    pub fn contains(&self, other: &Skeleton) -> bool {
+        other.parts.is_subset(&self.parts)
+    }
+
+    fn add(&mut self, part: impl Into<String>) {
+        self.parts.insert(part.into());
+    }
+
+    fn add_if(&mut self, holds: bool, part: &str) {
+        if holds {
+            self.add(part);
+        }
+    }
+
+    /// What a command is beside its dataflow: the verb, unless every script has
+    /// it, and its options.
+    fn add_command(&mut self, command: &Command) {
+        match command {
+            // What every script needs to show anything at all.
+            Command::CreateInstance {
+                expiration_offset: None,
+                arrangement_dictionary_compression: false,
+            }
+            | Command::InitializationComplete
+            | Command::DefineSchema { .. }
+            | Command::DefineIndex { .. }
+            | Command::Schedule { .. }
+            | Command::WriteSingleTs { .. }
+            | Command::WriteSpread { .. } => {}
+            Command::WriteRows { rows, .. } => {
+                self.add_if(rows.iter().any(|row| row.diff < 0), "retraction");
+                self.add_if(rows.iter().any(|row| row.diff > 1), "multiplicity");
+            }
+            Command::CreateInstance { .. } => self.add("create-instance with options"),
+            Command::UpdateConfiguration { settings } => {
+                for setting in settings {
+                    self.add(format!("setting {}", setting.name));
+                }
+            }
+            Command::CreateDataflow(dataflow) => self.add_dataflow(dataflow),
+            Command::AllowCompaction { frontier: None, .. } => self.add("drop"),
+            Command::Peek { selection, .. } => self.add_selection(selection),
+            Command::ExpectError { command } => self.add_command(command),
+            Command::Reconnect
+            | Command::Restart
+            | Command::AllowCompaction { .. }
+            | Command::AllowWrites { .. }
+            | Command::AwaitFrontier { .. }
+            | Command::Count { .. }
+            | Command::PeekCount { .. }
+            | Command::ExpectCount { .. }
+            | Command::AwaitSubscribe { .. }
+            | Command::StartPeek { .. }
+            | Command::AwaitPeek { .. }
+            | Command::CancelPeek { .. }
+            | Command::DowngradeSince { .. } => self.add(command.verb()),
+        }
+    }
+
+    fn add_selection(&mut self, selection: &Selection) {
+        let Selection {
+            literals,
+            order_by,
+            limit,
+            offset,
+        } = selection;
+        self.add("peek");
+        self.add_if(!literals.is_empty(), "peek of literals");
+        self.add_if(!order_by.is_empty(), "ordered peek");
+        self.add_if(limit.is_some(), "limited peek");
+        self.add_if(*offset > 0, "peek with an offset");
+    }
+
+    fn add_dataflow(&mut self, dataflow: &CreateDataflow) {
+        let CreateDataflow {
+            name: _,
+            as_of: _,
+            until,
+            optimize,
+            join,
+            imports: _,
+            builds,
+            exports,
+        } = dataflow;
+        self.add_if(until.is_some(), "until");
+        self.add_if(*optimize, "optimize");
+        self.add_if(join.is_some(), "join strategy");
+        self.add_if(exports.len() > 1, "two exports");
+        for Build { id: _, plan } in builds {
+            if let Plan::Operators(relation) = plan {
+                self.add_functions(relation);
+            }
+        }
+        for export in exports {
+            match export {
+                Export::Index { .. } => {}
+                Export::MaterializedView { .. } => self.add("view"),
+                Export::Subscribe {
+                    up_to, snapshot, ..
+                } => {
+                    self.add("subscribe");
+                    self.add_if(up_to.is_some(), "subscribe with an end");
+                    self.add_if(!snapshot, "subscribe without snapshot");
+                }
+            }
+        }
+    }
+
+    /// The functions of the scalars of a plan.
+    fn add_functions(&mut self, plan: &Relation) {
+        plan.visit(&mut |operator| {
+            for scalar in operator.clone().scalars_mut() {
+                scalar::visit(scalar, &mut |expr| match expr {
+                    MirScalarExpr::CallUnary { func, .. } => self.add(functions::snake_name(func)),
+                    MirScalarExpr::CallBinary { func, .. } => self.add(functions::snake_name(func)),
+                    MirScalarExpr::CallVariadic { func, .. } => {
+                        self.add(functions::snake_name(func));
+                    }
+                    MirScalarExpr::If { .. } => self.add("if"),
+                    MirScalarExpr::CallUnmaterializable(_) => self.add("mz_now"),
+                    MirScalarExpr::Column(..) | MirScalarExpr::Literal(..) => {}
+                });
+            }
+        });
+    }
+
+    /// What a replica renders of a dataflow.
+    fn add_effect(&mut self, effect: &Effect) {
+        if let Effect::CreateDataflow(dataflow) = effect {
+            for cell in cells::of_dataflow(&dataflow.description).keys() {
+                self.add(format!("{}/{}", cell.operator, cell.variant));
+            }
+        }
+    }
+}
+
+impl fmt::Display for Skeleton {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts: Vec<&str> = self.parts.iter().map(String::as_str).collect();
+        f.write_str(&parts.join(", "))
+    }
+}
+
+/// Where a process panicked, if a text tells: `FILE:LINE:COLUMN`.
+pub fn panic_place(text: &str) -> Option<String> {
+    let (_, rest) = text.split_once("panicked at ")?;
+    let place = rest.split([',', '\n', ' ']).next()?;
+    let place = place.trim_end_matches(':').trim_matches('\'');
+    (!place.is_empty()).then(|| place.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::script::text;
+
+    fn of(script: &str) -> Skeleton {
+        Skeleton::of(&text::parse(script).unwrap().commands())
+    }
+
+    const MAXIMUM: &str = "create-instance\n----\n\nwrite-rows shard=s ts=0\n  1 a\n----\n\n\
+        create-dataflow as-of=0\n  import source=1000 shard=s upper=0\n  build id=1001\n    \
+        Reduce aggregates=[max(#0)]\n      Get u1000\n  export index=1002 on=1001 key=[0]\n----\n\n\
+        peek id=1002 ts=0\n----\n";
+
+    #[test]
+    fn values_ids_and_times_are_no_part_of_a_skeleton() {
+        let other = MAXIMUM.replace("100", "700").replace("1 a", "9 b\n  5 c");
+        let other = other.replace("ts=0", "ts=3").replace("as-of=0", "as-of=3");
+        assert_eq!(of(MAXIMUM), of(&other));
+    }
+
+    #[test]
+    fn operators_and_their_variants_are() {
+        assert_ne!(of(MAXIMUM), of(&MAXIMUM.replace("max", "count")));
+        let ordered = of(&MAXIMUM.replace("peek id=1002 ts=0", "peek id=1002 ts=0 order-by=#0"));
+        assert!(ordered.contains(&of(MAXIMUM)) && !of(MAXIMUM).contains(&ordered));
+    }
+
+    #[test]
+    fn a_panic_is_known_by_its_place() {
+        let log = "thread 'timely:work-0' (17) panicked at src/compute/peek.rs:12:5:\noverflow";
+        let place = panic_place(log);
+        assert_eq!(place.as_deref(), Some("src/compute/peek.rs:12:5"));
+        assert_eq!(panic_place("exit status: 1"), None);
+    }
+}
