@@ -7,10 +7,8 @@ use clusterd_fuzz::campaign::{
     CampaignConfig, CampaignEvent, Lab, LabConfig, ProcessLab, Reporter, Shape, run_campaign,
 };
 use clusterd_fuzz::cli::InProcessLab;
-use clusterd_fuzz::generate::Profile;
 use clusterd_fuzz::protocol::v26_30;
 use clusterd_fuzz::replica::mutants::Mutants;
-use clusterd_fuzz::shrink::Budget;
 
 struct Silent;
 
@@ -23,16 +21,8 @@ fn measure(name: &str, lab: &dyn Lab, cases: u64, jobs: usize) {
         seed: 1,
         cases: Some(cases),
         jobs,
-        first_case: 0,
-        profile: Profile::default(),
-        stop_after: 0,
         shape: Some(Shape::ONE),
-        time: None,
-        budget: Budget::default(),
-        findings: None,
-        command: String::new(),
-        repeat: String::new(),
-        facts: Vec::new(),
+        ..CampaignConfig::default()
     };
     let start = Instant::now();
     let summary = run_campaign(&config, lab, &mut Silent);

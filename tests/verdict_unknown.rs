@@ -26,7 +26,6 @@ use clusterd_fuzz::replica::in_process::{Config, InProcess};
 use clusterd_fuzz::replica::meter::Limits;
 use clusterd_fuzz::replica::mutants::Mutants;
 use clusterd_fuzz::script::Command;
-use clusterd_fuzz::shrink::Budget;
 use uuid::Uuid;
 
 /// What becomes of the commit with which the connection is lost.
@@ -289,23 +288,15 @@ fn a_campaign_counts_what_it_could_not_decide() {
         };
         let config = CampaignConfig {
             shape: Some(Shape::ONE),
-            time: None,
             seed: 5,
             cases: Some(24),
-            jobs: 1,
-            first_case: 0,
             // A replica of this lab loses its own commits as well, and ends.
             profile: Profile {
                 sinks: false,
                 ..Profile::default()
             }
             .with_weight(Action::Restart, 0),
-            stop_after: 0,
-            budget: Budget::default(),
-            findings: None,
-            facts: Vec::new(),
-            command: String::new(),
-            repeat: String::new(),
+            ..CampaignConfig::default()
         };
         let summary = run_campaign(&config, &lab, &mut Silent);
         assert_eq!(summary.cases, 24);

@@ -61,6 +61,18 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// What came of this run and another one of the same commands.
+    pub(super) fn and(mut self, other: Outcome) -> Outcome {
+        let counts = std::mem::take(&mut self.counts);
+        let both = counts.into_iter().zip(&other.counts);
+        let counts = both.map(|((id, counts), (_, more))| (id, counts.plus(*more)));
+        Outcome {
+            counts: counts.collect(),
+            elapsed: self.elapsed + other.elapsed,
+            ..other
+        }
+    }
+
     /// Whether the case breaks what `signature` names.
     pub fn has(&self, signature: &str) -> bool {
         self.violations.iter().any(|v| v.signature() == signature)

@@ -125,9 +125,7 @@ impl Summary {
             return;
         }
         for ((_, sum), (_, one)) in self.counts.iter_mut().zip(&report.counts) {
-            sum.checked += one.checked;
-            sum.violated += one.violated;
-            sum.unknown += one.unknown;
+            *sum = sum.plus(*one);
         }
     }
 

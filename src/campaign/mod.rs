@@ -48,7 +48,7 @@ pub use terminal::Terminal;
 pub use trust::Canary;
 pub use viable::{Endless, endless, viable};
 
-use crate::generate::{Choices, Profile, SeededChoices, Tally, generate_counted};
+use crate::generate::{Choices, Profile, SeededChoices, Stream, Tally, generate_counted};
 use crate::invariants;
 use crate::script::Command;
 use crate::shrink::Budget;
@@ -61,6 +61,8 @@ pub struct CampaignConfig {
     pub cases: Option<u64>,
     /// Cases that run at the same time.
     pub jobs: usize,
+    /// Schedules under which each case runs where a seed decides the schedule.
+    pub schedules: u64,
     /// The first case; others follow. 0 unless one case is looked at again.
     pub first_case: u64,
     pub profile: Profile,
@@ -82,6 +84,29 @@ pub struct CampaignConfig {
     pub command: String,
     /// What `command` lacks to be this campaign, such as `--cases 200`.
     pub repeat: String,
+}
+
+impl Default for CampaignConfig {
+    /// Cases of seed 0, one after the other, without an end, told to the reporter
+    /// alone.
+    fn default() -> Self {
+        CampaignConfig {
+            seed: 0,
+            cases: None,
+            jobs: 1,
+            schedules: 1,
+            first_case: 0,
+            profile: Profile::default(),
+            shape: None,
+            time: None,
+            stop_after: 0,
+            budget: Budget::default(),
+            findings: None,
+            facts: Vec::new(),
+            command: String::new(),
+            repeat: String::new(),
+        }
+    }
 }
 
 /// How far apart the seeds of neighbouring cases are. It is odd, so that no two
@@ -239,12 +264,7 @@ impl Worker<'_> {
     }
 
     fn run_cases(&self) {
-        let Worker {
-            config,
-            lab,
-            shared,
-            events: _,
-        } = *self;
+        let (config, shared) = (self.config, self.shared);
         let mut failures = 0;
         while !self.is_over() {
             let number = shared.next.fetch_add(1, Ordering::Relaxed);
@@ -255,10 +275,9 @@ impl Worker<'_> {
             let seed = case_seed(config.seed, case);
             let (commands, tally) = case_script(config.seed, case, &config.profile);
             let shape = (config.shape).unwrap_or_else(|| case_shape(config.seed, case));
-            let ran = run_in(lab, &commands, shape, seed);
-            self.look_back(Duration::ZERO);
-            let outcome = match ran {
-                Ok(outcome) => outcome,
+            let ran = self.run_schedules(&commands, shape, seed);
+            let (outcome, seed) = match ran {
+                Ok(ran) => ran,
                 Err(reason) => {
                     self.tell(CampaignEvent::TargetFailed { case, reason });
                     failures += 1;
@@ -298,6 +317,30 @@ impl Worker<'_> {
                 self.take_up(broken, false, outcome.target_log.clone());
             }
         }
+    }
+
+    /// Runs a case under one schedule after the other, until one breaks something.
+    /// Gives what came of all of them, and the seed of the last.
+    fn run_schedules(
+        &self,
+        commands: &[Command],
+        shape: Shape,
+        seed: u64,
+    ) -> Result<(Outcome, u64), String> {
+        let first = run_in(self.lab, commands, shape, seed);
+        self.look_back(Duration::ZERO);
+        let mut all = first?;
+        let mut last = seed;
+        let is_seeded = self.lab.options(seed).seed.is_some();
+        for number in 1..self.config.schedules {
+            if !is_seeded || !all.violations.is_empty() || all.unknown.is_some() {
+                break;
+            }
+            last = Stream::Schedule { number }.seed(seed);
+            let outcome = run_in(self.lab, commands, shape, last)?;
+            all = all.and(outcome);
+        }
+        Ok((all, last))
     }
 
     /// Takes up what targets did after the cases that they served.

@@ -17,6 +17,9 @@ use crate::replica;
 /// How many of a hundred dataflows have plans of operators.
 const DEFAULT_OPERATORS: u64 = 50;
 
+/// Schedules of a case, unless it is said.
+pub const DEFAULT_SCHEDULES: u64 = 2;
+
 /// Seconds after which something counts as stuck.
 pub const DEFAULT_PATIENCE: u64 = 10;
 
@@ -181,6 +184,10 @@ pub struct Fuzz {
     /// Cases that run at the same time (default: one a core; three for mini).
     #[arg(long)]
     pub jobs: Option<usize>,
+    /// Schedules of the workers under which each case runs in process.
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_SCHEDULES,
+        value_parser = clap::value_parser!(u64).range(1..))]
+    pub schedules: u64,
     /// Stop after so many different findings (default: 1 with --mutant, else
     /// never).
     #[arg(long, value_name = "N")]

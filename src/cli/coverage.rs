@@ -27,11 +27,8 @@ pub fn coverage(args: &Coverage) -> Done {
         seed: args.seed,
         cases: Some(args.cases),
         jobs: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-        first_case: 0,
         profile: Profile::default().with_operators(args.operators),
         shape: Some(Shape::ONE),
-        time: None,
-        stop_after: 0,
         // Findings are for `fuzz`.
         budget: Budget {
             max_runs: 0,
@@ -39,10 +36,7 @@ pub fn coverage(args: &Coverage) -> Done {
             stop: signals::stop(),
             ..Budget::default()
         },
-        findings: None,
-        facts: Vec::new(),
-        command: String::new(),
-        repeat: String::new(),
+        ..CampaignConfig::default()
     };
     signals::watch(signals::First::Stops)?;
     let lab = InProcessLab::new(Mutants::none(), false);

@@ -59,6 +59,7 @@ pub fn fuzz(args: Fuzz) -> Done {
         seed,
         cases,
         jobs,
+        schedules: args.schedules,
         first_case: args.case.unwrap_or(0),
         profile: profile(&args.target.target, args.operators),
         shape: args.target.shape(),

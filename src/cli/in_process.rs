@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::campaign::{CaseOptions, Lab, Seat, Shape};
 use crate::driver::{Driver, Link, LinkClosed, PersistHost, Received, Target, TargetError};
+use crate::generate::Stream;
 use crate::persist::clock::{ManualClock, SeededIds};
 use crate::persist::{PersistClient, PersistConfig, open_blob, open_consensus};
 use crate::protocol::v26_30::{ComputeCommand, PersistLocation};
@@ -48,7 +49,7 @@ impl Lab for InProcessLab {
     fn seat(&self, shape: Shape, seed: u64) -> Result<Seat, String> {
         let mut config = PersistConfig::for_stores("mem:");
         config.clock = Arc::new(ManualClock::new(0));
-        config.ids = Arc::new(SeededIds::new(seed));
+        config.ids = Arc::new(SeededIds::new(Stream::Ids.seed(seed)));
         let consensus = open_consensus("mem:").map_err(|e| e.to_string())?;
         let blob = open_blob("mem:").map_err(|e| e.to_string())?;
         let client = PersistClient::new(blob, consensus, config);
@@ -57,7 +58,7 @@ impl Lab for InProcessLab {
                 workers: shape.processes * shape.workers,
                 mutants: self.mutants,
                 persist: Arc::clone(&client),
-                seed,
+                seed: Stream::Steps.seed(seed),
                 limits: self.limits,
             },
             replica: Rc::default(),

@@ -3,7 +3,7 @@
 //! Invariants: it is one line that a shell reads back as it is meant; whatever
 //! decides what is drawn, and on what it runs, is in it; a password is not.
 
-use super::args::{DEFAULT_PATIENCE, DEFAULT_PUBSUB, Fuzz, TargetArgs};
+use super::args::{DEFAULT_PATIENCE, DEFAULT_PUBSUB, DEFAULT_SCHEDULES, Fuzz, TargetArgs};
 use crate::driver::ALARMS;
 use crate::protocol::v26_30;
 
@@ -16,6 +16,9 @@ pub fn command(args: &Fuzz, seed: u64) -> String {
     };
     flag("seed", seed.to_string());
     flag("operators", args.operators.to_string());
+    if args.schedules != DEFAULT_SCHEDULES {
+        flag("schedules", args.schedules.to_string());
+    }
     target(&args.target, &mut flag);
     words.join(" ")
 }

@@ -32,7 +32,7 @@ mod writes;
 
 pub use choices::{ByteChoices, Choice, Choices, Recording, Replayed};
 pub use profile::{Action, Profile};
-pub use seeded::SeededChoices;
+pub use seeded::{SeededChoices, Stream};
 pub use world::Tally;
 
 use self::world::World;

@@ -26,6 +26,32 @@ impl SeededChoices {
     }
 }
 
+/// What is drawn of one seed beside a script. Each has a seed of its own, so that
+/// none of them is the same sequence of numbers as the script's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// Another schedule of the same case.
+    Schedule { number: u64 },
+    /// In which order the workers of a replica step.
+    Steps,
+    /// Ids of readers, writers and batches.
+    Ids,
+}
+
+impl Stream {
+    /// The seed of this stream of a case.
+    pub fn seed(self, case: u64) -> u64 {
+        let label = match self {
+            Stream::Steps => 1,
+            Stream::Ids => 2,
+            Stream::Schedule { number } => 3 + number,
+        };
+        // Two draws apart: streams of neighbouring labels have nothing in common.
+        let mut labels = SeededChoices::new(label);
+        SeededChoices::new(case ^ labels.next()).next()
+    }
+}
+
 impl Choices for SeededChoices {
     fn draw(&mut self, _label: &'static str, bound: u64) -> u64 {
         // A multiplication instead of a remainder: its bias is below 2^-32 for
@@ -47,6 +73,23 @@ mod tests {
     }
 
     const PINNED: [u64; 6] = [74, 15, 27, 34, 3, 86];
+
+    #[test]
+    fn streams_of_one_seed_have_different_seeds() {
+        let streams = [
+            Stream::Steps,
+            Stream::Ids,
+            Stream::Schedule { number: 1 },
+            Stream::Schedule { number: 2 },
+        ];
+        for case in 0..100 {
+            let mut seeds: Vec<u64> = streams.iter().map(|s| s.seed(case)).collect();
+            seeds.push(case);
+            seeds.sort_unstable();
+            seeds.dedup();
+            assert_eq!(seeds.len(), streams.len() + 1);
+        }
+    }
 
     #[test]
     fn draws_stay_below_their_bound() {

@@ -21,6 +21,17 @@ pub struct Counts {
     pub unknown: u64,
 }
 
+impl Counts {
+    /// The sum of both.
+    pub fn plus(self, other: Counts) -> Counts {
+        Counts {
+            checked: self.checked + other.checked,
+            violated: self.violated + other.violated,
+            unknown: self.unknown + other.unknown,
+        }
+    }
+}
+
 /// Where something was seen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Place {
