@@ -178,7 +178,7 @@ fn pursued(lab: &Flaky, length: usize, max_runs: usize) -> Finding {
         max_runs,
         ..Budget::default()
     };
-    pursue(lab, &broken, &[], budget).finding
+    pursue(lab, &broken, &[], true, budget).finding.unwrap()
 }
 
 #[test]

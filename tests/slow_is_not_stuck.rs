@@ -268,7 +268,9 @@ fn a_series_that_gives_way_to_nothing_is_found_and_shrunk_and_named() {
         shape: Shape::ONE,
         violation,
     };
-    let finding = pursue(&lab, &broken, &[], Budget::default()).finding;
+    let finding = pursue(&lab, &broken, &[], true, Budget::default())
+        .finding
+        .unwrap();
     let script = finding.script(&[]);
     assert!(
         finding.reproduced && finding.commands.len() <= 8,

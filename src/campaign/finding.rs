@@ -6,7 +6,7 @@
 //! dropped; what is written is replayable from its file alone, and overwrites
 //! nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ use super::skeleton::{Skeleton, panic_place};
 use super::viable::{endless, viable};
 use crate::invariants::Violation;
 use crate::script::Command;
-use crate::shrink::{Budget, Commands, Judge, Shrunk, Stop, shrink_with, slices};
+use crate::shrink::{Budget, Commands, Judge, Shrunk, Stop, shrink_with, without};
 
 /// While shrinking, something counts as stuck after this long; the result is
 /// confirmed with the whole patience.
@@ -89,15 +89,23 @@ impl Broken {
 /// What came of a pursuit.
 #[derive(Debug)]
 pub struct Pursued {
-    pub finding: Finding,
+    /// None if it is taken for what is known.
+    pub finding: Option<Finding>,
     /// What candidates broke in other ways: of each way the simplest.
     pub strays: Vec<Broken>,
 }
 
 /// Confirms and shrinks; where the lab has stand-ins, in those that show it too,
-/// as far as what is found there shows in the lab itself. If `known` bugs of this
-/// kind can be avoided, they are.
-pub fn pursue(lab: &dyn Lab, broken: &Broken, known: &[Skeleton], budget: Budget) -> Pursued {
+/// as far as what is found there shows in the lab itself. What shows only beside
+/// `known` bugs of its kind is taken for one of them, unless the pursuit is
+/// thorough: then it is shrunk, and may turn out to be one of them all the same.
+pub fn pursue(
+    lab: &dyn Lab,
+    broken: &Broken,
+    known: &[Skeleton],
+    is_thorough: bool,
+    budget: Budget,
+) -> Pursued {
     let strays = Strays::default();
     let hunt = Hunt {
         lab,
@@ -105,16 +113,45 @@ pub fn pursue(lab: &dyn Lab, broken: &Broken, known: &[Skeleton], budget: Budget
         strays: &strays,
         budget,
     };
-    let (start, avoided) = match hunt.apart_from(known) {
-        Some(start) => (start, known),
-        // It may be one of them: then that is found once more.
-        None => (broken.commands.clone(), [].as_slice()),
+    let finding = match hunt.apart_from(known) {
+        Some(start) => Some(hunt.pursue(start, known)),
+        None if is_thorough => Some(hunt.pursue(broken.commands.clone(), &[])),
+        None => None,
     };
-    let finding = hunt.pursue(start, avoided);
     Pursued {
         finding,
         strays: strays.into_broken(broken),
     }
+}
+
+/// Parts of a script, the greatest first, that show none of the known bugs: of
+/// each of them something is missing, and all the commands that have it.
+fn separated(commands: &[Command], known: &[Skeleton]) -> Vec<Commands> {
+    const MOST: usize = 40;
+    let mut parts = vec![commands.to_vec()];
+    for known in known {
+        let mut apart = Vec::new();
+        for part in parts {
+            let by_command = Skeleton::by_command(&part);
+            let mut missing = known.parts().map(|missing| {
+                let has = |at: &usize| by_command[*at].has(missing);
+                (0..part.len()).filter(has).collect::<BTreeSet<usize>>()
+            });
+            if missing.any(|commands| commands.is_empty()) {
+                apart.push(part);
+                continue;
+            }
+            for missing in known.parts() {
+                let has = |at: &usize| by_command[*at].has(missing);
+                apart.push(without(&part, &(0..part.len()).filter(has).collect()));
+            }
+        }
+        apart.sort_by_key(|part| std::cmp::Reverse(part.len()));
+        apart.dedup();
+        apart.truncate(MOST);
+        parts = apart;
+    }
+    parts
 }
 
 /// What candidates broke in other ways than the one that is shrunk.
@@ -166,20 +203,15 @@ impl<'a> Hunt<'a> {
 
     /// The script, or a part of it, that shows what broke and none of `known`.
     fn apart_from(&self, known: &[Skeleton]) -> Option<Commands> {
-        let is_apart = |commands: &[Command]| {
-            let skeleton = Skeleton::of(commands);
-            !known.iter().any(|known| skeleton.contains(known))
-        };
         let whole = &self.broken.commands;
         let end = whole.len().min(self.broken.violation.step + 1);
-        if known.is_empty() || is_apart(whole) {
+        if known.is_empty() {
             return Some(whole.clone());
         }
         let trial = self.trial(self.lab, self.broken.shape);
         let endless = endless(whole);
-        let parts = std::iter::once(whole[..end].to_vec()).chain(slices(whole));
-        let mut parts = parts.filter(|part| is_apart(part) && viable(part, &endless).is_ok());
-        parts.find(|part| trial.shows_within(part, GLANCES))
+        let mut parts = separated(&whole[..end], known).into_iter();
+        parts.find(|part| viable(part, &endless).is_ok() && trial.shows_within(part, GLANCES))
     }
 
     /// Confirms and shrinks `start`, away from what is `avoided`.

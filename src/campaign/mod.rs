@@ -394,13 +394,13 @@ impl Worker<'_> {
     fn pursue(&self, broken: &Broken, late: bool, target_log: Option<String>) -> Vec<Broken> {
         let (config, lab, shared) = (self.config, self.lab, self.shared);
         let signature = broken.violation.signature();
-        let known = {
+        let (known, is_thorough) = {
             let mut register = shared.register();
             if config.stop_after > 0 && register.len() >= config.stop_after {
                 return Vec::new();
             }
             match register.claim(&signature, || broken.skeleton()) {
-                Claim::Pursue { known } => known,
+                Claim::Pursue { known, is_thorough } => (known, is_thorough),
                 Claim::Leave => return Vec::new(),
             }
         };
@@ -412,20 +412,17 @@ impl Worker<'_> {
         if config.stop_after > 0 && shared.register().len() >= config.stop_after {
             shared.stop.store(true, Ordering::Relaxed);
         }
-        let Pursued {
-            mut finding,
-            strays,
-        } = pursue(&Pursuit { lab, late }, broken, &known, config.budget);
-        if !shared
-            .register()
-            .close(&signature, finding.skeleton.clone())
-        {
+        let lab = Pursuit { lab, late };
+        let Pursued { finding, strays } = pursue(&lab, broken, &known, is_thorough, config.budget);
+        let skeleton = finding.as_ref().map(|finding| finding.skeleton.clone());
+        let is_new = shared.register().close(&signature, skeleton);
+        let Some(mut finding) = finding.filter(|_| is_new) else {
             self.tell(CampaignEvent::KnownAgain {
                 case: broken.case,
                 signature,
             });
             return strays;
-        }
+        };
         // Of the run that showed it first, if no other one did.
         finding.target_log = finding.target_log.or(target_log);
         let mut facts = config.facts.clone();

@@ -1,17 +1,20 @@
 //! The register of a campaign: which bugs it has found, and which cases are worth
 //! a closer look because they may show another one behind the same kind.
 //!
-//! Invariants: the first case of each kind is taken up; a case that cannot show
-//! what is known is taken up, too, within a budget a kind; of those that can, the
-//! second, fourth, eighth and so on are, so that the looks spread over a campaign
-//! of any length; one case of a kind is looked at at a time.
+//! Invariants: the first case of each kind is pursued; of the others the first
+//! ones, those that cannot show what is known, and of the rest the second, fourth,
+//! eighth and so on, so that the looks spread over a campaign of any length; one
+//! case of a kind is pursued at a time.
 
 use std::collections::BTreeMap;
 
 use super::skeleton::Skeleton;
 
 /// Cases of one kind that are pursued.
-const MOST_PURSUITS: u64 = 24;
+const MOST_PURSUITS: u64 = 100;
+
+/// The first cases of a kind, each of which is pursued.
+const FIRST_CASES: u64 = 16;
 
 /// What a campaign has found so far; see the module.
 #[derive(Debug, Default)]
@@ -39,6 +42,8 @@ pub enum Claim {
     Pursue {
         /// What is known of its kind.
         known: Vec<Skeleton>,
+        /// It is shrunk even if it cannot be told from what is known.
+        is_thorough: bool,
     },
 }
 
@@ -51,7 +56,8 @@ impl Register {
         if kind.is_open || kind.pursuits >= MOST_PURSUITS {
             return Claim::Leave;
         }
-        let is_due = kind.known.is_empty() || kind.cases.is_power_of_two() || {
+        let is_thorough = kind.known.is_empty() || kind.cases.is_power_of_two();
+        let is_due = is_thorough || kind.cases <= FIRST_CASES || {
             let script = script();
             !kind.known.iter().any(|known| script.contains(known))
         };
@@ -62,13 +68,17 @@ impl Register {
         kind.pursuits += 1;
         Claim::Pursue {
             known: kind.known.clone(),
+            is_thorough,
         }
     }
 
-    /// Closes a pursuit that found this. True if it is a new bug.
-    pub fn close(&mut self, signature: &str, found: Skeleton) -> bool {
+    /// Closes a pursuit that found this, if anything. True if it is a new bug.
+    pub fn close(&mut self, signature: &str, found: Option<Skeleton>) -> bool {
         let kind = self.kinds.entry(signature.to_string()).or_default();
         kind.is_open = false;
+        let Some(found) = found else {
+            return false;
+        };
         let is_new = !kind.known.contains(&found);
         if is_new {
             kind.known.push(found);
@@ -95,47 +105,56 @@ mod tests {
     use super::*;
     use crate::script::Command;
 
-    fn skeleton(verbs: &[Command]) -> Skeleton {
-        Skeleton::of(verbs)
+    fn skeleton(command: Command) -> Skeleton {
+        Skeleton::of(&[command])
     }
 
     #[test]
     fn the_first_case_of_a_kind_is_pursued_and_not_two_at_a_time() {
         let mut register = Register::default();
-        let first = register.claim("I-01/a", Skeleton::default);
-        assert_eq!(first, Claim::Pursue { known: Vec::new() });
+        let first = Claim::Pursue {
+            known: Vec::new(),
+            is_thorough: true,
+        };
+        assert_eq!(register.claim("I-01/a", Skeleton::default), first);
         assert_eq!(register.claim("I-01/a", Skeleton::default), Claim::Leave);
-        let other = register.claim("I-02/b", Skeleton::default);
-        assert_eq!(other, Claim::Pursue { known: Vec::new() });
+        assert_eq!(register.claim("I-02/b", Skeleton::default), first);
     }
 
     #[test]
     fn what_cannot_be_the_known_bug_is_pursued_and_the_rest_now_and_then() {
         let mut register = Register::default();
-        let known = skeleton(&[Command::Reconnect]);
+        let known = skeleton(Command::Reconnect);
         register.claim("I-01/a", Skeleton::default);
-        assert!(register.close("I-01/a", known.clone()));
-        let mut pursued = Vec::new();
-        for case in 2..=16 {
-            if register.claim("I-01/a", || known.clone()) != Claim::Leave {
+        assert!(register.close("I-01/a", Some(known.clone())));
+        let (mut pursued, mut thorough) = (Vec::new(), Vec::new());
+        for case in 2..=70 {
+            let claim = register.claim("I-01/a", || known.clone());
+            if let Claim::Pursue { is_thorough, .. } = claim {
                 pursued.push(case);
-                assert!(!register.close("I-01/a", known.clone()));
+                thorough.extend(is_thorough.then_some(case));
+                assert!(!register.close("I-01/a", Some(known.clone())));
             }
         }
-        assert_eq!(pursued, [2, 4, 8, 16]);
-        let without = || skeleton(&[Command::Restart]);
-        let claim = register.claim("I-01/a", without);
-        assert_eq!(claim, Claim::Pursue { known: vec![known] });
-        assert!(register.close("I-01/a", without()));
+        assert_eq!(pursued, Vec::from_iter((2..=16).chain([32, 64])));
+        assert_eq!(thorough, [2, 4, 8, 16, 32, 64]);
+        let other = skeleton(Command::Restart);
+        let claim = register.claim("I-01/a", || other.clone());
+        let expected = Claim::Pursue {
+            known: vec![known],
+            is_thorough: false,
+        };
+        assert_eq!(claim, expected);
+        assert!(register.close("I-01/a", Some(other)));
         assert_eq!(register.len(), 2);
     }
 
     #[test]
     fn a_kind_has_a_budget() {
         let mut register = Register::default();
-        let claims = (0..100).filter(|_| {
-            let claim = register.claim("I-01/a", || skeleton(&[Command::Restart]));
-            register.close("I-01/a", skeleton(&[Command::Reconnect]));
+        let claims = (0..1_000).filter(|_| {
+            let claim = register.claim("I-01/a", || skeleton(Command::Restart));
+            register.close("I-01/a", Some(skeleton(Command::Reconnect)));
             claim != Claim::Leave
         });
         assert_eq!(claims.count() as u64, MOST_PURSUITS);

@@ -23,17 +23,36 @@ impl Skeleton {
     /// The skeleton of these commands. What the driver refuses has no dataflow in
     /// it.
     pub fn of(commands: &[Command]) -> Skeleton {
-        let mut skeleton = Skeleton::default();
+        let parts = Skeleton::by_command(commands).into_iter();
+        Skeleton {
+            parts: parts.flat_map(|skeleton| skeleton.parts).collect(),
+        }
+    }
+
+    /// What each of the commands adds to the skeleton of all.
+    pub fn by_command(commands: &[Command]) -> Vec<Skeleton> {
         let mut script = Interpreter::new(Uuids::Seeded(0));
-        for command in commands {
+        let of = |command: &Command| {
+            let mut skeleton = Skeleton::default();
             skeleton.add_command(command);
             if let Ok(meaning) = script.take(command) {
                 for effect in meaning.effects() {
                     skeleton.add_effect(effect);
                 }
             }
-        }
-        skeleton
+            skeleton
+        };
+        commands.iter().map(of).collect()
+    }
+
+    /// Its parts.
+    pub fn parts(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().map(String::as_str)
+    }
+
+    /// Whether this is one of its parts.
+    pub fn has(&self, part: &str) -> bool {
+        self.parts.contains(part)
     }
 
     /// The same, of a script that makes a process panic at this place.

@@ -19,10 +19,9 @@ mod structure;
 use std::collections::{BTreeSet, HashSet};
 use std::time::{Duration, Instant};
 
-pub use edits::Commands;
+pub use edits::{Commands, without};
 pub use judge::Judge;
 pub use order::Complexity;
-pub use slice::slices;
 pub use stop::Stop;
 
 use crate::script::{Cell, Command, RowLine};
