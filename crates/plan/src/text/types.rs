@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
+use super::cursor::Parser;
 use super::lex::{ParseError, Token, tokens};
 use super::names::{second_word, simple_type};
-use super::parse::Parser;
 use crate::types::RelationType;
 use repr::{ReprColumnType, ReprScalarType};
 

@@ -9,8 +9,8 @@
 
 use std::collections::BTreeSet;
 
-use super::relation::Relation;
-use super::scalar;
+use crate::relation::Relation;
+use crate::scalar;
 use protocol::v26_30::{BinaryFunc, MirScalarExpr, UnaryFunc};
 use repr::{Datum, Diff, Row, Timestamp};
 
