@@ -21,9 +21,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use clusterd_fuzz::driver::{Frontiers, Session};
+use clusterd_fuzz::persist::VersionedData;
 use clusterd_fuzz::persist::blob::MemBlob;
 use clusterd_fuzz::persist::clock::{ManualClock, SeededIds};
-use clusterd_fuzz::persist::consensus::{MemConsensus, VersionedData};
+use clusterd_fuzz::persist::consensus::MemConsensus;
 use clusterd_fuzz::persist::{Blob, CONTROLLER_CRITICAL_READER, PersistClient, PersistConfig};
 use clusterd_fuzz::protocol::v26_30::{
     ComputeCommand, ComputeResponse, ComputeSinkConnection, DataflowDescription, PeekResponse,

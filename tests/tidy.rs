@@ -173,6 +173,24 @@ fn a_crate_depends_only_on_the_crates_that_architecture_allows() {
 }
 
 #[test]
+fn the_format_of_shards_never_names_the_service() {
+    let mut problems = Vec::new();
+    for path in rust_files(&root().join("crates/persist/src/format")) {
+        let text = fs::read_to_string(&path).unwrap();
+        for (at, line) in text.lines().enumerate() {
+            let code = line.split("//").next().unwrap_or("");
+            if ["service", "tokio", "async "]
+                .iter()
+                .any(|word| code.contains(word))
+            {
+                problems.push(format!("{}:{}: {}", shown(&path), at + 1, line.trim()));
+            }
+        }
+    }
+    assert_none(problems);
+}
+
+#[test]
 fn generation_never_calls_a_random_number_generator() {
     let mut problems = Vec::new();
     for path in rust_files(&root().join("src/generate")) {

@@ -22,6 +22,7 @@ use std::process::ExitCode;
 
 pub use args::{Cli, Command, TargetArgs, TargetKind};
 pub use in_process::InProcessLab;
+pub use shard::render_report;
 
 use crate::replica;
 

@@ -99,7 +99,7 @@ fn no_recorded_shard_breaks_a_rule() {
         for summary in list_shards(&blob, &consensus).unwrap() {
             assert!(summary.state.is_ok(), "{name}: {summary:?}");
             let report = check(&blob, &consensus, summary.shard).unwrap();
-            assert_eq!(report.broken, Vec::<String>::new(), "{name}\n{report}");
+            assert_eq!(report.broken, Vec::<String>::new(), "{name}\n{report:#?}");
             shards += 1;
         }
     }

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use base64::Engine;
 use bytes::Bytes;
+use clusterd_fuzz::persist::VersionedData;
 use clusterd_fuzz::persist::blob::MemBlob;
-use clusterd_fuzz::persist::consensus::{MemConsensus, VersionedData};
+use clusterd_fuzz::persist::consensus::MemConsensus;
 use clusterd_fuzz::persist::{Blob, SeqNo};
 use serde::Deserialize;
 

@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use clusterd_fuzz::persist::consensus::VersionedData;
+use clusterd_fuzz::persist::VersionedData;
 use clusterd_fuzz::persist::part::{
     array_from_proto, array_to_proto, decode_inline, encode_inline,
 };

@@ -103,7 +103,7 @@ fn live_long(blob: &str, consensus: &str, count: u64) {
     );
     let report = check(client.blob(), client.consensus(), shard).unwrap();
     assert_eq!(report.broken, Vec::<String>::new());
-    assert!(report.leftovers.len() <= 2, "{report}");
+    assert!(report.leftovers.len() <= 2, "{report:#?}");
 }
 
 #[test]

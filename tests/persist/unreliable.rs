@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use clusterd_fuzz::persist::VersionedData;
 use clusterd_fuzz::persist::blob::MemBlob;
-use clusterd_fuzz::persist::consensus::{CaSResult, MemConsensus, VersionedData};
+use clusterd_fuzz::persist::consensus::{CaSResult, MemConsensus};
 use clusterd_fuzz::persist::{
     Blob, Consensus, Maintenance, PersistClient, PersistConfig, SeqNo, SourceDatum, StoreError,
     check,

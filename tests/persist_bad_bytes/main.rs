@@ -13,15 +13,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
+use clusterd_fuzz::cli::render_report;
 use clusterd_fuzz::persist::blob::MemBlob;
 use clusterd_fuzz::persist::consensus::MemConsensus;
 use clusterd_fuzz::persist::part::{decode_inline, decode_parquet};
 use clusterd_fuzz::persist::rows::{KeyReader, decode_schemas};
 use clusterd_fuzz::persist::state::{Replay, State, StateDiff, decode_rollup};
 use clusterd_fuzz::persist::wire::state::{PartKind, ProtoEncodedSchemas};
-use clusterd_fuzz::persist::{
-    Blob, Consensus, PersistClient, PersistConfig, check, inspect, render_report,
-};
+use clusterd_fuzz::persist::{Blob, Consensus, PersistClient, PersistConfig, check, inspect};
 use clusterd_fuzz::repr::{RelationDesc, ShardId};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};

@@ -2,47 +2,41 @@
 //! format of Materialize's persist (`spec/persist.md`), so that a real clusterd
 //! reads what is written here and the other way round.
 //!
-//! Two stores: [`Consensus`] holds a short log per shard, [`Blob`] holds
-//! everything big. All calls block.
+//! Three rooms, each of which uses only those before it:
 //!
-//! Invariant: this room knows no dataflows and no wire protocol.
+//! * [`format`]: what a shard consists of, as bytes;
+//! * [`service`]: two stores ([`Consensus`] holds a short log per shard,
+//!   [`Blob`] everything big), clients of them, and their handles;
+//! * `check`: the validator.
+//!
+//! All calls block.
+//!
+//! Invariant: this crate knows no dataflows and no wire protocol.
 
-pub mod blob;
 mod check;
-mod chores;
-mod client;
-pub mod clock;
-mod config;
-pub mod consensus;
-mod error;
-mod handle;
-pub mod part;
-mod pubsub;
-mod retry;
-pub mod rows;
-mod runtime;
-mod shard;
-mod shards;
-pub mod state;
-pub mod trace;
-pub mod wire;
+pub mod format;
+pub mod service;
 
-pub use blob::{Blob, open_blob};
 pub use check::{
     BatchReport, Examine, Examined, HandleReport, KnownShard, MergeReport, Report, RollupReport,
-    SchemaReport, ShardSummary, check, examine, inspect, list_shards, render_list, render_report,
+    SchemaReport, ShardSummary, check, examine, inspect, list_shards,
 };
-pub use client::PersistClient;
-pub use config::{Maintenance, PersistConfig};
-pub use consensus::{Consensus, SeqNo, open_consensus};
-pub use error::{Corrupt, LocationError, PersistError, StoreError, UpperMismatch};
-pub use handle::{
+pub use format::corrupt::Corrupt;
+pub use format::rows::{DataflowErrorBytes, SourceDatum, Update, consolidate};
+pub use format::seqno::{SeqNo, VersionedData};
+pub use format::{part, rows, state, trace, wire};
+pub use service::blob::{Blob, open_blob};
+pub use service::client::PersistClient;
+pub use service::config::{Maintenance, PersistConfig};
+pub use service::consensus::{Consensus, open_consensus};
+pub use service::error::{LocationError, PersistError, PubSubError, StoreError, UpperMismatch};
+pub use service::handle::{
     Batch, BatchBuilder, CONTROLLER_CRITICAL_READER, LeasedPart, Listen, ListenEvent, OPAQUE_CODEC,
     ReadHandle, SinceHandle, WriteHandle,
 };
-pub use pubsub::{PubSubError, PubSubServer};
-pub use rows::{DataflowErrorBytes, SourceDatum, Update, consolidate};
-pub use shard::ChangeListener;
+pub use service::pubsub::PubSubServer;
+pub use service::shard::ChangeListener;
+pub use service::{blob, clock, consensus};
 
 #[cfg(test)]
 mod tests;

@@ -15,9 +15,9 @@ use crate::lower::{
 use crate::{Globals, PlanError, Relation, parse, print, resolve_types, scalar, type_of};
 use protocol::v26_30::{
     ArrangementStrategy, BuildDesc, CollectionMetadata, ComputeSinkConnection, ComputeSinkDesc,
-    DataflowDescription, Expr, IndexDesc, IndexImport, LetFreePlan, MaterializedViewSinkConnection,
-    MirScalarExpr, RenderPlan, SourceImport, SourceInstanceArguments, SourceInstanceDesc,
-    SubscribeSinkConnection, TopKPlan,
+    DataflowDescription, Expr, IndexDesc, IndexImport, LetFreePlan, MapFilterProject,
+    MaterializedViewSinkConnection, MirScalarExpr, RenderPlan, SourceImport,
+    SourceInstanceArguments, SourceInstanceDesc, SubscribeSinkConnection, TopKPlan,
 };
 use repr::{Antichain, GlobalId, RelationDesc, ReprColumnType, ReprRelationType, Timestamp};
 
@@ -342,8 +342,8 @@ impl DataflowBuilder {
                 .is_ok_and(|straight| straight.objects != lowered.objects)
     }
 
-    /// Lowers everything and assembles the description.
-    pub fn finish(mut self) -> Result<BuiltDataflow, BuildError> {
+    /// A dataflow for one time knows what `mz_now()` is.
+    fn replace_now(&mut self) {
         if lower::is_single_time(&self.plan.as_of, &self.plan.until)
             && let Some(now) = self.plan.as_of.as_option()
         {
@@ -352,6 +352,11 @@ impl DataflowBuilder {
                 relation.replace_now(now);
             }
         }
+    }
+
+    /// Lowers everything and assembles the description.
+    pub fn finish(mut self) -> Result<BuiltDataflow, BuildError> {
+        self.replace_now();
         let lowered = lower::lower_dataflow(&self.plan, &self.options)?;
         let mut plans = lowered.objects.iter();
         if let Some((id, _)) = plans.find(|(_, plan)| marks_future_monotonic(plan)) {
@@ -363,33 +368,14 @@ impl DataflowBuilder {
             .sources
             .into_iter()
             .map(|(id, (metadata, upper))| {
-                let import = SourceImport {
-                    desc: SourceInstanceDesc {
-                        arguments: SourceInstanceArguments {
-                            operators: operators.remove(&id).flatten(),
-                        },
-                        typ: metadata.relation_desc.typ.clone(),
-                        storage_metadata: metadata,
-                    },
-                    monotonic: false,
-                    with_snapshot: true,
-                    upper: Antichain::from_elem(upper),
-                };
-                (id, import)
+                let operators = operators.remove(&id).flatten();
+                (id, source_import(metadata, upper, operators))
             })
             .collect();
         let index_imports = self
             .imported
             .into_iter()
-            .map(|(index, info)| {
-                let import = IndexImport {
-                    desc: index_desc(&info),
-                    typ: info.typ,
-                    monotonic: false,
-                    with_snapshot: true,
-                };
-                (index, import)
-            })
+            .map(|(index, info)| (index, index_import(info)))
             .collect();
         let description = DataflowDescription {
             source_imports,
@@ -426,17 +412,20 @@ impl DataflowBuilder {
 /// which a clusterd aborts (`spec/lowering.md` §1.3).
 fn marks_future_monotonic(plan: &RenderPlan) -> bool {
     let future = |plan: &LetFreePlan| {
-        plan.nodes.values().any(|node| match &node.expr {
-            Expr::TopK {
+        plan.nodes.values().any(|node| {
+            let Expr::TopK {
                 top_k_plan,
                 temporal_bucketing_strategy: ArrangementStrategy::TemporalBucketing,
                 ..
-            } => match top_k_plan {
+            } = &node.expr
+            else {
+                return false;
+            };
+            match top_k_plan {
                 TopKPlan::MonotonicTop1(plan) => !plan.must_consolidate,
                 TopKPlan::MonotonicTopK(plan) => !plan.must_consolidate,
                 TopKPlan::Basic(_) => false,
-            },
-            _ => false,
+            }
         })
     };
     let mut stages = plan.binds.iter();
@@ -445,6 +434,32 @@ fn marks_future_monotonic(plan: &RenderPlan) -> bool {
             stage.lets.iter().any(|bind| future(&bind.value))
                 || (stage.recs.iter()).any(|rec| marks_future_monotonic(&rec.value))
         })
+}
+
+fn source_import(
+    metadata: CollectionMetadata,
+    upper: Timestamp,
+    operators: Option<MapFilterProject>,
+) -> SourceImport {
+    SourceImport {
+        desc: SourceInstanceDesc {
+            arguments: SourceInstanceArguments { operators },
+            typ: metadata.relation_desc.typ.clone(),
+            storage_metadata: metadata,
+        },
+        monotonic: false,
+        with_snapshot: true,
+        upper: Antichain::from_elem(upper),
+    }
+}
+
+fn index_import(info: IndexInfo) -> IndexImport {
+    IndexImport {
+        desc: index_desc(&info),
+        typ: info.typ,
+        monotonic: false,
+        with_snapshot: true,
+    }
 }
 
 fn index_desc(info: &IndexInfo) -> IndexDesc {

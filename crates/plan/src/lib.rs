@@ -10,11 +10,14 @@
 mod builder;
 pub mod cells;
 mod check;
+mod dataflow;
+mod equivalences;
 pub mod functions;
-mod keys;
 pub mod lower;
 pub mod mfp;
 mod optimize;
+mod options;
+mod reduction;
 mod relation;
 mod resolve;
 pub mod scalar;
@@ -22,9 +25,9 @@ pub mod text;
 mod types;
 
 pub use builder::{BuildError, BuiltDataflow, DataflowBuilder, IndexInfo};
-pub use check::{Globals, type_of};
+pub use check::type_of;
 pub use mfp::Mfp;
 pub use relation::{JoinImplementation, Lookup, RecBinding, Relation};
 pub use resolve::resolve_types;
 pub use text::{ParseError, PlanError, parse, print, read};
-pub use types::{RelationType, TypeError, datum_fits, same_type};
+pub use types::{Globals, RelationType, TypeError, datum_fits, same_type};

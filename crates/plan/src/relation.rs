@@ -379,14 +379,60 @@ impl Relation {
     }
 }
 
-/// How many columns a table function appends, for the functions that the type
-/// checker lets pass.
+/// How many columns a table function appends.
 pub(super) fn table_function_arity(func: &TableFunc) -> usize {
     match func {
         TableFunc::RepeatRow | TableFunc::RepeatRowNonNegative => 0,
         TableFunc::Wrap { width, .. } => *width,
         TableFunc::WithOrdinality { inner } => table_function_arity(inner) + 1,
         TableFunc::UnnestMap { .. } | TableFunc::JsonbEach | TableFunc::JsonbEachStringify => 2,
-        _ => 1,
+        TableFunc::JsonbObjectKeys
+        | TableFunc::JsonbArrayElements
+        | TableFunc::JsonbArrayElementsStringify
+        | TableFunc::GenerateSeriesInt32
+        | TableFunc::GenerateSeriesInt64
+        | TableFunc::GenerateSeriesTimestamp
+        | TableFunc::GenerateSeriesTimestampTz
+        | TableFunc::GuardSubquerySize { .. }
+        | TableFunc::UnnestArray { .. }
+        | TableFunc::UnnestList { .. }
+        | TableFunc::GenerateSubscriptsArray
+        | TableFunc::RegexpMatches => 1,
+        // The type checker lets none of these pass.
+        TableFunc::AclExplode
+        | TableFunc::MzAclExplode
+        | TableFunc::RegexpExtract(_)
+        | TableFunc::CsvExtract(_)
+        | TableFunc::TabletizedScalar { .. } => 1,
+    }
+}
+
+/// Only repeating a row a negative number of times retracts.
+pub(super) fn preserves_monotonicity(func: &TableFunc) -> bool {
+    match func {
+        TableFunc::RepeatRow => false,
+        TableFunc::WithOrdinality { inner } => preserves_monotonicity(inner),
+        TableFunc::AclExplode
+        | TableFunc::MzAclExplode
+        | TableFunc::JsonbEach
+        | TableFunc::JsonbEachStringify
+        | TableFunc::JsonbObjectKeys
+        | TableFunc::JsonbArrayElements
+        | TableFunc::JsonbArrayElementsStringify
+        | TableFunc::RegexpExtract(_)
+        | TableFunc::CsvExtract(_)
+        | TableFunc::GenerateSeriesInt32
+        | TableFunc::GenerateSeriesInt64
+        | TableFunc::GenerateSeriesTimestamp
+        | TableFunc::GenerateSeriesTimestampTz
+        | TableFunc::GuardSubquerySize { .. }
+        | TableFunc::RepeatRowNonNegative
+        | TableFunc::UnnestArray { .. }
+        | TableFunc::UnnestList { .. }
+        | TableFunc::UnnestMap { .. }
+        | TableFunc::Wrap { .. }
+        | TableFunc::GenerateSubscriptsArray
+        | TableFunc::TabletizedScalar { .. }
+        | TableFunc::RegexpMatches => true,
     }
 }

@@ -5,16 +5,11 @@
 //! binding's inferred type (for recursive bindings: the declared one), keys
 //! included.
 
-use std::collections::BTreeMap;
-
-use super::check::{Globals, type_of_in};
+use super::check::type_of_in;
 use super::relation::Relation;
-use super::types::{RelationType, TypeError};
+use super::types::{Globals, Locals, RelationType, TypeError};
 use protocol::v26_30::Id;
 use repr::LocalId;
-
-/// Types of the bindings in scope.
-pub(super) type Locals = BTreeMap<LocalId, RelationType>;
 
 /// Gives every `Get` the type of what it reads. Unknown collections keep the
 /// type that they have; the type checker refuses them.
@@ -67,7 +62,18 @@ fn resolve(
                 restore(locals, id, typ);
             }
         }
-        _ => {
+        Relation::Constant { .. }
+        | Relation::Project { .. }
+        | Relation::Map { .. }
+        | Relation::FlatMap { .. }
+        | Relation::Filter { .. }
+        | Relation::Join { .. }
+        | Relation::Reduce { .. }
+        | Relation::TopK { .. }
+        | Relation::Negate { .. }
+        | Relation::Threshold { .. }
+        | Relation::Union { .. }
+        | Relation::ArrangeBy { .. } => {
             for child in r.children_mut() {
                 resolve(child, globals, locals, next_node)?;
             }

@@ -1,26 +1,30 @@
-//! Types of relations and of scalars, inferred and checked in one pass. What
-//! panics upstream, or would go wrong on a replica, is an error here. Source:
-//! `spec/script.md` §4.1 and §4.3, function types `spec/plan.md` §5.
+//! The types of relations, which datums a type holds, and how a plan that has no
+//! type is reported. Source: `spec/script.md` §4.1.
 //!
-//! Invariant: a plan that passes can be lowered but for the reasons that
-//! `LowerError` names, and evaluates without meeting a datum of a wrong type.
+//! Invariant: types are compared by the datums that they hold; what is said of
+//! nullability is compared apart.
+
+use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-use super::functions::{self, snake_name};
-use super::scalar;
-use protocol::v26_30::{BinaryFunc, MirScalarExpr, UnaryFunc, UnmaterializableFunc, VariadicFunc};
-use repr::{Datum, ReprColumnType, ReprRelationType, ReprScalarType};
+use repr::{Datum, GlobalId, LocalId, ReprRelationType, ReprScalarType};
 
 /// Columns and unique keys of a relation.
 pub type RelationType = ReprRelationType;
+
+/// The types of the collections that a plan may read.
+pub type Globals = BTreeMap<GlobalId, RelationType>;
+
+/// The types of the bindings in scope.
+pub(crate) type Locals = BTreeMap<LocalId, RelationType>;
 
 /// A plan that means nothing: where, and what is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TypeError {
     /// The text is upstream's.
     #[error("Cannot fix type of unbound CTE {0}")]
-    UnboundLocal(repr::LocalId),
+    UnboundLocal(LocalId),
     #[error("{operator}: {problem}")]
     At {
         /// The operator's number: parents before inputs, of bindings the values
@@ -31,9 +35,6 @@ pub enum TypeError {
         problem: String,
     },
 }
-
-/// A problem without its place.
-pub(super) type Problem = String;
 
 /// Whether two types hold the same datums; nullability inside records aside.
 pub fn same_type(a: &ReprScalarType, b: &ReprScalarType) -> bool {
@@ -120,270 +121,5 @@ pub fn datum_fits(datum: &Datum<'_>, typ: &ReprScalarType) -> bool {
             }
             _ => false,
         },
-    }
-}
-
-/// The text form of a type.
-pub(super) fn shown(typ: &ReprScalarType) -> String {
-    super::text::type_name(typ)
-}
-
-pub(super) fn expect(
-    what: &str,
-    found: &ReprScalarType,
-    expected: &ReprScalarType,
-) -> Result<(), Problem> {
-    if same_type(found, expected) {
-        Ok(())
-    } else {
-        Err(format!(
-            "{what} is {}, expected {}",
-            shown(found),
-            shown(expected)
-        ))
-    }
-}
-
-fn nullable(scalar_type: ReprScalarType, nullable: bool) -> ReprColumnType {
-    ReprColumnType {
-        scalar_type,
-        nullable,
-    }
-}
-
-/// The type of an expression over the given columns. `mz_now()` has a type;
-/// where it may stand is the relation's business.
-pub fn scalar_type(
-    e: &MirScalarExpr,
-    columns: &[ReprColumnType],
-) -> Result<ReprColumnType, Problem> {
-    match e {
-        MirScalarExpr::Column(c, _) => columns.get(*c).cloned().ok_or_else(|| {
-            let n = columns.len();
-            format!("column #{c} is out of range, the input has {n} columns")
-        }),
-        MirScalarExpr::Literal(Ok(row), typ) => {
-            let mut datums = row.iter();
-            let (Some(datum), None) = (datums.next(), datums.next()) else {
-                return Err("a literal holds exactly one value".into());
-            };
-            let null = datum == Datum::Null;
-            if !datum_fits(&datum, &typ.scalar_type) || null && !typ.nullable {
-                let text = super::text::scalar_text(e);
-                return Err(format!("literal {text} is no {}", shown(&typ.scalar_type)));
-            }
-            Ok(typ.clone())
-        }
-        MirScalarExpr::Literal(Err(_), typ) => Ok(typ.clone()),
-        MirScalarExpr::CallUnmaterializable(UnmaterializableFunc::MzNow) => {
-            Ok(nullable(ReprScalarType::MzTimestamp, false))
-        }
-        MirScalarExpr::CallUnmaterializable(func) => Err(format!(
-            "{}() cannot be evaluated by a replica",
-            snake_name(func)
-        )),
-        MirScalarExpr::CallUnary { func, expr } => unary_type(func, scalar_type(expr, columns)?),
-        MirScalarExpr::CallBinary { func, expr1, expr2 } => {
-            let a = scalar_type(expr1, columns)?;
-            let b = scalar_type(expr2, columns)?;
-            binary_type(func, a, b)
-        }
-        MirScalarExpr::CallVariadic { func, exprs } => {
-            let args = exprs
-                .iter()
-                .map(|e| scalar_type(e, columns))
-                .collect::<Result<Vec<_>, _>>()?;
-            variadic_type(func, args)
-        }
-        MirScalarExpr::If { cond, then, els } => {
-            let cond = scalar_type(cond, columns)?;
-            let then = scalar_type(then, columns)?;
-            let els = scalar_type(els, columns)?;
-            expect(
-                "the condition of `case`",
-                &cond.scalar_type,
-                &ReprScalarType::Bool,
-            )?;
-            expect("`else`", &els.scalar_type, &then.scalar_type)?;
-            Ok(nullable(then.scalar_type, then.nullable || els.nullable))
-        }
-    }
-}
-
-fn unary_type(func: &UnaryFunc, arg: ReprColumnType) -> Result<ReprColumnType, Problem> {
-    let what = || format!("the argument of {}", snake_name(func));
-    match func {
-        UnaryFunc::IsNull => Ok(nullable(ReprScalarType::Bool, false)),
-        UnaryFunc::IsTrue | UnaryFunc::IsFalse => {
-            expect(&what(), &arg.scalar_type, &ReprScalarType::Bool)?;
-            Ok(nullable(ReprScalarType::Bool, false))
-        }
-        UnaryFunc::RecordGet(i) => match &arg.scalar_type {
-            ReprScalarType::Record { fields } => match fields.get(*i) {
-                Some(field) => Ok(nullable(
-                    field.scalar_type.clone(),
-                    field.nullable || arg.nullable,
-                )),
-                None => Err(format!("record_get[{i}] of {} fields", fields.len())),
-            },
-            other => Err(format!("{} is {}, expected a record", what(), shown(other))),
-        },
-        UnaryFunc::ListLength => match &arg.scalar_type {
-            ReprScalarType::List { .. } => Ok(nullable(ReprScalarType::Int32, arg.nullable)),
-            other => Err(format!("{} is {}, expected a list", what(), shown(other))),
-        },
-        other => {
-            let entry = functions::UNARY.iter().find(|entry| entry.func == *other);
-            let entry = entry.ok_or_else(|| format!("plans cannot call {}", snake_name(func)))?;
-            expect(&what(), &arg.scalar_type, &entry.arg)?;
-            Ok(nullable(entry.result.clone(), arg.nullable))
-        }
-    }
-}
-
-fn binary_type(
-    func: &BinaryFunc,
-    a: ReprColumnType,
-    b: ReprColumnType,
-) -> Result<ReprColumnType, Problem> {
-    let name = || super::text::binary_symbol(func).map_or_else(|| snake_name(func), str::to_string);
-    let nulls = a.nullable || b.nullable;
-    if functions::is_comparison(func) {
-        let what = format!("the right side of {}", name());
-        expect(&what, &b.scalar_type, &a.scalar_type)?;
-        return Ok(nullable(ReprScalarType::Bool, nulls));
-    }
-    let entry = functions::BINARY.iter().find(|entry| entry.func == *func);
-    let entry = entry.ok_or_else(|| format!("plans cannot call {}", name()))?;
-    for (arg, (expected, side)) in [a, b].iter().zip(entry.args.iter().zip(["left", "right"])) {
-        let what = format!("the {side} side of {}", name());
-        expect(&what, &arg.scalar_type, expected)?;
-    }
-    Ok(nullable(entry.result.clone(), nulls))
-}
-
-fn variadic_type(
-    func: &VariadicFunc,
-    args: Vec<ReprColumnType>,
-) -> Result<ReprColumnType, Problem> {
-    let name = snake_name(func);
-    let what = |i: usize| format!("argument {} of {name}", i + 1);
-    let any_null = args.iter().any(|arg| arg.nullable);
-    let all_of = |expected: &ReprScalarType| -> Result<(), Problem> {
-        args.iter()
-            .enumerate()
-            .try_for_each(|(i, arg)| expect(&what(i), &arg.scalar_type, expected))
-    };
-    let exactly = |expected: &[ReprScalarType]| -> Result<(), Problem> {
-        if args.len() != expected.len() {
-            let (n, m) = (args.len(), expected.len());
-            return Err(format!("{name} has {n} arguments, expected {m}"));
-        }
-        args.iter()
-            .zip(expected)
-            .enumerate()
-            .try_for_each(|(i, (arg, expected))| expect(&what(i), &arg.scalar_type, expected))
-    };
-    let first = || {
-        let first = args.first().map(|arg| arg.scalar_type.clone());
-        first.ok_or_else(|| format!("{name} needs at least one argument"))
-    };
-    const STRING: ReprScalarType = ReprScalarType::String;
-    const INT32: ReprScalarType = ReprScalarType::Int32;
-    match func {
-        VariadicFunc::And | VariadicFunc::Or => {
-            all_of(&ReprScalarType::Bool)?;
-            Ok(nullable(ReprScalarType::Bool, any_null))
-        }
-        VariadicFunc::Coalesce => {
-            all_of(&first()?)?;
-            let all_null = args.iter().all(|arg| arg.nullable);
-            Ok(nullable(first()?, all_null))
-        }
-        VariadicFunc::Greatest | VariadicFunc::Least => {
-            all_of(&first()?)?;
-            Ok(nullable(first()?, any_null))
-        }
-        VariadicFunc::Concat => {
-            all_of(&STRING)?;
-            Ok(nullable(STRING, false))
-        }
-        VariadicFunc::Replace => {
-            exactly(&[STRING, STRING, STRING])?;
-            Ok(nullable(STRING, any_null))
-        }
-        VariadicFunc::Substr => {
-            match args.len() {
-                2 => exactly(&[STRING, INT32])?,
-                _ => exactly(&[STRING, INT32, INT32])?,
-            }
-            Ok(nullable(STRING, any_null))
-        }
-        VariadicFunc::ErrorIfNull => {
-            exactly(&[first()?, STRING])?;
-            Ok(nullable(first()?, false))
-        }
-        VariadicFunc::ListCreate { elem_type } => {
-            let element = elem_type.to_repr();
-            all_of(&element)?;
-            let element_type = Box::new(element);
-            Ok(nullable(ReprScalarType::List { element_type }, false))
-        }
-        VariadicFunc::ArrayCreate { elem_type } => {
-            let element = elem_type.to_repr();
-            all_of(&element)?;
-            Ok(nullable(ReprScalarType::Array(Box::new(element)), false))
-        }
-        VariadicFunc::RecordCreate { field_names } => {
-            if field_names.len() != args.len() {
-                let (n, m) = (args.len(), field_names.len());
-                return Err(format!("{name} names {m} fields but has {n} arguments"));
-            }
-            let fields = args.into();
-            Ok(nullable(ReprScalarType::Record { fields }, false))
-        }
-        _ => Err(format!("plans cannot call {name}")),
-    }
-}
-
-/// The columns that are not NULL where the predicate is true.
-pub(super) fn non_null_where_true(predicate: &MirScalarExpr, columns: &mut Vec<usize>) {
-    if let MirScalarExpr::CallUnary {
-        func: UnaryFunc::Not,
-        expr,
-    } = predicate
-        && let MirScalarExpr::CallUnary {
-            func: UnaryFunc::IsNull,
-            expr,
-        } = &**expr
-    {
-        columns.extend(scalar::as_column(expr));
-    }
-    non_null_requirements(predicate, columns);
-}
-
-/// The columns that are not NULL where the expression is not NULL.
-fn non_null_requirements(e: &MirScalarExpr, columns: &mut Vec<usize>) {
-    match e {
-        MirScalarExpr::Column(c, _) => columns.push(*c),
-        MirScalarExpr::Literal(..) | MirScalarExpr::CallUnmaterializable(_) => {}
-        MirScalarExpr::CallUnary { func, expr } => {
-            let of_null = [UnaryFunc::IsNull, UnaryFunc::IsTrue, UnaryFunc::IsFalse];
-            if !of_null.contains(func) {
-                non_null_requirements(expr, columns);
-            }
-        }
-        MirScalarExpr::CallBinary { expr1, expr2, .. } => {
-            non_null_requirements(expr1, columns);
-            non_null_requirements(expr2, columns);
-        }
-        MirScalarExpr::CallVariadic { func, exprs } => {
-            if matches!(func, VariadicFunc::Replace | VariadicFunc::Substr) {
-                for e in exprs {
-                    non_null_requirements(e, columns);
-                }
-            }
-        }
-        MirScalarExpr::If { .. } => {}
     }
 }

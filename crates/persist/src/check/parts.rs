@@ -4,29 +4,50 @@
 
 use prost::Message;
 
-use super::Checker;
-use crate::chores::key_order;
-use crate::error::StoreError;
-use crate::part::{Columns, Keys, PartDesc, decode_inline, decode_parquet};
-use crate::state::State;
-use crate::trace::HollowBatch;
-use crate::wire::state::{PartKind, ProtoHollowBatchPart, ProtoHollowRun};
+use super::checker::Checker;
+use crate::format::corrupt::Corrupt;
+use crate::format::description::Description;
+use crate::format::part::{Columns, Keys, PartDesc, decode_inline, decode_parquet, key_order};
+use crate::format::state::State;
+use crate::format::trace::HollowBatch;
+use crate::format::wire::state::{
+    PartKind, ProtoHollowBatchPart, ProtoHollowRun, STRUCTURED_ORDER,
+};
+use crate::service::error::StoreError;
 use repr::Antichain;
 
-/// The order of a run that is sorted and consolidated.
-const STRUCTURED: i32 = 3;
+/// A part that a spilled run names may name a spilled run again, up to here.
+const MAX_DEPTH: usize = 16;
+
+/// Which run a part belongs to.
+#[derive(Clone, Copy)]
+struct Run<'a> {
+    state: &'a State,
+    batch: &'a HollowBatch,
+    /// How its updates are sorted.
+    order: i32,
+    /// How many spilled runs lie around it.
+    depth: usize,
+}
 
 impl Checker<'_> {
+    /// Checks every part of a batch.
     pub(super) fn parts(&mut self, state: &State, batch: &HollowBatch) -> Result<(), StoreError> {
         let mut updates = 0;
-        for (meta, run) in batch.run_parts() {
+        for (meta, parts) in batch.run_parts() {
             if let Some(id) = meta.schema_id
                 && !state.schemas.contains_key(&id)
             {
                 self.broken(format!("batch {}: no schema h{id}", batch.desc));
             }
-            for part in run {
-                updates += self.part(state, batch, part, meta.order, 0)?;
+            let run = Run {
+                state,
+                batch,
+                order: meta.order,
+                depth: 0,
+            };
+            for part in parts {
+                updates += self.part(run, part)?;
             }
         }
         if updates != batch.len {
@@ -38,44 +59,51 @@ impl Checker<'_> {
         Ok(())
     }
 
-    fn part(
-        &mut self,
-        state: &State,
-        batch: &HollowBatch,
-        part: &ProtoHollowBatchPart,
-        order: i32,
-        depth: usize,
-    ) -> Result<u64, StoreError> {
-        let (name, decoded, size) = match &part.kind {
-            None => return Ok(0),
-            Some(PartKind::Inline(bytes)) => ("<inline>", decode_inline(bytes), 0),
+    /// Checks a part; how many updates it holds.
+    fn part(&mut self, run: Run<'_>, part: &ProtoHollowBatchPart) -> Result<u64, StoreError> {
+        match &part.kind {
+            None => Ok(0),
+            Some(PartKind::Inline(bytes)) => {
+                self.metadata(run, part, "<inline>", 0);
+                Ok(self.updates(run, part, "<inline>", decode_inline(bytes)))
+            }
             Some(PartKind::Key(key)) => {
                 let Some(bytes) = self.blob.get(&format!("{}/{key}", self.shard))? else {
                     self.broken(format!("part {key} is not there"));
                     return Ok(0);
                 };
-                (key.as_str(), decode_parquet(&bytes), bytes.len() as u64)
+                self.metadata(run, part, key, bytes.len() as u64);
+                Ok(self.updates(run, part, key, decode_parquet(&bytes)))
             }
-            Some(PartKind::RunRef(run)) => {
-                let key = &run.key;
-                let bytes = self.blob.get(&format!("{}/{key}", self.shard))?;
-                let run = bytes.map(ProtoHollowRun::decode);
-                let mut updates = 0;
-                match run {
-                    Some(Ok(run)) if depth < 16 => {
-                        for part in &run.parts {
-                            updates += self.part(state, batch, part, order, depth + 1)?;
-                        }
-                    }
-                    Some(Ok(_)) => self.broken(format!("run {key} is nested too deep")),
-                    Some(Err(error)) => self.broken(format!("run {key}: {error}")),
-                    None => self.broken(format!("run {key} is not there")),
+            Some(PartKind::RunRef(spilled)) => self.spilled(run, &spilled.key),
+        }
+    }
+
+    /// Checks the parts of a run whose list is a blob of its own.
+    fn spilled(&mut self, run: Run<'_>, key: &str) -> Result<u64, StoreError> {
+        let bytes = self.blob.get(&format!("{}/{key}", self.shard))?;
+        let mut updates = 0;
+        match bytes.map(ProtoHollowRun::decode) {
+            Some(Ok(list)) if run.depth < MAX_DEPTH => {
+                let inner = Run {
+                    depth: run.depth + 1,
+                    ..run
+                };
+                for part in &list.parts {
+                    updates += self.part(inner, part)?;
                 }
-                return Ok(updates);
             }
-        };
+            Some(Ok(_)) => self.broken(format!("run {key} is nested too deep")),
+            Some(Err(error)) => self.broken(format!("run {key}: {error}")),
+            None => self.broken(format!("run {key} is not there")),
+        }
+        Ok(updates)
+    }
+
+    /// What the state says of a part of `size` bytes.
+    fn metadata(&mut self, run: Run<'_>, part: &ProtoHollowBatchPart, name: &str, size: u64) {
         if let Some(id) = part.schema_id
-            && !state.schemas.contains_key(&id)
+            && !run.state.schemas.contains_key(&id)
         {
             self.broken(format!("part {name}: no schema h{id}"));
         }
@@ -85,32 +113,42 @@ impl Checker<'_> {
                 part.encoded_size_bytes
             ));
         }
+    }
+
+    /// What a part holds; how many updates that are.
+    fn updates(
+        &mut self,
+        run: Run<'_>,
+        part: &ProtoHollowBatchPart,
+        name: &str,
+        decoded: Result<(PartDesc, Columns), Corrupt>,
+    ) -> u64 {
         let (desc, columns) = match decoded {
             Ok(decoded) => decoded,
             Err(error) => {
                 self.broken(format!("part {name}: {error}"));
-                return Ok(0);
+                return 0;
             }
         };
-        self.bounds(batch, part, name, &desc);
+        self.bounds(&run.batch.desc, part, name, &desc);
         let sum = columns.diffs.iter().fold(0, |s: i64, d| s.wrapping_add(*d));
         if part.diffs_sum.is_some_and(|known| known != sum) {
             self.broken(format!("part {name}: its diffs sum to {sum}"));
         }
-        if order == STRUCTURED {
+        if run.order == STRUCTURED_ORDER {
             self.sorted(name, &columns);
         }
-        Ok(columns.len() as u64)
+        columns.len() as u64
     }
 
+    /// A part lies within its batch.
     fn bounds(
         &mut self,
-        batch: &HollowBatch,
+        registered: &Description,
         part: &ProtoHollowBatchPart,
         name: &str,
         desc: &PartDesc,
     ) {
-        let registered = &batch.desc;
         let same = desc.lower == registered.lower && desc.upper == registered.upper;
         let sound = if same {
             desc.since <= registered.since
@@ -124,6 +162,7 @@ impl Checker<'_> {
         }
     }
 
+    /// A structured run is sorted and consolidated.
     fn sorted(&mut self, name: &str, columns: &Columns) {
         let Keys::Structured(keys) = &columns.keys else {
             return self.broken(format!("part {name}: a structured run of encoded keys"));

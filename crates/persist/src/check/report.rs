@@ -3,11 +3,12 @@
 //! Invariant: everything is taken from the state and the stores as they are;
 //! nothing is judged here.
 
-use crate::consensus::SeqNo;
-use crate::rows::decode_schemas;
-use crate::state::State;
-use crate::trace::{Description, SpineId};
-use crate::wire::state::{PartKind, ProtoHandleDebugState};
+use crate::format::description::Description;
+use crate::format::rows::decode_schemas;
+use crate::format::seqno::SeqNo;
+use crate::format::state::State;
+use crate::format::trace::SpineId;
+use crate::format::wire::state::{PartKind, ProtoHandleDebugState};
 use repr::{Antichain, ShardId};
 
 /// A hollow batch.

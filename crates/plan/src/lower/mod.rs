@@ -51,7 +51,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Joins that nobody planned, reduces that mix classes of aggregates and
+//! Joins without an implementation, reduces that mix classes of aggregates and
 //! bindings below other operators are errors unless [`LowerOptions::optimize`] or
 //! [`LowerOptions::join`] asks to plan them. Neither changes what a plan means.
 //!
@@ -60,155 +60,37 @@
 //! upstream's lowering is wrong, a field of [`Quirks`] says whether ours is too.
 
 mod aliases;
+mod bindings;
 mod context;
+mod error;
+mod inputs;
 mod join;
 mod join_closure;
 mod lir;
 mod permutation;
+mod reads;
 mod reduce;
 mod render_plan;
+mod rules;
 mod single_time;
 mod source;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use thiserror::Error;
-
+pub use super::dataflow::{DataflowPlan, IndexExport, IndexImport, SourceImport};
+pub use super::equivalences::canonical_equivalences;
+pub use super::options::{JoinKind, LowerOptions, Quirks};
+pub use super::reduction::{ReductionClass, reduction_class};
 pub use aliases::aliases;
-pub use join::{MissingForms, canonical_equivalences, plan_join};
+pub use error::LowerError;
+pub use join::{MissingForms, plan_join};
 pub use permutation::arrangement_by;
-pub use reduce::{ReductionClass, reduction_class};
 pub use single_time::is_single_time;
-pub(super) use single_time::preserves_monotonicity;
 
-use super::relation::Relation;
-use super::types::RelationType;
-use protocol::v26_30::{MapFilterProject, MirScalarExpr, RenderPlan};
-use repr::{Antichain, GlobalId};
-
-/// What a dataflow reads, builds and exports, before lowering. How to fill it:
-/// see the module.
-#[derive(Debug, Clone, Default)]
-pub struct DataflowPlan {
-    /// Sources (persist shards), any order.
-    pub sources: Vec<SourceImport>,
-    /// Arrangements of other dataflows, any order.
-    pub indexes: Vec<IndexImport>,
-    /// In dependency order; index exports append theirs (see
-    /// [`DataflowPlan::export_index`]).
-    pub objects: Vec<(GlobalId, Relation)>,
-    /// Exported arrangements: (index, collection, key).
-    pub index_exports: Vec<IndexExport>,
-    /// The collections that sinks export.
-    pub sink_from: Vec<GlobalId>,
-    pub as_of: Antichain,
-    pub until: Antichain,
-}
-
-#[derive(Debug, Clone)]
-pub struct SourceImport {
-    pub id: GlobalId,
-    pub typ: RelationType,
-    /// The source never retracts.
-    pub monotonic: bool,
-    /// What an optimizer already moved into the source.
-    pub operators: Option<super::Mfp>,
-}
-
-#[derive(Debug, Clone)]
-pub struct IndexImport {
-    pub index: GlobalId,
-    /// The collection that the index arranges; what plans read.
-    pub on: GlobalId,
-    pub key: Vec<MirScalarExpr>,
-    pub typ: RelationType,
-    pub monotonic: bool,
-}
-
-#[derive(Debug, Clone)]
-pub struct IndexExport {
-    pub index: GlobalId,
-    pub on: GlobalId,
-    pub key: Vec<MirScalarExpr>,
-    pub typ: RelationType,
-}
-
-impl DataflowPlan {
-    /// Exports an arrangement of `on`: the object that builds it, and the entry.
-    pub fn export_index(
-        &mut self,
-        index: GlobalId,
-        on: GlobalId,
-        key: Vec<MirScalarExpr>,
-        typ: RelationType,
-    ) {
-        let arrange = Relation::get_global(on, typ.clone()).arrange_by(vec![key.clone()]);
-        self.objects.push((index, arrange));
-        self.index_exports.push(IndexExport {
-            index,
-            on,
-            key,
-            typ,
-        });
-    }
-}
-
-/// Where upstream's lowering is wrong, and we are too unless told otherwise.
-/// Plans that meet none of them lower alike either way. Source:
-/// `spec/lowering.md` §7.26.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Quirks {
-    /// A filter to a literal directly over an `ArrangeBy` whose key is not
-    /// `#0, #1, …` seeks the wrong key and loses rows (§2.13 step 2).
-    pub literal_lookup_over_arrange_by: bool,
-    /// A permuting projection directly over an `ArrangeBy` is dropped; readers
-    /// of the raw stream see the old column order (§2.13 step 4).
-    pub permuting_project_over_arrange_by: bool,
-    /// A class that unites two earlier classes of a join loses members (§2.7).
-    pub overlapping_equivalences: bool,
-    /// A recursive value that is a `Let` over something arranged cannot become
-    /// a plan of the wire (§2.4).
-    pub arranged_let_in_recursion: bool,
-}
-
-impl Quirks {
-    /// As upstream does it.
-    pub const UPSTREAM: Quirks = Quirks {
-        literal_lookup_over_arrange_by: true,
-        permuting_project_over_arrange_by: true,
-        overlapping_equivalences: true,
-        arranged_let_in_recursion: true,
-    };
-    /// As it should be.
-    pub const NONE: Quirks = Quirks {
-        literal_lookup_over_arrange_by: false,
-        permuting_project_over_arrange_by: false,
-        overlapping_equivalences: false,
-        arranged_let_in_recursion: false,
-    };
-}
-
-/// How to lower.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LowerOptions {
-    /// Fuse MFPs into the reduces below them (a feature of environmentd, off in
-    /// upstream's driver).
-    pub reduce_mfp_fusion: bool,
-    pub quirks: Quirks,
-    /// Plan before lowering: joins, reduces of mixed classes, bindings below
-    /// other operators, monotonic flags (the `optimize` of scripts).
-    pub optimize: bool,
-    /// Plan joins that nobody planned in this way (the `join=` of scripts); all
-    /// but the monotonic flags is then planned too.
-    pub join: Option<JoinKind>,
-}
-
-impl LowerOptions {
-    fn is_planning(&self) -> bool {
-        self.optimize || self.join.is_some()
-    }
-}
+use context::Context;
+use protocol::v26_30::{MapFilterProject, RenderPlan};
+use repr::GlobalId;
 
 /// The logical plans that are lowered: as written, or planned if the options
 /// ask for it.
@@ -219,43 +101,6 @@ pub fn planned<'a>(dataflow: &'a DataflowPlan, options: &LowerOptions) -> Cow<'a
     } else {
         Cow::Borrowed(dataflow)
     }
-}
-
-/// The two ways to compute a join.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum JoinKind {
-    Linear,
-    Delta,
-}
-
-impl Default for LowerOptions {
-    fn default() -> Self {
-        LowerOptions {
-            reduce_mfp_fusion: false,
-            quirks: Quirks::UPSTREAM,
-            optimize: false,
-            join: None,
-        }
-    }
-}
-
-/// A dataflow that cannot be lowered. The texts are upstream's driver's.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum LowerError {
-    #[error("lowering dataflow failed: unimplemented join")]
-    UnimplementedJoin,
-    /// Bindings below another operator.
-    #[error("RenderPlan conversion failed for {0}")]
-    RenderPlan(GlobalId),
-    /// A panic upstream.
-    #[error("lowering dataflow failed: Multiple reduction types detected")]
-    MixedReduction,
-    /// A panic upstream: a looked-up key has no counterpart on the stream side.
-    #[error("lowering dataflow failed: join key of input {0} is not bound by the equivalences")]
-    UnboundJoinKey(usize),
-    /// A panic upstream, above a join.
-    #[error("lowering dataflow failed: mz_now() outside a predicate")]
-    TemporalExpression,
 }
 
 /// What goes into a `DataflowDescription`.
@@ -309,7 +154,7 @@ fn lower_here(
         // Upstream's optimizer leaves nothing behind that meets a quirk.
         options.quirks = Quirks::NONE;
     }
-    let mut context = context::Context::new(dataflow, options);
+    let mut context = Context::new(dataflow, options);
     let mut objects = Vec::new();
     for (id, relation) in &dataflow.objects {
         objects.push((*id, context.lower_object(*id, relation)?));

@@ -5,88 +5,13 @@
 //! Invariant: aggregates of different classes are refused; they are split
 //! before lowering.
 
-use super::LowerError;
+use super::error::LowerError;
 use crate::Mfp;
+use crate::reduction::{ReductionClass, reduction_class};
 use protocol::v26_30::{
-    AccumulablePlan, AggregateExpr, AggregateFunc, BasicPlan, BucketedPlan, HierarchicalPlan,
-    MonotonicPlan, ReducePlan, SingleBasicPlan,
+    AccumulablePlan, AggregateExpr, BasicPlan, BucketedPlan, HierarchicalPlan, MonotonicPlan,
+    ReducePlan, SingleBasicPlan,
 };
-
-/// How an aggregate is maintained. The order is upstream's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ReductionClass {
-    Accumulable,
-    Hierarchical,
-    Basic,
-}
-
-/// The class of an aggregate function.
-pub fn reduction_class(func: &AggregateFunc) -> ReductionClass {
-    match func {
-        AggregateFunc::SumInt16
-        | AggregateFunc::SumInt32
-        | AggregateFunc::SumInt64
-        | AggregateFunc::SumUInt16
-        | AggregateFunc::SumUInt32
-        | AggregateFunc::SumUInt64
-        | AggregateFunc::SumFloat32
-        | AggregateFunc::SumFloat64
-        | AggregateFunc::SumNumeric
-        | AggregateFunc::Count
-        | AggregateFunc::Any
-        | AggregateFunc::All
-        | AggregateFunc::Dummy => ReductionClass::Accumulable,
-        AggregateFunc::MaxNumeric
-        | AggregateFunc::MaxInt16
-        | AggregateFunc::MaxInt32
-        | AggregateFunc::MaxInt64
-        | AggregateFunc::MaxUInt16
-        | AggregateFunc::MaxUInt32
-        | AggregateFunc::MaxUInt64
-        | AggregateFunc::MaxMzTimestamp
-        | AggregateFunc::MaxFloat32
-        | AggregateFunc::MaxFloat64
-        | AggregateFunc::MaxBool
-        | AggregateFunc::MaxString
-        | AggregateFunc::MaxDate
-        | AggregateFunc::MaxTimestamp
-        | AggregateFunc::MaxTimestampTz
-        | AggregateFunc::MaxInterval
-        | AggregateFunc::MaxTime
-        | AggregateFunc::MinNumeric
-        | AggregateFunc::MinInt16
-        | AggregateFunc::MinInt32
-        | AggregateFunc::MinInt64
-        | AggregateFunc::MinUInt16
-        | AggregateFunc::MinUInt32
-        | AggregateFunc::MinUInt64
-        | AggregateFunc::MinMzTimestamp
-        | AggregateFunc::MinFloat32
-        | AggregateFunc::MinFloat64
-        | AggregateFunc::MinBool
-        | AggregateFunc::MinString
-        | AggregateFunc::MinDate
-        | AggregateFunc::MinTimestamp
-        | AggregateFunc::MinTimestampTz
-        | AggregateFunc::MinInterval
-        | AggregateFunc::MinTime => ReductionClass::Hierarchical,
-        AggregateFunc::JsonbAgg { .. }
-        | AggregateFunc::JsonbObjectAgg { .. }
-        | AggregateFunc::MapAgg { .. }
-        | AggregateFunc::ArrayConcat { .. }
-        | AggregateFunc::ListConcat { .. }
-        | AggregateFunc::StringAgg { .. }
-        | AggregateFunc::RowNumber { .. }
-        | AggregateFunc::Rank { .. }
-        | AggregateFunc::DenseRank { .. }
-        | AggregateFunc::LagLead { .. }
-        | AggregateFunc::FirstValue { .. }
-        | AggregateFunc::LastValue { .. }
-        | AggregateFunc::FusedValueWindowFunc { .. }
-        | AggregateFunc::WindowAggregate { .. }
-        | AggregateFunc::FusedWindowAggregate { .. } => ReductionClass::Basic,
-    }
-}
 
 pub(super) fn reduce_plan(
     aggregates: &[AggregateExpr],

@@ -52,10 +52,10 @@ fn let_free(root: Lir) -> Option<LetFreePlan> {
     Some(plan)
 }
 
+/// Adds the node and everything below it.
 fn flatten(node: Lir, parent: Option<LirId>, nesting: u8, plan: &mut LetFreePlan) -> Option<LirId> {
     let id = LirId(node.id);
-    let below = nesting.saturating_add(1);
-    let mut one = |input: Box<Lir>| flatten(*input, Some(id), below, plan);
+    let mut below = |input: Lir| flatten(input, Some(id), nesting.saturating_add(1), plan);
     let expr = match node.op {
         Op::Let { .. } | Op::LetRec { .. } => return None,
         Op::Constant(rows) => Expr::Constant { rows },
@@ -68,79 +68,19 @@ fn flatten(node: Lir, parent: Option<LirId>, nesting: u8, plan: &mut LetFreePlan
                 Reading::Collection(m) => GetPlan::Collection(m.into()),
             },
         },
-        Op::Mfp {
-            input,
-            mfp,
-            input_key_val,
-        } => Expr::Mfp {
-            input: one(input)?,
-            mfp: mfp.into(),
-            input_key_val,
-        },
-        Op::FlatMap {
-            input_key,
-            input,
-            exprs,
-            func,
-            mfp_after,
-        } => Expr::FlatMap {
-            input_key,
-            input: one(input)?,
-            exprs,
-            func,
-            mfp_after: mfp_after.into(),
-        },
-        Op::Join { inputs, plan: join } => {
-            let inputs: Option<Vec<_>> = inputs.into_iter().map(|i| one(Box::new(i))).collect();
-            Expr::Join {
-                inputs: inputs?,
-                plan: join,
-            }
-        }
-        Op::Reduce {
-            input_key,
-            input,
-            key_val_plan,
-            plan: reduce,
-            mfp_after,
-            strategy,
-        } => Expr::Reduce {
-            input_key,
-            input: one(input)?,
-            key_val_plan,
-            plan: reduce,
-            mfp_after: mfp_after.into(),
-            temporal_bucketing_strategy: strategy,
-        },
-        Op::TopK {
-            input,
-            plan: top_k_plan,
-            strategy,
-        } => Expr::TopK {
-            input: one(input)?,
-            top_k_plan,
-            temporal_bucketing_strategy: strategy,
-        },
-        Op::Negate { input } => Expr::Negate { input: one(input)? },
-        Op::Threshold {
-            input,
-            plan: threshold_plan,
-        } => Expr::Threshold {
-            input: one(input)?,
-            threshold_plan,
+        Op::Join { inputs, plan } => Expr::Join {
+            inputs: inputs.into_iter().map(below).collect::<Option<_>>()?,
+            plan,
         },
         Op::Union {
             inputs,
             consolidate_output,
             strategies,
-        } => {
-            let inputs: Option<Vec<_>> = inputs.into_iter().map(|i| one(Box::new(i))).collect();
-            Expr::Union {
-                inputs: inputs?,
-                consolidate_output,
-                temporal_bucketing_strategies: strategies,
-            }
-        }
+        } => Expr::Union {
+            inputs: inputs.into_iter().map(below).collect::<Option<_>>()?,
+            consolidate_output,
+            temporal_bucketing_strategies: strategies,
+        },
         Op::ArrangeBy {
             input_key,
             input,
@@ -149,11 +89,17 @@ fn flatten(node: Lir, parent: Option<LirId>, nesting: u8, plan: &mut LetFreePlan
             strategy,
         } => Expr::ArrangeBy {
             input_key,
-            input: one(input)?,
+            input: below(*input)?,
             input_mfp: input_mfp.into(),
             forms,
             strategy,
         },
+        op @ (Op::Mfp { .. }
+        | Op::FlatMap { .. }
+        | Op::Reduce { .. }
+        | Op::TopK { .. }
+        | Op::Negate { .. }
+        | Op::Threshold { .. }) => unary(op, below)?,
     };
     plan.topological_order.push(id);
     plan.nodes.insert(
@@ -165,4 +111,73 @@ fn flatten(node: Lir, parent: Option<LirId>, nesting: u8, plan: &mut LetFreePlan
         },
     );
     Some(id)
+}
+
+/// An operator that computes on one input, whose id `below` tells.
+fn unary(op: Op, mut below: impl FnMut(Lir) -> Option<LirId>) -> Option<Expr> {
+    Some(match op {
+        Op::Mfp {
+            input,
+            mfp,
+            input_key_val,
+        } => Expr::Mfp {
+            input: below(*input)?,
+            mfp: mfp.into(),
+            input_key_val,
+        },
+        Op::FlatMap {
+            input_key,
+            input,
+            exprs,
+            func,
+            mfp_after,
+        } => Expr::FlatMap {
+            input_key,
+            input: below(*input)?,
+            exprs,
+            func,
+            mfp_after: mfp_after.into(),
+        },
+        Op::Reduce {
+            input_key,
+            input,
+            key_val_plan,
+            plan: reduce,
+            mfp_after,
+            strategy,
+        } => Expr::Reduce {
+            input_key,
+            input: below(*input)?,
+            key_val_plan,
+            plan: reduce,
+            mfp_after: mfp_after.into(),
+            temporal_bucketing_strategy: strategy,
+        },
+        Op::TopK {
+            input,
+            plan: top_k_plan,
+            strategy,
+        } => Expr::TopK {
+            input: below(*input)?,
+            top_k_plan,
+            temporal_bucketing_strategy: strategy,
+        },
+        Op::Negate { input } => Expr::Negate {
+            input: below(*input)?,
+        },
+        Op::Threshold {
+            input,
+            plan: threshold_plan,
+        } => Expr::Threshold {
+            input: below(*input)?,
+            threshold_plan,
+        },
+        Op::Let { .. }
+        | Op::LetRec { .. }
+        | Op::Constant(_)
+        | Op::Get { .. }
+        | Op::Join { .. }
+        | Op::Union { .. }
+        | Op::ArrangeBy { .. } => return None,
+    })
 }

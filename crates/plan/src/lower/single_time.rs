@@ -5,12 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use super::DataflowPlan;
 use super::lir::{Lir, Op};
+use crate::dataflow::DataflowPlan;
+use crate::relation::preserves_monotonicity;
 use crate::scalar;
 use protocol::v26_30::{
-    HierarchicalPlan, Id, MonotonicPlan, MonotonicTop1Plan, MonotonicTopKPlan, ReducePlan,
-    TableFunc, TopKPlan,
+    HierarchicalPlan, Id, MonotonicPlan, MonotonicTop1Plan, MonotonicTopKPlan, ReducePlan, TopKPlan,
 };
 use repr::{Antichain, Datum, GlobalId};
 
@@ -175,14 +175,5 @@ fn relax(node: &mut Lir, known: &mut BTreeMap<Id, bool>, recursive: bool) -> boo
             false
         }
         Op::ArrangeBy { input, .. } => relax(input, known, recursive),
-    }
-}
-
-/// Only repeating a row a negative number of times retracts.
-pub(crate) fn preserves_monotonicity(func: &TableFunc) -> bool {
-    match func {
-        TableFunc::RepeatRow => false,
-        TableFunc::WithOrdinality { inner } => preserves_monotonicity(inner),
-        _ => true,
     }
 }

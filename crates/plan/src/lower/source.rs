@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use super::DataflowPlan;
 use super::lir::{Lir, Op, Reading};
+use crate::dataflow::DataflowPlan;
 use crate::mfp::{Mfp, extract_common};
 use protocol::v26_30::{Id, MapFilterProject};
 use repr::GlobalId;

@@ -17,32 +17,24 @@ impl Mfp {
     pub fn partition(self, available: &BTreeMap<usize, usize>, width: usize) -> (Mfp, Mfp) {
         let arity = self.input_arity;
         let mut exists: BTreeSet<usize> = available.keys().copied().collect();
-        let usable =
-            |exists: &BTreeSet<usize>, e: &MirScalarExpr| scalar::support(e).is_subset(exists);
-        let mut early = Vec::new();
-        for (j, e) in self.expressions.iter().enumerate() {
-            let ready = !scalar::is_literal(e) && usable(&exists, e);
-            if ready {
-                exists.insert(arity + j);
-            }
-            early.push(ready);
-        }
+        let early: Vec<bool> = self
+            .expressions
+            .iter()
+            .enumerate()
+            .map(|(j, e)| {
+                let ready = !scalar::is_literal(e) && scalar::support(e).is_subset(&exists);
+                if ready {
+                    exists.insert(arity + j);
+                }
+                ready
+            })
+            .collect();
         let (before_predicates, after_predicates): (Vec<_>, Vec<_>) = self
             .predicates
-            .into_iter()
+            .iter()
             .map(|(_, p)| p)
-            .partition(|p| usable(&exists, p));
-
-        let mut demand: BTreeSet<usize> = self.projection.iter().copied().collect();
-        demand.extend(0..arity);
-        for p in &after_predicates {
-            demand.extend(scalar::support(p));
-        }
-        for (j, e) in self.expressions.iter().enumerate() {
-            if !early[j] {
-                demand.extend(scalar::support(e));
-            }
-        }
+            .partition(|p| scalar::support(p).is_subset(&exists));
+        let demand = self.late_demand(&early, &after_predicates);
 
         let mut before_columns = available.clone();
         let mut after_columns: BTreeMap<usize, usize> = (0..arity).map(|c| (c, c)).collect();
@@ -61,11 +53,7 @@ impl Mfp {
         }
         let before = Mfp::new(width)
             .map(before_expressions)
-            .filter(
-                before_predicates
-                    .iter()
-                    .map(|p| scalar::mapped(p, |c| before_columns[&c])),
-            )
+            .filter(mapped(&before_predicates, &before_columns))
             .project(kept);
 
         let after_arity = after_columns.len();
@@ -78,12 +66,33 @@ impl Mfp {
         }
         let after = Mfp::new(after_arity)
             .map(after_expressions)
-            .filter(
-                after_predicates
-                    .iter()
-                    .map(|p| scalar::mapped(p, |c| after_columns[&c])),
-            )
+            .filter(mapped(&after_predicates, &after_columns))
             .project(self.projection.iter().map(|c| after_columns[c]));
         (before, after)
     }
+
+    /// The columns that the rest needs: all inputs, and what the projection, the
+    /// late expressions and the late predicates use.
+    fn late_demand(&self, early: &[bool], late: &[&MirScalarExpr]) -> BTreeSet<usize> {
+        let mut demand: BTreeSet<usize> = self.projection.iter().copied().collect();
+        demand.extend(0..self.input_arity);
+        for p in late {
+            demand.extend(scalar::support(p));
+        }
+        for (e, early) in self.expressions.iter().zip(early) {
+            if !early {
+                demand.extend(scalar::support(e));
+            }
+        }
+        demand
+    }
+}
+
+fn mapped(
+    predicates: &[&MirScalarExpr],
+    columns: &BTreeMap<usize, usize>,
+) -> impl Iterator<Item = MirScalarExpr> {
+    predicates
+        .iter()
+        .map(|p| scalar::mapped(p, |c| columns[&c]))
 }

@@ -1,4 +1,4 @@
-//! Gives every join that nobody planned an implementation, and its inputs the
+//! Gives every join without an implementation one, and its inputs the
 //! arrangements that this needs. Source: recipes of `spec/lowering.md` §4.2 and
 //! §4.3, choices as outlined in §4.1.
 //!
@@ -9,8 +9,9 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Key, Names, columns, nothing};
-use crate::lower::{JoinKind, Quirks, canonical_equivalences};
+use crate::equivalences::canonical_equivalences;
 use crate::mfp::Mfp;
+use crate::options::{JoinKind, Quirks};
 use crate::relation::{JoinImplementation, Lookup, Relation};
 use crate::scalar;
 use protocol::v26_30::{Id, MirScalarExpr};
@@ -83,43 +84,49 @@ impl Joins<'_> {
                 all.dedup();
                 all
             }
-            Relation::Join {
-                inputs,
-                equivalences,
-                implementation,
-            } => {
-                let offered: Vec<Vec<Key>> = inputs
-                    .iter_mut()
-                    .map(|input| self.implement(input))
-                    .collect();
-                if let JoinImplementation::Unimplemented = implementation {
-                    *equivalences = canonical_equivalences(equivalences, &Quirks::NONE);
-                    let planner = Planner::new(inputs, equivalences, &offered);
-                    let (chosen, needed) = planner.choose(self.kind);
-                    *implementation = chosen;
-                    for (input, keys) in inputs.iter_mut().zip(needed) {
-                        let whole = std::mem::replace(input, nothing());
-                        *input = whole.arrange_by(keys.into_iter().collect());
-                    }
-                    self.share_inputs(relation);
-                }
+            Relation::Join { .. } => {
+                self.implement_join(relation);
                 Vec::new()
             }
         }
     }
 
+    fn implement_join(&mut self, join: &mut Relation) {
+        let Relation::Join {
+            inputs,
+            equivalences,
+            implementation,
+        } = join
+        else {
+            return;
+        };
+        let offered: Vec<Vec<Key>> = inputs
+            .iter_mut()
+            .map(|input| self.implement(input))
+            .collect();
+        if let JoinImplementation::Unimplemented = implementation {
+            *equivalences = canonical_equivalences(equivalences, &Quirks::NONE);
+            let planner = Planner::new(inputs, equivalences, &offered);
+            let (chosen, needed) = planner.choose(self.kind);
+            *implementation = chosen;
+            for (input, keys) in inputs.iter_mut().zip(needed) {
+                let whole = std::mem::replace(input, nothing());
+                *input = whole.arrange_by(keys.into_iter().collect());
+            }
+            self.share_inputs(join);
+        }
+    }
+
     /// Whether arranging `relation` again would cost nothing.
     fn is_there(&self, relation: &Relation) -> bool {
-        match relation {
-            Relation::ArrangeBy { input, keys } => match &**input {
-                Relation::Get { id, .. } => {
-                    let known = self.arranged.get(id).map_or(&[][..], |keys| keys);
-                    keys.iter().all(|key| known.contains(key))
-                }
-                _ => false,
-            },
-            _ => false,
-        }
+        let Relation::ArrangeBy { input, keys } = relation else {
+            return false;
+        };
+        let Relation::Get { id, .. } = &**input else {
+            return false;
+        };
+        let known = self.arranged.get(id).map_or(&[][..], |keys| keys);
+        keys.iter().all(|key| known.contains(key))
     }
 
     /// Equal inputs are arranged once, under a name.

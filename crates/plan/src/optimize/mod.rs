@@ -1,5 +1,5 @@
 //! What `optimize` and `join=` ask for before lowering: plans that a replica
-//! can render though nobody planned their joins by hand. It keeps upstream's
+//! can render though their joins have no implementation. It keeps upstream's
 //! contract with lowering (`spec/lowering.md` §1.5, §2.8.4, §4), not its
 //! choices: answers are the same, trees need not be.
 //!
@@ -14,11 +14,12 @@ mod split;
 
 use std::collections::BTreeMap;
 
-use super::check::{Globals, type_of_in};
-use super::lower::{DataflowPlan, JoinKind};
+use super::check::type_of_in;
+use super::dataflow::DataflowPlan;
+use super::options::JoinKind;
 use super::relation::Relation;
-use super::resolve::Locals;
 use super::scalar;
+use super::types::{Globals, Locals};
 use protocol::v26_30::{Id, MirScalarExpr};
 use repr::LocalId;
 
@@ -94,7 +95,18 @@ impl Names {
                 Id::Global(id) => drop(names.globals.insert(*id, typ.clone())),
                 Id::Local(id) => drop(names.locals.insert(*id, typ.clone())),
             },
-            _ => {}
+            Relation::Constant { .. }
+            | Relation::Project { .. }
+            | Relation::Map { .. }
+            | Relation::FlatMap { .. }
+            | Relation::Filter { .. }
+            | Relation::Join { .. }
+            | Relation::Reduce { .. }
+            | Relation::TopK { .. }
+            | Relation::Negate { .. }
+            | Relation::Threshold { .. }
+            | Relation::Union { .. }
+            | Relation::ArrangeBy { .. } => {}
         });
         names
     }

@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::lower::{DataflowPlan, preserves_monotonicity};
-use crate::relation::Relation;
+use crate::dataflow::DataflowPlan;
+use crate::relation::{Relation, preserves_monotonicity};
 use crate::scalar;
 use protocol::v26_30::Id;
 

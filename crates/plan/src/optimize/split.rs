@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use super::{Names, nothing};
-use crate::lower::{ReductionClass, reduction_class};
+use crate::reduction::{ReductionClass, reduction_class};
 use crate::relation::{JoinImplementation, Relation};
 use crate::scalar;
 use protocol::v26_30::AggregateExpr;

@@ -6,8 +6,8 @@
 
 use std::num::NonZeroU64;
 
+use super::cursor::{Parser, Place};
 use super::lex::{ParseError, Spanned};
-use super::parse::{Parser, Place};
 use crate::relation::{RecBinding, Relation};
 use protocol::v26_30::LetRecLimit;
 use repr::LocalId;

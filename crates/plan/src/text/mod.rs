@@ -10,11 +10,13 @@
 //! rows `((1) x 2 @ 5)`; `Constant error("…")`; `Join on=(…) impl=linear(…)`.
 
 mod bindings;
+mod cursor;
 mod errors;
 mod lex;
 mod names;
 mod parse;
 mod print;
+mod print_scalar;
 mod scalars;
 mod types;
 mod values;
@@ -22,4 +24,5 @@ mod values;
 pub use lex::ParseError;
 pub use names::{binary_symbol, table_function_name, type_name};
 pub use parse::{PlanError, parse, read};
-pub use print::{header, print, scalar_text};
+pub use print::{header, print};
+pub use print_scalar::scalar_text;

@@ -4,21 +4,20 @@
 //! Invariants: a plan that is returned passed the type checker; no text makes
 //! the parser panic, loop or exhaust the stack.
 
-use std::collections::BTreeMap;
-
 use thiserror::Error;
 
-use super::lex::{ParseError, Spanned, Token, tokens};
+use super::cursor::Parser;
+use super::lex::{ParseError, Spanned, Token};
 use super::names::{TABLE_FUNCTIONS, plain_wrap, sql_column, sql_type};
 use super::values::Written;
-use crate::check::{Globals, type_of};
+use crate::check::type_of;
 use crate::functions::{self, snake_name};
 use crate::relation::{JoinImplementation, Lookup, Relation};
 use crate::resolve::resolve_types;
 use crate::scalar;
-use crate::types::{RelationType, TypeError};
+use crate::types::{Globals, RelationType, TypeError};
 use protocol::v26_30::{AggregateExpr, AggregateFunc, ColumnOrder, Id, MirScalarExpr, TableFunc};
-use repr::{GlobalId, LocalId, ReprScalarType, Row, SqlScalarType, Timestamp};
+use repr::{LocalId, ReprScalarType, Row, SqlScalarType, Timestamp};
 
 /// How deep operators may be nested.
 const MAX_DEPTH: usize = 64;
@@ -69,34 +68,7 @@ pub fn parse(text: &str, globals: &Globals) -> Result<(Relation, RelationType), 
     }
 }
 
-/// Line and column.
-pub(super) type Place = (usize, usize);
-
-pub(super) struct Parser {
-    pub(super) tokens: Vec<Spanned>,
-    pub(super) at: usize,
-    /// Where each operator stands, in the type checker's order.
-    pub(super) places: Vec<Place>,
-    /// How many bindings there are so far.
-    pub(super) bound: usize,
-    /// The collections that can be read, by name; None if any can.
-    pub(super) globals: Option<BTreeMap<String, GlobalId>>,
-}
-
 impl Parser {
-    pub(super) fn new(
-        text: &str,
-        globals: Option<BTreeMap<String, GlobalId>>,
-    ) -> Result<Self, ParseError> {
-        Ok(Parser {
-            tokens: tokens(text)?,
-            at: 0,
-            places: Vec::new(),
-            bound: 0,
-            globals,
-        })
-    }
-
     /// The whole text as one plan.
     fn whole(&mut self) -> Result<Relation, ParseError> {
         let relation = self.relation(0)?;
@@ -106,155 +78,8 @@ impl Parser {
         }
     }
 
-    /// The collection of this name, if it can be read.
-    fn global(&self, name: &str) -> Option<GlobalId> {
-        match &self.globals {
-            Some(known) => known.get(name).copied(),
-            // A bare number is no id in a plan text.
-            None => name
-                .parse()
-                .ok()
-                .filter(|_| !name.starts_with(|c: char| c.is_ascii_digit())),
-        }
-    }
-
-    pub(super) fn peek(&self) -> &Spanned {
-        self.peek_at(0)
-    }
-
-    pub(super) fn peek_at(&self, ahead: usize) -> &Spanned {
-        let last = self.tokens.len() - 1;
-        &self.tokens[(self.at + ahead).min(last)]
-    }
-
-    pub(super) fn next(&mut self) {
-        self.at += 1;
-    }
-
-    pub(super) fn fail(&self, message: impl Into<String>) -> ParseError {
-        let here = self.peek();
-        ParseError {
-            line: here.line,
-            column: here.column,
-            message: message.into(),
-        }
-    }
-
-    pub(super) fn error<T>(&self, message: impl Into<String>) -> Result<T, ParseError> {
-        Err(self.fail(message))
-    }
-
-    /// Consumes the punctuation if it is next.
-    pub(super) fn take(&mut self, p: &'static str) -> bool {
-        let found = self.peek().token == Token::Punct(p);
-        self.at += usize::from(found);
-        found
-    }
-
-    pub(super) fn take_word(&mut self, word: &str) -> bool {
-        let found = matches!(&self.peek().token, Token::Ident(w) if w == word);
-        self.at += usize::from(found);
-        found
-    }
-
-    pub(super) fn expect(&mut self, p: &'static str) -> Result<(), ParseError> {
-        if self.take(p) {
-            return Ok(());
-        }
-        self.error(format!("{}, expected `{p}`", self.unexpected()))
-    }
-
-    pub(super) fn expect_word(&mut self, word: &str) -> Result<(), ParseError> {
-        if self.take_word(word) {
-            return Ok(());
-        }
-        self.error(format!("{}, expected `{word}`", self.unexpected()))
-    }
-
-    pub(super) fn unexpected(&self) -> String {
-        format!("unexpected {}", self.peek().token.shown())
-    }
-
-    pub(super) fn string(&mut self) -> Result<String, ParseError> {
-        match self.peek().token.clone() {
-            Token::Str(s) => {
-                self.next();
-                Ok(s)
-            }
-            _ => self.error(format!("{}, expected a string", self.unexpected())),
-        }
-    }
-
-    pub(super) fn ident(&mut self) -> Result<String, ParseError> {
-        match self.peek().token.clone() {
-            Token::Ident(word) => {
-                self.next();
-                Ok(word)
-            }
-            _ => self.error(format!("{}, expected an identifier", self.unexpected())),
-        }
-    }
-
-    /// A number without sign.
-    pub(super) fn number<T: TryFrom<u128>>(&mut self) -> Result<T, ParseError> {
-        match &self.peek().token {
-            Token::Int(n) => match T::try_from(*n) {
-                Ok(n) => {
-                    self.next();
-                    Ok(n)
-                }
-                Err(_) => self.error(format!("{n} is out of range")),
-            },
-            _ => self.error(format!("{}, expected an integer", self.unexpected())),
-        }
-    }
-
-    pub(super) fn index(&mut self) -> Result<usize, ParseError> {
-        self.number()
-    }
-
-    fn column(&mut self) -> Result<usize, ParseError> {
-        self.expect("#")?;
-        self.index()
-    }
-
-    /// Items between brackets, separated by commas; a trailing one is fine.
-    pub(super) fn list<T>(
-        &mut self,
-        open: &'static str,
-        close: &'static str,
-        mut item: impl FnMut(&mut Self) -> Result<T, ParseError>,
-    ) -> Result<Vec<T>, ParseError> {
-        self.expect(open)?;
-        let mut items = Vec::new();
-        while !self.take(close) {
-            items.push(item(self)?);
-            if !self.take(",") {
-                self.expect(close)?;
-                break;
-            }
-        }
-        Ok(items)
-    }
-
     fn exprs(&mut self) -> Result<Vec<MirScalarExpr>, ParseError> {
         self.list("[", "]", Self::expression)
-    }
-
-    /// `name=` if it is next.
-    pub(super) fn take_attribute(&mut self, name: &str) -> bool {
-        let word = matches!(&self.peek().token, Token::Ident(w) if w == name);
-        let found = word && self.peek_at(1).token == Token::Punct("=");
-        self.at += if found { 2 } else { 0 };
-        found
-    }
-
-    // Layout.
-
-    /// Whether the next token begins a child of what begins at `parent`.
-    pub(super) fn child_ahead(&self, parent: &Spanned) -> bool {
-        let here = self.peek();
-        here.token != Token::End && here.line > parent.line && here.column == parent.column + 2
     }
 
     pub(super) fn child(&mut self, parent: &Spanned, depth: usize) -> Result<Relation, ParseError> {
@@ -280,8 +105,6 @@ impl Parser {
         Ok(children)
     }
 
-    // Operators.
-
     fn relation(&mut self, depth: usize) -> Result<Relation, ParseError> {
         if depth > MAX_DEPTH {
             return self.error(format!("operators are nested deeper than {MAX_DEPTH}"));
@@ -306,66 +129,37 @@ impl Parser {
                 let input = self.one(&start, depth)?;
                 Ok(Relation::Map { input, scalars })
             }
-            "FlatMap" => {
-                let func = self.table_function(0)?;
-                let exprs = self.list("(", ")", Self::expression)?;
-                let input = self.one(&start, depth)?;
-                Ok(Relation::FlatMap { input, func, exprs })
-            }
-            "Filter" => {
-                let predicates = if self.take_attribute("predicates") {
-                    self.exprs()?
-                } else {
-                    scalar::conjuncts(self.expression()?)
-                };
-                let input = self.one(&start, depth)?;
-                Ok(Relation::Filter { input, predicates })
-            }
+            "FlatMap" => self.flat_map(&start, depth),
+            "Filter" => self.filter(&start, depth),
             "CrossJoin" => self.join(&start, Vec::new(), depth),
             "Join" => {
-                if !self.take_attribute("on") {
-                    return self.error("expected `on=`");
-                }
+                self.attribute("on")?;
                 let equivalences = self.equivalences()?;
                 self.join(&start, equivalences, depth)
             }
             "Distinct" => {
-                let group_key = if self.take_attribute("project") {
-                    self.exprs()?
-                } else {
-                    Vec::new()
-                };
+                let group_key = self.keys_named("project")?;
                 self.reduce(&start, group_key, Vec::new(), depth)
             }
             "Reduce" => {
-                let group_key = if self.take_attribute("group_by") {
-                    self.exprs()?
-                } else {
-                    Vec::new()
-                };
-                if !self.take_attribute("aggregates") {
-                    return self.error("expected `aggregates=`");
-                }
+                let group_key = self.keys_named("group_by")?;
+                self.attribute("aggregates")?;
                 let aggregates = self.list("[", "]", Self::aggregate)?;
                 self.reduce(&start, group_key, aggregates, depth)
             }
             "TopK" => self.top_k(&start, depth),
-            "Negate" => {
-                let input = self.one(&start, depth)?;
-                Ok(Relation::Negate { input })
-            }
-            "Threshold" => {
-                let input = self.one(&start, depth)?;
-                Ok(Relation::Threshold { input })
-            }
+            "Negate" => Ok(Relation::Negate {
+                input: self.one(&start, depth)?,
+            }),
+            "Threshold" => Ok(Relation::Threshold {
+                input: self.one(&start, depth)?,
+            }),
             "Union" => {
                 let inputs = self.many(&start, depth)?;
                 Ok(Relation::Union { inputs })
             }
             "ArrangeBy" => {
-                if !self.take_attribute("keys") {
-                    return self.error("expected `keys=`");
-                }
+                self.attribute("keys")?;
                 let keys = self.list("[", "]", Self::exprs)?;
                 let input = self.one(&start, depth)?;
                 Ok(Relation::ArrangeBy { input, keys })
@@ -379,6 +173,32 @@ impl Parser {
                 self.at -= 1;
                 self.error(format!("`{name}` is no operator"))
             }
+        }
+    }
+
+    fn flat_map(&mut self, start: &Spanned, depth: usize) -> Result<Relation, ParseError> {
+        let func = self.table_function(0)?;
+        let exprs = self.list("(", ")", Self::expression)?;
+        let input = self.one(start, depth)?;
+        Ok(Relation::FlatMap { input, func, exprs })
+    }
+
+    fn filter(&mut self, start: &Spanned, depth: usize) -> Result<Relation, ParseError> {
+        let predicates = if self.take_attribute("predicates") {
+            self.exprs()?
+        } else {
+            scalar::conjuncts(self.expression()?)
+        };
+        let input = self.one(start, depth)?;
+        Ok(Relation::Filter { input, predicates })
+    }
+
+    /// `name=[…]`; none if the attribute is not there.
+    fn keys_named(&mut self, name: &str) -> Result<Vec<MirScalarExpr>, ParseError> {
+        if self.take_attribute(name) {
+            self.exprs()
+        } else {
+            Ok(Vec::new())
         }
     }
 

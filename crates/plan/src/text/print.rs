@@ -4,17 +4,13 @@
 //! back to the same plan; a plan that upstream's language can say is printed in
 //! that language.
 
-use super::errors;
-use super::names::{binary_symbol, columns_text, table_function_name};
-use super::values::{quoted, value_text};
-use crate::functions::snake_name;
+use super::names::{columns_text, table_function_name};
+use super::print_scalar::{aggregate_list, error_text, orders_text, scalar_list, scalar_text};
+use super::values::value_text;
 use crate::relation::{JoinImplementation, Lookup, RecBinding, Relation};
 use crate::types::RelationType;
-use protocol::v26_30::{
-    AggregateExpr, AggregateFunc, BinaryFunc, ColumnOrder, EvalError, Id, LetRecLimit,
-    MirScalarExpr, UnaryFunc, VariadicFunc,
-};
-use repr::{Diff, ReprScalarType, Row, SqlScalarType, Timestamp};
+use protocol::v26_30::{Id, LetRecLimit, MirScalarExpr, VariadicFunc};
+use repr::{Diff, Row, Timestamp};
 
 /// The whole plan, from column 0, each line ended.
 pub fn print(relation: &Relation) -> String {
@@ -30,26 +26,11 @@ fn line(indent: usize, text: &str, out: &mut String) {
 }
 
 fn write(r: &Relation, indent: usize, out: &mut String) {
-    match r {
-        Relation::Let { .. } => return write_lets(r, indent, out),
-        Relation::LetRec { bindings, body } => {
-            line(indent, "With Mutually Recursive", out);
-            for RecBinding {
-                id,
-                typ,
-                value,
-                limit,
-            } in bindings
-            {
-                let limit = limit_text(limit);
-                let head = format!("cte {limit}{id} = {}", annotation(typ));
-                line(indent + 2, &head, out);
-                write(value, indent + 4, out);
-            }
-            line(indent, "Return", out);
-            return write(body, indent + 2, out);
-        }
-        _ => {}
+    if let Relation::Let { .. } = r {
+        return write_lets(r, indent, out);
+    }
+    if let Relation::LetRec { bindings, body } = r {
+        return write_recursive(bindings, body, indent, out);
     }
     line(indent, &header(r), out);
     if let Relation::Constant {
@@ -64,6 +45,24 @@ fn write(r: &Relation, indent: usize, out: &mut String) {
     for child in r.children() {
         write(child, indent + 2, out);
     }
+}
+
+fn write_recursive(bindings: &[RecBinding], body: &Relation, indent: usize, out: &mut String) {
+    line(indent, "With Mutually Recursive", out);
+    for RecBinding {
+        id,
+        typ,
+        value,
+        limit,
+    } in bindings
+    {
+        let limit = limit_text(limit);
+        let head = format!("cte {limit}{id} = {}", annotation(typ));
+        line(indent + 2, &head, out);
+        write(value, indent + 4, out);
+    }
+    line(indent, "Return", out);
+    write(body, indent + 2, out);
 }
 
 /// A chain of bindings with ascending ids is one `With`.
@@ -134,53 +133,50 @@ fn row_text((row, time, diff): &(Row, Timestamp, Diff), typ: &RelationType) -> S
 
 /// The operator's own line, without its inputs.
 pub fn header(r: &Relation) -> String {
-    let mut text = r.name().to_string();
-    let mut push = |part: String| {
-        if !part.is_empty() {
-            text.push(' ');
-            text.push_str(&part);
-        }
+    let name = match r {
+        Relation::Join { equivalences, .. } if equivalences.is_empty() => "CrossJoin",
+        other => other.name(),
     };
+    let mut words = vec![name.to_string()];
+    words.extend(attributes(r).into_iter().filter(|word| !word.is_empty()));
+    words.join(" ")
+}
+
+/// What follows the operator's name; empty parts count for nothing.
+fn attributes(r: &Relation) -> Vec<String> {
     match r {
         Relation::Constant { rows, typ } => {
-            match rows {
-                Ok(rows) if rows.is_empty() => push("<empty>".into()),
-                Ok(_) => {}
-                Err(error) => push(error_text(error)),
-            }
-            push(annotation(typ));
+            let contents = match rows {
+                Ok(rows) if rows.is_empty() => "<empty>".into(),
+                Ok(_) => String::new(),
+                Err(error) => error_text(error),
+            };
+            vec![contents, annotation(typ)]
         }
-        Relation::Get { id, .. } => push(match id {
+        Relation::Get { id, .. } => vec![match id {
             Id::Local(id) => id.to_string(),
             Id::Global(id) => id.to_string(),
-        }),
+        }],
         Relation::Let { .. }
         | Relation::LetRec { .. }
         | Relation::Negate { .. }
         | Relation::Threshold { .. }
-        | Relation::Union { .. } => {}
-        Relation::Project { outputs, .. } => push(format!("({})", columns(outputs))),
-        Relation::Map { scalars, .. } => push(format!("({})", scalar_list(scalars))),
+        | Relation::Union { .. } => Vec::new(),
+        Relation::Project { outputs, .. } => vec![format!("({})", columns(outputs))],
+        Relation::Map { scalars, .. } => vec![format!("({})", scalar_list(scalars))],
         Relation::FlatMap { func, exprs, .. } => {
             let exprs = scalar_list(exprs);
-            push(format!("{}({exprs})", table_function_name(func)));
+            vec![format!("{}({exprs})", table_function_name(func))]
         }
-        Relation::Filter { predicates, .. } => push(predicates_text(predicates)),
+        Relation::Filter { predicates, .. } => vec![predicates_text(predicates)],
         Relation::Join {
             equivalences,
             implementation,
             ..
-        } => {
-            if equivalences.is_empty() {
-                text = "CrossJoin".to_string();
-            } else {
-                text.push_str(&format!(" on=({})", classes_text(equivalences)));
-            }
-            let implementation = implementation_text(implementation);
-            if !implementation.is_empty() {
-                text.push_str(&format!(" impl={implementation}"));
-            }
-        }
+        } => vec![
+            classes_text(equivalences),
+            implementation_text(implementation),
+        ],
         Relation::Reduce {
             group_key,
             aggregates,
@@ -188,17 +184,13 @@ pub fn header(r: &Relation) -> String {
             expected_group_size,
             ..
         } => {
-            let key = scalar_list(group_key);
-            match (group_key.is_empty(), aggregates.is_empty()) {
-                (true, _) => {}
-                (false, true) => push(format!("project=[{key}]")),
-                (false, false) => push(format!("group_by=[{key}]")),
-            }
-            if !aggregates.is_empty() {
-                let all: Vec<String> = aggregates.iter().map(aggregate_text).collect();
-                push(format!("aggregates=[{}]", all.join(", ")));
-            }
-            push(flags_text(*monotonic, *expected_group_size));
+            let distinct = aggregates.is_empty();
+            let key_name = if distinct { "project" } else { "group_by" };
+            vec![
+                named(key_name, group_key, scalar_list),
+                named("aggregates", aggregates, aggregate_list),
+                flags_text(*monotonic, *expected_group_size),
+            ]
         }
         Relation::TopK {
             group_key,
@@ -208,36 +200,37 @@ pub fn header(r: &Relation) -> String {
             monotonic,
             expected_group_size,
             ..
-        } => {
-            if !group_key.is_empty() {
-                push(format!("group_by=[{}]", columns(group_key)));
-            }
-            if !order_key.is_empty() {
-                push(format!("order_by=[{}]", orders_text(order_key)));
-            }
-            if let Some(limit) = limit {
-                push(format!("limit={}", scalar_text(limit)));
-            }
-            if *offset > 0 {
-                push(format!("offset={offset}"));
-            }
-            push(flags_text(*monotonic, *expected_group_size));
-        }
+        } => vec![
+            named("group_by", group_key, columns),
+            named("order_by", order_key, orders_text),
+            limit_and_offset(limit.as_ref(), *offset),
+            flags_text(*monotonic, *expected_group_size),
+        ],
         Relation::ArrangeBy { keys, .. } => {
             let keys: Vec<String> = keys.iter().map(|key| key_text(key)).collect();
-            push(format!("keys=[{}]", keys.join(", ")));
+            vec![format!("keys=[{}]", keys.join(", "))]
         }
     }
-    text
+}
+
+/// `name=[…]`; nothing if the list is empty.
+fn named<T>(name: &str, list: &[T], text: impl Fn(&[T]) -> String) -> String {
+    if list.is_empty() {
+        String::new()
+    } else {
+        format!("{name}=[{}]", text(list))
+    }
+}
+
+fn limit_and_offset(limit: Option<&MirScalarExpr>, offset: usize) -> String {
+    let limit = limit.map(|limit| format!("limit={}", scalar_text(limit)));
+    let offset = (offset > 0).then(|| format!("offset={offset}"));
+    let parts: Vec<String> = limit.into_iter().chain(offset).collect();
+    parts.join(" ")
 }
 
 fn columns(columns: &[usize]) -> String {
     let all: Vec<String> = columns.iter().map(|c| format!("#{c}")).collect();
-    all.join(", ")
-}
-
-fn scalar_list(exprs: &[MirScalarExpr]) -> String {
-    let all: Vec<String> = exprs.iter().map(scalar_text).collect();
     all.join(", ")
 }
 
@@ -262,7 +255,11 @@ fn predicates_text(predicates: &[MirScalarExpr]) -> String {
     all.join(" AND ")
 }
 
+/// `on=(…)`; nothing if there are no classes.
 fn classes_text(classes: &[Vec<MirScalarExpr>]) -> String {
+    if classes.is_empty() {
+        return String::new();
+    }
     let all: Vec<String> = classes
         .iter()
         .map(|class| {
@@ -270,7 +267,7 @@ fn classes_text(classes: &[Vec<MirScalarExpr>]) -> String {
             members.join(" = ")
         })
         .collect();
-    all.join(" AND ")
+    format!("on=({})", all.join(" AND "))
 }
 
 fn lookups_text(lookups: &[Lookup]) -> String {
@@ -295,16 +292,16 @@ fn implementation_text(implementation: &JoinImplementation) -> String {
             };
             let rest = lookups_text(order);
             let comma = if rest.is_empty() { "" } else { ", " };
-            format!("linear({first}{comma}{rest})")
+            format!("impl=linear({first}{comma}{rest})")
         }
         JoinImplementation::DeltaQuery(orders) => {
             let all: Vec<String> = orders
                 .iter()
                 .map(|order| format!("({})", lookups_text(order)))
                 .collect();
-            format!("delta({})", all.join(", "))
+            format!("impl=delta({})", all.join(", "))
         }
-        JoinImplementation::IndexedFilter { key } => format!("lookup({})", key_text(key)),
+        JoinImplementation::IndexedFilter { key } => format!("impl=lookup({})", key_text(key)),
     }
 }
 
@@ -317,127 +314,4 @@ fn flags_text(monotonic: bool, expected_group_size: Option<u64>) -> String {
         parts.push(format!("exp_group_size={size}"));
     }
     parts.join(" ")
-}
-
-fn orders_text(orders: &[ColumnOrder]) -> String {
-    let all: Vec<String> = orders
-        .iter()
-        .map(|order| {
-            let direction = if order.desc { "desc" } else { "asc" };
-            let nulls = if order.nulls_last { "last" } else { "first" };
-            format!("#{} {direction} nulls_{nulls}", order.column)
-        })
-        .collect();
-    all.join(", ")
-}
-
-fn aggregate_text(a: &AggregateExpr) -> String {
-    let ordered = |name: &str, order_by: &[ColumnOrder]| {
-        if order_by.is_empty() {
-            name.to_string()
-        } else {
-            format!("{name}[{}]", orders_text(order_by))
-        }
-    };
-    let name = match &a.func {
-        AggregateFunc::Count => "count".into(),
-        AggregateFunc::SumInt64 => "sum".into(),
-        AggregateFunc::MaxInt64 => "max".into(),
-        AggregateFunc::MinInt64 => "min".into(),
-        AggregateFunc::StringAgg { order_by } => ordered("string_agg", order_by),
-        AggregateFunc::ArrayConcat { order_by } => ordered("array_concat", order_by),
-        AggregateFunc::ListConcat { order_by } => ordered("list_concat", order_by),
-        other => snake_name(other),
-    };
-    let whole =
-        a.func == AggregateFunc::Count && !a.distinct && a.expr == crate::scalar::boolean(true);
-    if whole {
-        return "count(*)".into();
-    }
-    let distinct = if a.distinct { "distinct " } else { "" };
-    format!("{name}({distinct}{})", scalar_text(&a.expr))
-}
-
-fn error_text(error: &EvalError) -> String {
-    let text = errors::text_of(error).unwrap_or_else(|| format!("{error:?}"));
-    format!("error({})", quoted(&text))
-}
-
-/// A scalar expression, as an operand.
-pub fn scalar_text(e: &MirScalarExpr) -> String {
-    match e {
-        MirScalarExpr::Column(c, _) => format!("#{c}"),
-        MirScalarExpr::Literal(Ok(row), typ) => value_text(row, &typ.scalar_type),
-        MirScalarExpr::Literal(Err(error), typ) => {
-            let text = error_text(error);
-            if typ.scalar_type == ReprScalarType::Bool {
-                text
-            } else {
-                format!("{text}::{}", super::names::type_name(&typ.scalar_type))
-            }
-        }
-        MirScalarExpr::CallUnmaterializable(func) => format!("{}()", snake_name(func)),
-        MirScalarExpr::CallUnary { func, expr } => unary_text(func, expr),
-        MirScalarExpr::CallBinary { func, expr1, expr2 } => {
-            let (a, b) = (scalar_text(expr1), scalar_text(expr2));
-            match (binary_symbol(func), func) {
-                (Some(symbol), _) => format!("({a} {symbol} {b})"),
-                (None, BinaryFunc::TrimLeading) => format!("ltrim({a}, {b})"),
-                (None, _) => format!("{}({a}, {b})", snake_name(func)),
-            }
-        }
-        MirScalarExpr::CallVariadic { func, exprs } => variadic_text(func, exprs),
-        MirScalarExpr::If { cond, then, els } => format!(
-            "case when {} then {} else {} end",
-            scalar_text(cond),
-            scalar_text(then),
-            scalar_text(els)
-        ),
-    }
-}
-
-fn unary_text(func: &UnaryFunc, expr: &MirScalarExpr) -> String {
-    let inner = scalar_text(expr);
-    match func {
-        UnaryFunc::IsNull => format!("({inner} IS NULL)"),
-        UnaryFunc::IsTrue => format!("({inner} IS TRUE)"),
-        UnaryFunc::IsFalse => format!("({inner} IS FALSE)"),
-        UnaryFunc::AbsInt64 => format!("abs({inner})"),
-        UnaryFunc::RecordGet(i) => format!("record_get[{i}]({inner})"),
-        other => format!("{}({inner})", snake_name(other)),
-    }
-}
-
-fn variadic_text(func: &VariadicFunc, exprs: &[MirScalarExpr]) -> String {
-    let nested = |e: &MirScalarExpr| matches!(e, MirScalarExpr::CallVariadic { func: inner, .. } if inner == func);
-    let infix = match func {
-        VariadicFunc::And => Some(" AND "),
-        VariadicFunc::Or => Some(" OR "),
-        _ => None,
-    };
-    if let Some(infix) = infix
-        && exprs.len() >= 2
-        && !exprs.iter().any(nested)
-    {
-        let all: Vec<String> = exprs.iter().map(scalar_text).collect();
-        return format!("({})", all.join(infix));
-    }
-    let args = scalar_list(exprs);
-    match func {
-        VariadicFunc::ListCreate {
-            elem_type: SqlScalarType::Int64,
-        } => format!("list[{args}]"),
-        VariadicFunc::ArrayCreate {
-            elem_type: SqlScalarType::Int64,
-        } => format!("array[{args}]"),
-        VariadicFunc::ListCreate { elem_type } | VariadicFunc::ArrayCreate { elem_type } => {
-            let typ = super::names::type_name(&elem_type.to_repr());
-            format!("{}[{typ}]({args})", snake_name(func))
-        }
-        VariadicFunc::RecordCreate { field_names } => {
-            let names: Vec<String> = field_names.iter().map(|name| quoted(&name.0)).collect();
-            format!("record_create[{}]({args})", names.join(", "))
-        }
-        other => format!("{}({args})", snake_name(other)),
-    }
 }

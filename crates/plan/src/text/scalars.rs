@@ -4,10 +4,10 @@
 //! Invariants: an expression ends with the line on which it starts; nesting is
 //! bounded, so that no text can exhaust the stack.
 
+use super::cursor::Parser;
 use super::errors;
 use super::lex::{ParseError, Token};
 use super::names::{OPERATORS, sql_type};
-use super::parse::Parser;
 use super::values::{Written, parse_hex};
 use crate::functions::{self, snake_name};
 use crate::scalar;

@@ -3,9 +3,9 @@
 //!
 //! Invariant: an annotation stands on one line; nesting of types is bounded.
 
+use super::cursor::Parser;
 use super::lex::{ParseError, Token};
 use super::names::{second_word, simple_type};
-use super::parse::Parser;
 use crate::types::RelationType;
 use repr::{ReprColumnType, ReprScalarType};
 

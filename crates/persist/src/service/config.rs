@@ -1,0 +1,112 @@
+//! The settings of a persist client; the defaults are upstream's dyncfgs
+//! (`spec/persist.md` §8).
+//!
+//! Invariant: none of them changes what a shard contains, only how it is
+//! stored and how fast it is seen.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::clock::{Clock, Ids, RandomIds, SystemClock};
+use crate::format::state::CODE_VERSION;
+
+/// Where a shard's rollups, garbage collection and compaction are done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Maintenance {
+    /// On the thread whose commit caused them, before its call returns: for
+    /// in-process runs, which then repeat exactly.
+    Inline,
+    /// On a thread of the client.
+    Background,
+    /// Not by this client; other clients of the shard may do them.
+    Off,
+}
+
+/// The settings of a client.
+#[derive(Debug, Clone)]
+pub struct PersistConfig {
+    /// Shown in the state; `NAME 26.30.0-dev.0` by convention.
+    pub hostname: String,
+    pub clock: Arc<dyn Clock>,
+    pub ids: Arc<dyn Ids>,
+    pub maintenance: Maintenance,
+    /// Whether completed merges are claimed and executed.
+    pub compaction: bool,
+    /// A part below this size (see `part::goodbytes`) goes into the state.
+    pub inline_writes_single_max_bytes: usize,
+    /// The inline bytes that one shard's state may hold.
+    pub inline_writes_total_max_bytes: usize,
+    /// The size at which a part is cut.
+    pub blob_target_size: usize,
+    pub reader_lease: Duration,
+    pub writer_lease: Duration,
+    /// Seqnos between rollups.
+    pub rollup_threshold: u64,
+    /// After this long another process may write an assigned rollup.
+    pub rollup_fallback: Duration,
+    /// How many seqnos one garbage collection may cover.
+    pub gc_max_versions: u64,
+    /// A compaction runs if any of these is reached.
+    pub compaction_min_inputs: usize,
+    pub compaction_min_parts: usize,
+    pub compaction_min_updates: u64,
+    /// The size of the first scan of a shard's log.
+    pub recent_live_diffs_limit: u64,
+    /// How long a cached state is believed before consensus is asked again
+    /// when something just happened or a wait just began. While
+    /// nothing happens, the pause grows to one of the next two. A store that
+    /// tells of commits by itself (`mem:`) is not polled at all.
+    pub poll_first: Duration,
+    /// The longest pause without PubSub.
+    pub poll_max: Duration,
+    /// The longest pause while PubSub brings the diffs of others.
+    pub poll_max_pubsub: Duration,
+    /// How long an operation on a store is retried before its error is
+    /// returned. (Upstream retries for ever.)
+    pub retry_for: Duration,
+}
+
+impl Default for PersistConfig {
+    fn default() -> Self {
+        let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "unknown".into());
+        PersistConfig {
+            hostname: format!("{host} {CODE_VERSION}"),
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(RandomIds),
+            maintenance: Maintenance::Background,
+            compaction: true,
+            inline_writes_single_max_bytes: 4096,
+            inline_writes_total_max_bytes: 1 << 20,
+            blob_target_size: 128 << 20,
+            reader_lease: Duration::from_secs(900),
+            writer_lease: Duration::from_secs(3600),
+            rollup_threshold: 128,
+            rollup_fallback: Duration::from_secs(5),
+            gc_max_versions: 128_000,
+            compaction_min_inputs: 8,
+            compaction_min_parts: 8,
+            compaction_min_updates: 1024,
+            recent_live_diffs_limit: 30 * 128,
+            poll_first: Duration::from_millis(1),
+            poll_max: Duration::from_millis(20),
+            poll_max_pubsub: Duration::from_millis(500),
+            retry_for: Duration::from_secs(60),
+        }
+    }
+}
+
+impl PersistConfig {
+    /// The settings that fit the stores: for memory, everything happens on the
+    /// calling thread and is seen at once.
+    pub fn for_stores(consensus_url: &str) -> Self {
+        let mut config = PersistConfig::default();
+        if consensus_url.starts_with("mem:") {
+            config.maintenance = Maintenance::Inline;
+        }
+        config
+    }
+
+    pub(crate) fn uuid_text(&self, prefix: &str) -> String {
+        format!("{prefix}{}", self.ids.uuid().hyphenated())
+    }
+}

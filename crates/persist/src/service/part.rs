@@ -1,0 +1,158 @@
+//! Reading and writing the parts of a shard's batches (`spec/persist.md` §5.6,
+//! §5.7).
+//!
+//! Invariant: what a part holds beyond the bounds of its batch is not seen.
+
+use arrow::array::StructArray;
+use prost::Message;
+
+use super::error::PersistError;
+use super::shard::Shard;
+use crate::format::corrupt::Corrupt;
+use crate::format::description::{Description, frontier_from_proto};
+use crate::format::part::{Columns, PartDesc, decode_inline, decode_parquet, encode_parquet};
+use crate::format::trace::{HollowBatch, check_part};
+use crate::format::wire::state::{
+    Empty, PartFormat, PartKind, ProtoHollowBatchPart, ProtoHollowRun,
+};
+use repr::{Antichain, Diff, Timestamp};
+
+/// How deep runs may refer to runs.
+const MAX_RUN_DEPTH: usize = 16;
+
+/// The writer key of our code version (§2).
+const WRITER_KEY: &str = "n2603000";
+
+/// The parts of a batch with references to runs resolved.
+pub(crate) fn flat_parts(
+    shard: &Shard,
+    batch: &HollowBatch,
+) -> Result<Vec<ProtoHollowBatchPart>, PersistError> {
+    let mut parts = Vec::with_capacity(batch.parts.len());
+    resolve(shard, &batch.parts, 0, &mut parts)?;
+    Ok(parts)
+}
+
+fn resolve(
+    shard: &Shard,
+    from: &[ProtoHollowBatchPart],
+    depth: usize,
+    into: &mut Vec<ProtoHollowBatchPart>,
+) -> Result<(), PersistError> {
+    for part in from {
+        check_part(part).map_err(|e| shard.corrupt(e))?;
+        match &part.kind {
+            Some(PartKind::RunRef(run)) => {
+                if depth == MAX_RUN_DEPTH {
+                    let why = format!("runs refer to runs {MAX_RUN_DEPTH} times");
+                    return Err(shard.corrupt(Corrupt::new("run", why)));
+                }
+                let bytes = shard
+                    .get_blob(&run.key)?
+                    .ok_or_else(|| missing(shard, &run.key))?;
+                let run = ProtoHollowRun::decode(bytes)
+                    .map_err(|e| shard.corrupt(Corrupt::new("run", e.to_string())))?;
+                resolve(shard, &run.parts, depth + 1, into)?;
+            }
+            Some(PartKind::Key(_) | PartKind::Inline(_)) | None => into.push(part.clone()),
+        }
+    }
+    Ok(())
+}
+
+fn missing(shard: &Shard, key: &str) -> PersistError {
+    PersistError::MissingBlob {
+        shard: shard.id,
+        key: shard.blob_key(key),
+    }
+}
+
+/// The updates of a part and which of them its batch holds.
+pub(crate) struct Fetched {
+    pub columns: Columns,
+    /// Times before it count as it.
+    rewrite: Option<Timestamp>,
+    /// Only times within it belong to the batch.
+    within: Option<Description>,
+}
+
+impl Fetched {
+    /// The updates that belong to the batch: place, time, diff.
+    pub fn updates(&self) -> impl Iterator<Item = (usize, Timestamp, Diff)> {
+        let times = self.columns.times.iter().zip(&self.columns.diffs);
+        times.enumerate().filter_map(|(i, (t, d))| {
+            let t = self.rewrite.map_or(*t, |least| least.max(*t));
+            let within = self
+                .within
+                .as_ref()
+                .is_none_or(|w| w.lower.less_equal(t) && !w.upper.less_equal(t));
+            (within && *d != 0).then_some((i, t, *d))
+        })
+    }
+}
+
+/// Fetches a part that is no reference to a run.
+pub(crate) fn fetch_part(
+    shard: &Shard,
+    part: &ProtoHollowBatchPart,
+    registered: &Description,
+) -> Result<Fetched, PersistError> {
+    let (inner, columns) = match &part.kind {
+        Some(PartKind::Inline(bytes)) => decode_inline(bytes).map_err(|e| shard.corrupt(e))?,
+        Some(PartKind::Key(key)) => {
+            let bytes = shard.get_blob(key)?.ok_or_else(|| missing(shard, key))?;
+            decode_parquet(&bytes).map_err(|e| shard.corrupt(e))?
+        }
+        Some(PartKind::RunRef(_)) | None => {
+            return Err(shard.usage("a run was fetched as a part"));
+        }
+    };
+    let rewrite = match &part.ts_rewrite {
+        None => None,
+        Some(frontier) => frontier_from_proto(Some(frontier), "batch part")
+            .map_err(|e| shard.corrupt(e))?
+            .as_option(),
+    };
+    let truncate = inner.lower != registered.lower || inner.upper != registered.upper;
+    if truncate && inner.since != Antichain::minimum() {
+        let why = format!("a compacted part of {inner} in a batch of {registered}");
+        return Err(shard.corrupt(Corrupt::new("batch part", why)));
+    }
+    Ok(Fetched {
+        columns,
+        rewrite,
+        within: truncate.then(|| registered.clone()),
+    })
+}
+
+/// Writes a part to blob.
+pub(crate) fn write_part(
+    shard: &Shard,
+    desc: &PartDesc,
+    index: u64,
+    keys: &StructArray,
+    times: &[Timestamp],
+    diffs: &[Diff],
+    schema_id: Option<u64>,
+) -> Result<ProtoHollowBatchPart, PersistError> {
+    let bytes = encode_parquet(desc, index, keys, times, diffs).map_err(|e| shard.corrupt(e))?;
+    let key = format!("{WRITER_KEY}/{}", shard.stores.config.uuid_text("p"));
+    shard.set_blob(&key, &bytes)?;
+    Ok(ProtoHollowBatchPart {
+        kind: Some(PartKind::Key(key)),
+        encoded_size_bytes: bytes.len() as u64,
+        diffs_sum: Some(diffs.iter().fold(0, |sum: i64, d| sum.wrapping_add(*d))),
+        format: Some(PartFormat::Structured(Empty {})),
+        schema_id,
+        ..ProtoHollowBatchPart::default()
+    })
+}
+
+/// A part as errors name it.
+pub(crate) fn part_name(part: &ProtoHollowBatchPart) -> String {
+    match &part.kind {
+        Some(PartKind::Key(key)) => key.clone(),
+        Some(PartKind::RunRef(run)) => run.key.clone(),
+        Some(PartKind::Inline(_)) | None => "<inline>".into(),
+    }
+}

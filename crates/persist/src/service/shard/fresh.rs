@@ -1,0 +1,139 @@
+//! When the cached state is too old to be believed, and who tells us of newer
+//! ones (`spec/persist.md` §6.1, §7.3).
+//!
+//! Invariant: waiting costs next to nothing. A store that tells of commits is
+//! never asked without a reason; another is asked at most once per pause, and
+//! the pause grows while nothing happens.
+
+use std::fmt;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::format::seqno::SeqNo;
+use crate::service::config::PersistConfig;
+
+/// Whether PubSub brings the diffs of others at the moment.
+#[derive(Debug, Default)]
+pub(crate) struct Live {
+    live: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Live {
+    fn lock(&self) -> MutexGuard<'_, bool> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn get(&self) -> bool {
+        *self.lock()
+    }
+
+    pub fn set(&self, live: bool) {
+        *self.lock() = live;
+        self.changed.notify_all();
+    }
+
+    /// Waits until it is `wanted`; whether it is, at `timeout` at the latest.
+    pub fn wait_for(&self, wanted: bool, timeout: Duration) -> bool {
+        let waited = self
+            .changed
+            .wait_timeout_while(self.lock(), timeout, |live| *live != wanted);
+        let (live, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        *live == wanted
+    }
+}
+
+/// Who tells us that others have committed.
+#[derive(Debug, Clone)]
+pub(crate) struct Tidings {
+    /// Consensus itself does, before the commit returns.
+    pub consensus: bool,
+    /// PubSub does, while it is there.
+    pub pubsub: Arc<Live>,
+}
+
+impl Tidings {
+    /// The longest pause between two looks at consensus. `None`: there is no
+    /// need to look.
+    fn longest_pause(&self, config: &PersistConfig) -> Option<Duration> {
+        if self.consensus {
+            None
+        } else if self.pubsub.get() {
+            Some(config.poll_max_pubsub)
+        } else {
+            Some(config.poll_max)
+        }
+    }
+}
+
+/// The age of a cached state.
+pub(super) struct Freshness {
+    /// When consensus was asked last.
+    asked: Instant,
+    pause: Duration,
+    /// The newest seqno that somebody spoke of.
+    heard: SeqNo,
+}
+
+impl fmt::Debug for Freshness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Freshness(heard {}, pause {:?})", self.heard, self.pause)
+    }
+}
+
+impl Freshness {
+    /// Of a state that was just loaded. Whatever was committed between loading
+    /// and the first look was told to nobody.
+    pub fn new(seqno: SeqNo, config: &PersistConfig) -> Self {
+        Freshness {
+            asked: Instant::now(),
+            pause: config.poll_first,
+            heard: seqno.next(),
+        }
+    }
+
+    /// Somebody says that `seqno` was committed.
+    pub fn hear(&mut self, seqno: SeqNo) {
+        self.heard = self.heard.max(seqno);
+    }
+
+    /// How long the state may still be believed; zero: it is known to be old.
+    /// `None`: until somebody says otherwise.
+    pub fn remaining(
+        &self,
+        seqno: SeqNo,
+        tidings: &Tidings,
+        config: &PersistConfig,
+    ) -> Option<Duration> {
+        if self.heard > seqno {
+            return Some(Duration::ZERO);
+        }
+        let longest = tidings.longest_pause(config)?;
+        Some(self.pause.min(longest).saturating_sub(self.asked.elapsed()))
+    }
+
+    /// A look at consensus begins: what had been heard by then.
+    pub fn heard(&self) -> SeqNo {
+        self.heard
+    }
+
+    /// It has ended: the state is `seqno` now, and was older if it `moved`.
+    pub fn asked(&mut self, heard: SeqNo, moved: bool, config: &PersistConfig) {
+        self.asked = Instant::now();
+        if self.heard == heard {
+            // Whatever was heard is contained, or was not true.
+            self.heard = SeqNo::MIN;
+        }
+        if moved {
+            self.pause = config.poll_first;
+        } else {
+            let longest = config.poll_max.max(config.poll_max_pubsub);
+            self.pause = (self.pause + self.pause / 2).min(longest);
+        }
+    }
+
+    /// Somebody begins to wait: look often at first.
+    pub fn hurry(&mut self, config: &PersistConfig) {
+        self.pause = config.poll_first;
+    }
+}

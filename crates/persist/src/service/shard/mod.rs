@@ -1,0 +1,333 @@
+//! One shard as this process knows it: the cached state, catching up with the
+//! log, committing commands (`spec/persist.md` §3.10, §4).
+//!
+//! Invariant: the cached state is one that was committed, and only moves
+//! forward.
+
+mod append;
+mod commands;
+mod commit;
+mod fresh;
+mod load;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, RwLock};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+pub use append::{AppendOutcome, AppendRequest};
+pub(crate) use commit::RoutineMaintenance;
+use fresh::Freshness;
+pub(crate) use fresh::{Live, Tidings};
+
+use super::blob::Blob;
+use super::config::PersistConfig;
+use super::consensus::Consensus;
+use super::error::{PersistError, StoreError};
+use super::retry::retry;
+use crate::format::corrupt::Corrupt;
+use crate::format::seqno::SeqNo;
+use crate::format::state::State;
+use repr::ShardId;
+
+/// What a committed diff is shown to: PubSub, and whoever waits in this
+/// process.
+pub(crate) trait Publish: Send + Sync + fmt::Debug {
+    /// `diff` is the consensus value of `seqno`, just committed by us.
+    fn publish(&self, shard: ShardId, seqno: SeqNo, diff: &Bytes);
+
+    /// This process holds the state of `shard` from now on.
+    fn watch(&self, shard: ShardId);
+
+    /// It does so no longer.
+    fn unwatch(&self, shard: ShardId);
+}
+
+/// What the shards of a client share.
+#[derive(Debug)]
+pub(crate) struct Stores {
+    pub consensus: Arc<dyn Consensus>,
+    pub blob: Arc<dyn Blob>,
+    pub config: PersistConfig,
+    pub publish: RwLock<Option<Arc<dyn Publish>>>,
+    pub on_change: RwLock<Vec<Box<dyn ChangeListener>>>,
+    pub tidings: Tidings,
+}
+
+/// Called after any change of any shard's cached state.
+pub trait ChangeListener: Send + Sync + fmt::Debug {
+    /// The cached state of `shard` moved forward, or is known to be behind:
+    /// the next look at the shard shows something new.
+    fn changed(&self, shard: ShardId);
+}
+
+/// A shard.
+#[derive(Debug)]
+pub(crate) struct Shard {
+    pub id: ShardId,
+    pub key: String,
+    pub stores: Arc<Stores>,
+    /// Held while a command of this process is being committed, so that our
+    /// own threads do not make each other's attempts fail.
+    committing: Mutex<()>,
+    cell: Mutex<Cell>,
+    changed: Condvar,
+    /// The leases that parts in flight hold on seqnos.
+    pub leases: Mutex<HashMap<u64, Leased>>,
+    next_lease: AtomicU64,
+}
+
+/// A seqno that must not be collected, and for which reader.
+#[derive(Debug, Clone)]
+pub(crate) struct Leased {
+    pub reader: String,
+    pub seqno: u64,
+}
+
+#[derive(Debug)]
+struct Cell {
+    state: Arc<State>,
+    fresh: Freshness,
+}
+
+impl Shard {
+    /// Opens the shard, creating it if it does not exist.
+    pub fn open(id: ShardId, stores: Arc<Stores>) -> Result<Shard, PersistError> {
+        let state = load::load_or_init(id, &stores)?;
+        let fresh = Freshness::new(state.seqno, &stores.config);
+        Ok(Shard {
+            id,
+            key: id.to_string(),
+            stores,
+            committing: Mutex::new(()),
+            cell: Mutex::new(Cell {
+                state: Arc::new(state),
+                fresh,
+            }),
+            changed: Condvar::new(),
+            leases: Mutex::default(),
+            next_lease: AtomicU64::new(0),
+        })
+    }
+
+    /// Whether the shard exists, without creating it.
+    pub fn exists(id: ShardId, stores: &Stores) -> Result<bool, PersistError> {
+        let head = retry(stores.config.retry_for, || {
+            stores.consensus.head(&id.to_string())
+        });
+        Ok(head.map_err(|source| store_error(id, source))?.is_some())
+    }
+
+    fn cell(&self) -> MutexGuard<'_, Cell> {
+        self.cell.lock().expect("no panic while holding the state")
+    }
+
+    /// The state as last seen.
+    pub fn state(&self) -> Arc<State> {
+        Arc::clone(&self.cell().state)
+    }
+
+    /// The state as of now.
+    pub fn refresh(&self) -> Result<Arc<State>, PersistError> {
+        let (known, heard) = {
+            let cell = self.cell();
+            (Arc::clone(&cell.state), cell.fresh.heard())
+        };
+        let newer = load::refresh(self.id, &self.stores, &known)?;
+        let config = &self.stores.config;
+        self.cell().fresh.asked(heard, newer.is_some(), config);
+        Ok(match newer {
+            Some(state) => self.adopt(Arc::new(state)),
+            None => self.state(),
+        })
+    }
+
+    /// The state as of now, or of a moment ago (`PersistConfig::poll_max`).
+    /// Never a state that is known to be old.
+    pub fn recent(&self) -> Result<Arc<State>, PersistError> {
+        {
+            let cell = self.cell();
+            if self.remaining(&cell) != Some(Duration::ZERO) {
+                return Ok(Arc::clone(&cell.state));
+            }
+        }
+        self.refresh()
+    }
+
+    fn remaining(&self, cell: &Cell) -> Option<Duration> {
+        let stores = &self.stores;
+        let seqno = cell.state.seqno;
+        cell.fresh.remaining(seqno, &stores.tidings, &stores.config)
+    }
+
+    /// Takes over a state that was committed, unless a newer one is known.
+    fn adopt(&self, state: Arc<State>) -> Arc<State> {
+        let mut cell = self.cell();
+        if state.seqno <= cell.state.seqno {
+            return Arc::clone(&cell.state);
+        }
+        cell.state = Arc::clone(&state);
+        drop(cell);
+        self.tell();
+        state
+    }
+
+    /// Wakes whoever waits for a change.
+    fn tell(&self) {
+        self.changed.notify_all();
+        let listeners = self.stores.on_change.read();
+        for listener in listeners.iter().flat_map(|l| l.iter()) {
+            listener.changed(self.id);
+        }
+    }
+
+    /// Takes note that `seqno` was committed, by us or by anybody.
+    pub fn hear(&self, seqno: SeqNo) {
+        let mut cell = self.cell();
+        if seqno <= cell.state.seqno {
+            return;
+        }
+        cell.fresh.hear(seqno);
+        drop(cell);
+        self.tell();
+    }
+
+    /// Distrusts the cached state: something may have been missed.
+    pub fn distrust(&self) {
+        let next = self.state().seqno.next();
+        self.hear(next);
+    }
+
+    /// Applies a diff that a peer says it committed, if it is the next one. If
+    /// some before it are missing, the next look asks consensus.
+    pub fn receive(&self, seqno: SeqNo, diff: &Bytes) -> Result<(), Corrupt> {
+        let known = self.state();
+        match load::apply_received(&known, diff)? {
+            Some(state) => {
+                self.adopt(Arc::new(state));
+            }
+            None => self.hear(seqno),
+        }
+        Ok(())
+    }
+
+    /// Waits until `ready` holds of the state, or until `timeout`. Woken by
+    /// every change that this process makes or is told of; otherwise asks
+    /// consensus now and then ([`Freshness`]).
+    pub fn wait(
+        &self,
+        timeout: Duration,
+        mut ready: impl FnMut(&State) -> bool,
+    ) -> Result<Option<Arc<State>>, PersistError> {
+        let deadline = Instant::now() + timeout;
+        let mut state = self.refresh()?;
+        self.cell().fresh.hurry(&self.stores.config);
+        loop {
+            if ready(&state) {
+                return Ok(Some(state));
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(None);
+            }
+            let cell = self.cell();
+            if cell.state.seqno > state.seqno {
+                state = Arc::clone(&cell.state);
+                continue;
+            }
+            let pause = self.remaining(&cell).unwrap_or(left).min(left);
+            if !pause.is_zero() {
+                drop(self.changed.wait_timeout(cell, pause));
+            } else {
+                drop(cell);
+            }
+            state = self.recent()?;
+        }
+    }
+
+    /// Holds `seqno` for `reader` until the guard is dropped.
+    pub fn lease(self: &Arc<Self>, reader: &str, seqno: SeqNo) -> SeqNoLease {
+        let id = self.next_lease.fetch_add(1, Ordering::Relaxed);
+        let leased = Leased {
+            reader: reader.to_string(),
+            seqno: seqno.0,
+        };
+        self.lock_leases().insert(id, leased);
+        SeqNoLease {
+            shard: Arc::clone(self),
+            id,
+        }
+    }
+
+    /// The oldest seqno that parts of `reader` in flight hold.
+    pub fn outstanding(&self, reader: &str) -> Option<u64> {
+        let leases = self.lock_leases();
+        let held = leases.values().filter(|l| l.reader == reader);
+        held.map(|l| l.seqno).min()
+    }
+
+    fn lock_leases(&self) -> MutexGuard<'_, HashMap<u64, Leased>> {
+        self.leases
+            .lock()
+            .expect("no panic while holding the leases")
+    }
+
+    pub(crate) fn store_error(&self, source: StoreError) -> PersistError {
+        store_error(self.id, source)
+    }
+
+    pub(crate) fn corrupt(&self, source: Corrupt) -> PersistError {
+        PersistError::Corrupt {
+            shard: self.id,
+            source,
+        }
+    }
+
+    /// The full key of a partial one.
+    pub(crate) fn blob_key(&self, partial: &str) -> String {
+        format!("{}/{partial}", self.key)
+    }
+
+    pub(crate) fn get_blob(&self, partial: &str) -> Result<Option<Bytes>, PersistError> {
+        let key = self.blob_key(partial);
+        retry(self.stores.config.retry_for, || self.stores.blob.get(&key))
+            .map_err(|e| self.store_error(e))
+    }
+
+    pub(crate) fn set_blob(&self, partial: &str, value: &Bytes) -> Result<(), PersistError> {
+        let key = self.blob_key(partial);
+        retry(self.stores.config.retry_for, || {
+            self.stores.blob.set(&key, value.clone())
+        })
+        .map_err(|e| self.store_error(e))
+    }
+
+    pub(crate) fn delete_blob(&self, partial: &str) -> Result<(), PersistError> {
+        let key = self.blob_key(partial);
+        retry(self.stores.config.retry_for, || {
+            self.stores.blob.delete(&key)
+        })
+        .map(|_| ())
+        .map_err(|e| self.store_error(e))
+    }
+}
+
+fn store_error(shard: ShardId, source: StoreError) -> PersistError {
+    PersistError::Store { shard, source }
+}
+
+/// A hold on a seqno; dropping it lets go.
+#[derive(Debug)]
+pub(crate) struct SeqNoLease {
+    shard: Arc<Shard>,
+    id: u64,
+}
+
+impl Drop for SeqNoLease {
+    fn drop(&mut self) {
+        self.shard.lock_leases().remove(&self.id);
+    }
+}
