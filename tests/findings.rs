@@ -11,9 +11,9 @@ use clusterd_fuzz::replica::mutants::{Mutant, Mutants};
 /// Bugs of the operators and of peeks, all of which give wrong rows.
 const BUGS: [Mutant; 4] = [
     Mutant::LimitBeforeSort,
-    Mutant::TopKIgnoresOffset,
-    Mutant::FlatMapDropsLastRow,
-    Mutant::CountCountsNulls,
+    Mutant::LiteralStopsAtMiss,
+    Mutant::CountsIgnoreRetractions,
+    Mutant::ThresholdForgetsMultiplicity,
 ];
 
 const KIND: &str = "I-01/wrong-rows";
@@ -60,13 +60,9 @@ fn four_bugs_of_one_kind_are_four_findings_with_a_script_each() {
         let alone = alone.unwrap_or_else(|| panic!("{bug} hides behind\n{}", scripts.join("\n")));
         assert!(alone.commands.len() <= 10, "{}", alone.script(&[]));
     }
-    let mut skeletons: Vec<_> = of_kind().map(|finding| &finding.skeleton).collect();
-    skeletons.sort();
-    skeletons.dedup();
-    assert_eq!(skeletons.len(), of_kind().count(), "one of them twice");
-    // Each of the bugs alone would be one; a few more may be two forms of one.
-    assert!(of_kind().count() <= 3 * BUGS.len(), "{}", of_kind().count());
+    // A bug may have more than one minimal form, but not many.
+    assert!(of_kind().count() <= 2 * BUGS.len(), "{}", of_kind().count());
 }
 
-/// Enough to meet each of the bugs several times.
-const CASES: u64 = 400;
+/// Enough to meet each of the bugs.
+const CASES: u64 = 800;

@@ -79,7 +79,8 @@ impl Register {
         let Some(found) = found else {
             return false;
         };
-        let is_new = !kind.known.contains(&found);
+        // What holds all of a known one is that one, with something beside it.
+        let is_new = !kind.known.iter().any(|known| found.contains(known));
         if is_new {
             kind.known.push(found);
         }
