@@ -9,6 +9,21 @@ use std::collections::BTreeMap;
 use repr::{Diff, Row};
 
 /// Rows with their multiplicities; consolidated at all times.
+///
+/// ```
+/// use model::multiset::Multiset;
+/// use repr::{Datum, Row};
+///
+/// let row = |n| Row::pack([Datum::Int64(n)]);
+/// let mut contents: Multiset = [(row(1), 2), (row(2), 1)].into_iter().collect();
+/// // A retraction takes away what is there, and the order does not matter.
+/// contents.add(row(1), -2);
+/// contents.add(row(2), -3);
+/// contents.add(row(2), 1);
+/// // What has cancelled leaves no trace; what is negative stays, to be seen.
+/// assert_eq!((contents.count(&row(1)), contents.count(&row(2))), (0, -1));
+/// assert_eq!(contents, [(row(2), -1)].into_iter().collect());
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Multiset {
     rows: BTreeMap<Row, Diff>,
@@ -94,6 +109,17 @@ impl Multiset {
     }
 
     /// What must be added to `other` to get `self`.
+    ///
+    /// ```
+    /// use model::multiset::Multiset;
+    /// use repr::{Datum, Row};
+    ///
+    /// let row = |n| Row::pack([Datum::Int64(n)]);
+    /// let before: Multiset = [(row(1), 1), (row(2), 1)].into_iter().collect();
+    /// let after: Multiset = [(row(2), 3)].into_iter().collect();
+    /// let changes: Vec<_> = after.minus(&before).iter().map(|(_, diff)| diff).collect();
+    /// assert_eq!(changes, [-1, 2]);
+    /// ```
     pub fn minus(&self, other: &Multiset) -> Multiset {
         let mut difference = self.clone();
         difference.add_all(other, -1);

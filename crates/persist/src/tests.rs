@@ -211,7 +211,7 @@ fn staged_batches_of_several_threads_are_appended_as_one() {
     });
     let sent = batches.pop().unwrap().encode();
     batches.push(writer.decode_batch(&sent).unwrap());
-    // Somebody has written [0, 4) already: the rest is cut to fit.
+    // [0, 4) is written already: the rest is cut to fit.
     writer.advance_upper(&at(4)).unwrap();
     let mismatch = writer.append(&mut batches, at(0), at(10)).unwrap();
     assert_eq!(mismatch.unwrap_err().current, at(4));

@@ -4,7 +4,7 @@
 //!
 //! Invariant: a function that is not listed here is refused by the type
 //! checker, so that no plan reaches a replica (or the model) with a call whose
-//! meaning nobody wrote down.
+//! meaning is written down nowhere.
 
 use std::sync::LazyLock;
 

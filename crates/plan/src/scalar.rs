@@ -148,18 +148,18 @@ pub fn size(e: &MirScalarExpr) -> usize {
 
 /// The column, if the expression is nothing but one.
 pub fn as_column(e: &MirScalarExpr) -> Option<usize> {
-    match e {
-        MirScalarExpr::Column(c, _) => Some(*c),
-        _ => None,
-    }
+    let MirScalarExpr::Column(c, _) = e else {
+        return None;
+    };
+    Some(*c)
 }
 
 /// The row of one datum, if the expression is a literal that is no error.
 pub fn as_literal(e: &MirScalarExpr) -> Option<&Row> {
-    match e {
-        MirScalarExpr::Literal(Ok(row), _) => Some(row),
-        _ => None,
-    }
+    let MirScalarExpr::Literal(Ok(row), _) = e else {
+        return None;
+    };
+    Some(row)
 }
 
 /// Whether the expression is a literal, error or not.

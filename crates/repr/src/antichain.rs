@@ -13,6 +13,18 @@ use super::Timestamp;
 /// A frontier: `[t]` (everything before `t` is settled) or `[]` (done).
 ///
 /// On the wire: a count, then the elements (`spec/ctp.md` §1.8).
+///
+/// ```
+/// use repr::Antichain;
+///
+/// let upper = Antichain::from_elem(5);
+/// // What happens at 4 is known, what happens at 5 is still to come.
+/// assert!(!upper.less_equal(4) && upper.less_equal(5));
+/// // Times only settle: frontiers move towards the empty one, the greatest.
+/// assert!(Antichain::minimum() < upper && upper < Antichain::empty());
+/// // Of the empty frontier nothing is to come, whatever the time.
+/// assert!(!Antichain::empty().less_equal(u64::MAX));
+/// ```
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub struct Antichain {
     elements: Vec<Timestamp>,
@@ -58,6 +70,17 @@ impl Antichain {
     }
 
     /// Whether some element is at or before `t`: `t` is not settled.
+    ///
+    /// A collection can be read at an as-of if that lies between its since and
+    /// its upper:
+    ///
+    /// ```
+    /// use repr::Antichain;
+    ///
+    /// let (since, upper) = (Antichain::from_elem(3), Antichain::from_elem(7));
+    /// let readable = |t| since.less_equal(t) && !upper.less_equal(t);
+    /// assert_eq!([2, 3, 6, 7].map(readable), [false, true, true, false]);
+    /// ```
     pub fn less_equal(&self, t: Timestamp) -> bool {
         self.as_option().is_some_and(|e| e <= t)
     }
@@ -72,12 +95,28 @@ impl Antichain {
         self <= other
     }
 
-    /// The greatest lower bound.
+    /// The greatest lower bound: settled here is what is settled by both, as for
+    /// the upper of what reads two inputs.
+    ///
+    /// ```
+    /// use repr::Antichain;
+    ///
+    /// let (fast, slow) = (Antichain::empty(), Antichain::from_elem(4));
+    /// assert_eq!(fast.meet(&slow), slow);
+    /// ```
     pub fn meet(&self, other: &Antichain) -> Antichain {
         std::cmp::min(self, other).clone()
     }
 
-    /// The least upper bound.
+    /// The least upper bound: readable from here on is what is readable by both,
+    /// as for the since of what reads two inputs.
+    ///
+    /// ```
+    /// use repr::Antichain;
+    ///
+    /// let (early, late) = (Antichain::minimum(), Antichain::from_elem(4));
+    /// assert_eq!(early.join(&late), late);
+    /// ```
     pub fn join(&self, other: &Antichain) -> Antichain {
         std::cmp::max(self, other).clone()
     }

@@ -60,6 +60,7 @@ pub(super) mod tag {
     pub const UINT16: u8 = 77;
     pub const UINT32: u8 = 80;
     pub const UINT64: u8 = 85;
+    pub const LAST: u8 = 93;
 }
 
 /// A row, owned.

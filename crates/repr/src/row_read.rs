@@ -136,6 +136,91 @@ fn civil(rest: &mut &[u8]) -> Result<CivilTimestamp, RowError> {
     })
 }
 
+fn time(rest: &mut &[u8]) -> Result<Time, RowError> {
+    Ok(Time {
+        secs: u32::from_le_bytes(fixed(rest, "a time")?),
+        nanos: u32::from_le_bytes(fixed(rest, "a time")?),
+    })
+}
+
+/// A timestamp as nanoseconds since 1970.
+fn nanos(rest: &mut &[u8]) -> Result<CivilTimestamp, RowError> {
+    let nanos = i64::from_le_bytes(fixed(rest, "a timestamp")?);
+    Ok(civil_from_nanos(nanos))
+}
+
+fn interval(rest: &mut &[u8]) -> Result<Interval, RowError> {
+    Ok(Interval {
+        months: i32::from_le_bytes(fixed(rest, "an interval")?),
+        days: i32::from_le_bytes(fixed(rest, "an interval")?),
+        micros: i64::from_le_bytes(fixed(rest, "an interval")?),
+    })
+}
+
+fn acl_item(rest: &mut &[u8]) -> Result<AclItem, RowError> {
+    Ok(AclItem {
+        grantee: u32::from_le_bytes(fixed(rest, "an aclitem")?),
+        grantor: u32::from_le_bytes(fixed(rest, "an aclitem")?),
+        mode: u64::from_le_bytes(fixed(rest, "an aclitem")?),
+    })
+}
+
+fn string<'a>(rest: &mut &'a [u8], step: u8) -> Result<&'a str, RowError> {
+    let bytes = sized(rest, step, "a string")?;
+    std::str::from_utf8(bytes).map_err(|_| RowError::Invalid("a string that is not UTF-8"))
+}
+
+fn array<'a>(rest: &mut &'a [u8]) -> Result<Array<'a>, RowError> {
+    let [ndims] = fixed(rest, "an array")?;
+    let dims = take(rest, 16 * usize::from(ndims), "an array")?;
+    let elements = sized(rest, 3, "an array")?;
+    Ok(Array { dims, elements })
+}
+
+fn numeric(rest: &mut &[u8]) -> Result<Numeric, RowError> {
+    let [digits, exponent, bits] = fixed(rest, "a numeric")?;
+    let units: Vec<u16> = take(rest, 2 * usize::from(digits).div_ceil(3), "a numeric")?
+        .chunks_exact(2)
+        .map(|unit| u16::from_le_bytes([unit[0], unit[1]]))
+        .collect();
+    Numeric::from_parts(digits, exponent as i8, bits, &units)
+        .ok_or(RowError::Invalid("a numeric that is no decimal"))
+}
+
+fn range<'a>(rest: &mut &'a [u8]) -> Result<Range<'a>, RowError> {
+    let [flags] = fixed(rest, "a range")?;
+    let start = *rest;
+    for infinite in [Range::LOWER_INFINITE, Range::UPPER_INFINITE] {
+        if flags & (Range::EMPTY | infinite) == 0 {
+            range_bound(rest)?;
+        }
+    }
+    let bounds = &start[..start.len() - rest.len()];
+    Ok(Range { flags, bounds })
+}
+
+/// An integer of which the tag says how many low bytes are stored.
+fn integer(t: u8, rest: &mut &[u8]) -> Result<Datum<'static>, RowError> {
+    let mut unsigned = |first: u8| number(rest, (t - first).into(), "an integer");
+    Ok(match t {
+        tag::INT16..tag::INT32 => Datum::Int16(unsigned(tag::INT16)? as u16 as i16),
+        tag::INT32..tag::INT64 => Datum::Int32(unsigned(tag::INT32)? as u32 as i32),
+        tag::INT64..tag::NEG_INT16 => Datum::Int64(unsigned(tag::INT64)? as i64),
+        tag::NEG_INT16..tag::NEG_INT32 => {
+            Datum::Int16(narrow(negative(rest, (t - tag::NEG_INT16).into())?)?)
+        }
+        tag::NEG_INT32..tag::NEG_INT64 => {
+            Datum::Int32(narrow(negative(rest, (t - tag::NEG_INT32).into())?)?)
+        }
+        tag::NEG_INT64..tag::UINT8 => Datum::Int64(negative(rest, (t - tag::NEG_INT64).into())?),
+        tag::UINT8..tag::UINT16 => Datum::UInt8(unsigned(tag::UINT8)? as u8),
+        tag::UINT16..tag::UINT32 => Datum::UInt16(unsigned(tag::UINT16)? as u16),
+        tag::UINT32..tag::UINT64 => Datum::UInt32(unsigned(tag::UINT32)? as u32),
+        tag::UINT64..=tag::LAST => Datum::UInt64(unsigned(tag::UINT64)?),
+        unknown => return Err(RowError::UnknownTag(unknown)),
+    })
+}
+
 /// The next datum; `rest` must not be empty.
 fn read<'a>(rest: &mut &'a [u8]) -> Result<Datum<'a>, RowError> {
     let [t] = fixed(rest, "a tag")?;
@@ -155,103 +240,26 @@ fn read<'a>(rest: &mut &'a [u8]) -> Result<Datum<'a>, RowError> {
         tag::FLOAT32 => Datum::Float32(f32::from_le_bytes(fixed(rest, "a float")?)),
         tag::FLOAT64 => Datum::Float64(f64::from_le_bytes(fixed(rest, "a float")?)),
         tag::DATE => Datum::Date(i32::from_le_bytes(fixed(rest, "a date")?)),
-        tag::TIME => Datum::Time(Time {
-            secs: u32::from_le_bytes(fixed(rest, "a time")?),
-            nanos: u32::from_le_bytes(fixed(rest, "a time")?),
-        }),
+        tag::TIME => Datum::Time(time(rest)?),
         tag::TIMESTAMP => Datum::Timestamp(civil(rest)?),
         tag::TIMESTAMP_TZ => Datum::TimestampTz(civil(rest)?),
-        tag::CHEAP_TIMESTAMP => Datum::Timestamp(civil_from_nanos(i64::from_le_bytes(fixed(
-            rest,
-            "a timestamp",
-        )?))),
-        tag::CHEAP_TIMESTAMP_TZ => Datum::TimestampTz(civil_from_nanos(i64::from_le_bytes(fixed(
-            rest,
-            "a timestamp",
-        )?))),
-        tag::INTERVAL => Datum::Interval(Interval {
-            months: i32::from_le_bytes(fixed(rest, "an interval")?),
-            days: i32::from_le_bytes(fixed(rest, "an interval")?),
-            micros: i64::from_le_bytes(fixed(rest, "an interval")?),
-        }),
+        tag::CHEAP_TIMESTAMP => Datum::Timestamp(nanos(rest)?),
+        tag::CHEAP_TIMESTAMP_TZ => Datum::TimestampTz(nanos(rest)?),
+        tag::INTERVAL => Datum::Interval(interval(rest)?),
         tag::BYTES..tag::STRING => Datum::Bytes(sized(rest, t - tag::BYTES, "a bytes value")?),
-        tag::STRING..tag::UUID => {
-            let bytes = sized(rest, t - tag::STRING, "a string")?;
-            Datum::String(
-                std::str::from_utf8(bytes)
-                    .map_err(|_| RowError::Invalid("a string that is not UTF-8"))?,
-            )
-        }
+        tag::STRING..tag::UUID => Datum::String(string(rest, t - tag::STRING)?),
         tag::UUID => Datum::Uuid(Uuid::from_bytes(fixed(rest, "a uuid")?)),
-        tag::ARRAY => {
-            let [ndims] = fixed(rest, "an array")?;
-            let dims = take(rest, 16 * usize::from(ndims), "an array")?;
-            let elements = sized(rest, 3, "an array")?;
-            Datum::Array(Array { dims, elements })
-        }
+        tag::ARRAY => Datum::Array(array(rest)?),
         tag::LIST..tag::MAP => Datum::List(List(sized(rest, t - tag::LIST, "a list")?)),
         tag::MAP => Datum::Map(Map(sized(rest, 3, "a map")?)),
-        tag::NUMERIC => {
-            let [digits, exponent, bits] = fixed(rest, "a numeric")?;
-            let units: Vec<u16> = take(rest, 2 * usize::from(digits).div_ceil(3), "a numeric")?
-                .chunks_exact(2)
-                .map(|unit| u16::from_le_bytes([unit[0], unit[1]]))
-                .collect();
-            Numeric::from_parts(digits, exponent as i8, bits, &units)
-                .map(Datum::Numeric)
-                .ok_or(RowError::Invalid("a numeric that is no decimal"))?
-        }
+        tag::NUMERIC => Datum::Numeric(numeric(rest)?),
         tag::MZ_TIMESTAMP => {
             Datum::MzTimestamp(u64::from_le_bytes(fixed(rest, "an mz_timestamp")?))
         }
-        tag::RANGE => {
-            let [flags] = fixed(rest, "a range")?;
-            let start = *rest;
-            let infinite = |flag| flags & (Range::EMPTY | flag) != 0;
-            for absent in [
-                infinite(Range::LOWER_INFINITE),
-                infinite(Range::UPPER_INFINITE),
-            ] {
-                if !absent {
-                    range_bound(rest)?;
-                }
-            }
-            let bounds = &start[..start.len() - rest.len()];
-            Datum::Range(Range { flags, bounds })
-        }
+        tag::RANGE => Datum::Range(range(rest)?),
         tag::MZ_ACL_ITEM => Datum::MzAclItem(fixed(rest, "an mz_aclitem")?),
-        tag::ACL_ITEM => Datum::AclItem(AclItem {
-            grantee: u32::from_le_bytes(fixed(rest, "an aclitem")?),
-            grantor: u32::from_le_bytes(fixed(rest, "an aclitem")?),
-            mode: u64::from_le_bytes(fixed(rest, "an aclitem")?),
-        }),
-        tag::INT16..tag::INT32 => {
-            Datum::Int16(number(rest, (t - tag::INT16).into(), "an integer")? as u16 as i16)
-        }
-        tag::INT32..tag::INT64 => {
-            Datum::Int32(number(rest, (t - tag::INT32).into(), "an integer")? as u32 as i32)
-        }
-        tag::INT64..tag::NEG_INT16 => {
-            Datum::Int64(number(rest, (t - tag::INT64).into(), "an integer")? as i64)
-        }
-        tag::NEG_INT16..tag::NEG_INT32 => {
-            Datum::Int16(narrow(negative(rest, (t - tag::NEG_INT16).into())?)?)
-        }
-        tag::NEG_INT32..tag::NEG_INT64 => {
-            Datum::Int32(narrow(negative(rest, (t - tag::NEG_INT32).into())?)?)
-        }
-        tag::NEG_INT64..tag::UINT8 => Datum::Int64(negative(rest, (t - tag::NEG_INT64).into())?),
-        tag::UINT8..tag::UINT16 => {
-            Datum::UInt8(number(rest, (t - tag::UINT8).into(), "an integer")? as u8)
-        }
-        tag::UINT16..tag::UINT32 => {
-            Datum::UInt16(number(rest, (t - tag::UINT16).into(), "an integer")? as u16)
-        }
-        tag::UINT32..tag::UINT64 => {
-            Datum::UInt32(number(rest, (t - tag::UINT32).into(), "an integer")? as u32)
-        }
-        tag::UINT64..=93 => Datum::UInt64(number(rest, (t - tag::UINT64).into(), "an integer")?),
-        unknown => return Err(RowError::UnknownTag(unknown)),
+        tag::ACL_ITEM => Datum::AclItem(acl_item(rest)?),
+        other => return integer(other, rest),
     })
 }
 

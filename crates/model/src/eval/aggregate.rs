@@ -20,6 +20,12 @@ pub(super) enum Class {
 }
 
 pub(super) fn class(func: &AggregateFunc) -> Class {
+    classed(func).0
+}
+
+/// The class of a function, and of a hierarchical one whether it takes the
+/// greatest value.
+fn classed(func: &AggregateFunc) -> (Class, Option<bool>) {
     use AggregateFunc as F;
     match func {
         F::SumInt16
@@ -34,17 +40,7 @@ pub(super) fn class(func: &AggregateFunc) -> Class {
         | F::Count
         | F::Any
         | F::All
-        | F::Dummy => Class::Accumulable,
-        func if extremes(func).is_some() => Class::Hierarchical,
-        _ => Class::Basic,
-    }
-}
-
-/// Whether the function takes the greatest value; `None` if neither greatest
-/// nor least.
-fn extremes(func: &AggregateFunc) -> Option<bool> {
-    use AggregateFunc as F;
-    match func {
+        | F::Dummy => (Class::Accumulable, None),
         F::MaxNumeric
         | F::MaxInt16
         | F::MaxInt32
@@ -61,7 +57,7 @@ fn extremes(func: &AggregateFunc) -> Option<bool> {
         | F::MaxTimestamp
         | F::MaxTimestampTz
         | F::MaxInterval
-        | F::MaxTime => Some(true),
+        | F::MaxTime => (Class::Hierarchical, Some(true)),
         F::MinNumeric
         | F::MinInt16
         | F::MinInt32
@@ -78,8 +74,22 @@ fn extremes(func: &AggregateFunc) -> Option<bool> {
         | F::MinTimestamp
         | F::MinTimestampTz
         | F::MinInterval
-        | F::MinTime => Some(false),
-        _ => None,
+        | F::MinTime => (Class::Hierarchical, Some(false)),
+        F::JsonbAgg { .. }
+        | F::JsonbObjectAgg { .. }
+        | F::MapAgg { .. }
+        | F::ArrayConcat { .. }
+        | F::ListConcat { .. }
+        | F::StringAgg { .. }
+        | F::RowNumber { .. }
+        | F::Rank { .. }
+        | F::DenseRank { .. }
+        | F::LagLead { .. }
+        | F::FirstValue { .. }
+        | F::LastValue { .. }
+        | F::FusedValueWindowFunc { .. }
+        | F::WindowAggregate { .. }
+        | F::FusedWindowAggregate { .. } => (Class::Basic, None),
     }
 }
 
@@ -88,7 +98,8 @@ pub(super) fn extreme<'a>(
     func: &AggregateFunc,
     values: impl Iterator<Item = &'a Value>,
 ) -> Result<Value, Undefined> {
-    let greatest = extremes(func).ok_or_else(|| unsupported(func))?;
+    let (_, greatest) = classed(func);
+    let greatest = greatest.ok_or_else(|| unsupported(func))?;
     let present = values.filter(|value| !value.is_null());
     let best = present.reduce(|best, value| {
         let better = match greatest {

@@ -2,7 +2,7 @@
 //! evaluates it as one. Source: `spec/plan.md` §3, `spec/replica.md` §16.1,
 //! §16.2.
 //!
-//! Invariants: a column that nobody reads is not evaluated; a row that a
+//! Invariants: a column that is not read is not evaluated; a row that a
 //! predicate rejects raises nothing of the columns above it. Where predicates
 //! mask each other's errors, the order is the replica's: the error is possible,
 //! not certain.
@@ -30,24 +30,22 @@ pub(super) fn bindings_first(mut plan: Relation) -> Relation {
         let nothing = Relation::Union { inputs: Vec::new() };
         *child = bindings_first(std::mem::replace(child, nothing));
     }
-    let input = match &mut plan {
-        Relation::Project { input, .. }
-        | Relation::Map { input, .. }
-        | Relation::Filter { input, .. } => input,
-        _ => return plan,
+    let (Relation::Project { input, .. }
+    | Relation::Map { input, .. }
+    | Relation::Filter { input, .. }) = &mut plan
+    else {
+        return plan;
     };
-    let body = match &mut **input {
-        Relation::Let { body, .. } | Relation::LetRec { body, .. } => body,
-        _ => return plan,
+    let (Relation::Let { body, .. } | Relation::LetRec { body, .. }) = &mut **input else {
+        return plan;
     };
     let nothing = || Box::new(Relation::Union { inputs: Vec::new() });
     let body = std::mem::replace(body, nothing());
     let mut bindings = std::mem::replace(input, body);
     // What is below may have been a binding as well.
     let inner = bindings_first(plan);
-    match &mut *bindings {
-        Relation::Let { body, .. } | Relation::LetRec { body, .. } => **body = inner,
-        _ => {}
+    if let Relation::Let { body, .. } | Relation::LetRec { body, .. } = &mut *bindings {
+        **body = inner;
     }
     *bindings
 }
@@ -77,11 +75,11 @@ struct Bound<'a> {
     scalar: Scalar<'a>,
 }
 
-type Layout = Rc<Vec<Cell>>;
+type Layout = Rc<Vec<Origin>>;
 
 /// Where a column's value comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Cell {
+enum Origin {
     Input(usize),
     Computed(usize),
 }
@@ -98,40 +96,36 @@ impl<'a> Block<'a> {
             steps.push(below);
             below = input;
         }
-        let mut layout: Layout = Rc::new((0..super::arity(below)).map(Cell::Input).collect());
+        let mut layout: Layout = Rc::new((0..super::arity(below)).map(Origin::Input).collect());
         let mut computed: Vec<Scalar<'a>> = Vec::new();
         let mut predicates = Vec::new();
         let mut bounds = Vec::new();
         for step in steps.into_iter().rev() {
-            match step {
-                Relation::Map { scalars, .. } => {
-                    let mut cells = layout.as_ref().clone();
-                    for expr in scalars {
-                        let layout = Rc::new(cells.clone());
-                        cells.push(Cell::Computed(computed.len()));
-                        computed.push(Scalar { expr, layout });
-                    }
-                    layout = Rc::new(cells);
+            if let Relation::Map { scalars, .. } = step {
+                let mut origins = layout.as_ref().clone();
+                for expr in scalars {
+                    let layout = Rc::new(origins.clone());
+                    origins.push(Origin::Computed(computed.len()));
+                    computed.push(Scalar { expr, layout });
                 }
-                Relation::Filter {
-                    predicates: all, ..
-                } => {
-                    for expr in all {
-                        let layout = Rc::clone(&layout);
-                        match temporal::comparison(expr) {
-                            Some((func, expr)) => {
-                                let scalar = Scalar { expr, layout };
-                                bounds.push(Bound { func, scalar });
-                            }
-                            None => predicates.push(Scalar { expr, layout }),
+                layout = Rc::new(origins);
+            } else if let Relation::Filter {
+                predicates: all, ..
+            } = step
+            {
+                for expr in all {
+                    let layout = Rc::clone(&layout);
+                    match temporal::comparison(expr) {
+                        Some((func, expr)) => {
+                            let scalar = Scalar { expr, layout };
+                            bounds.push(Bound { func, scalar });
                         }
+                        None => predicates.push(Scalar { expr, layout }),
                     }
                 }
-                Relation::Project { outputs, .. } => {
-                    let cells = outputs.iter().filter_map(|c| layout.get(*c).copied());
-                    layout = Rc::new(cells.collect());
-                }
-                _ => {}
+            } else if let Relation::Project { outputs, .. } = step {
+                let origins = outputs.iter().filter_map(|c| layout.get(*c).copied());
+                layout = Rc::new(origins.collect());
             }
         }
         let mut block = Block {
@@ -208,8 +202,8 @@ impl<'a> Block<'a> {
     fn may_fail(&self, scalar: &Scalar<'_>) -> bool {
         if let MirScalarExpr::Column(column, _) = scalar.expr {
             return match scalar.layout.get(*column) {
-                Some(Cell::Computed(index)) => self.may_fail(&self.computed[*index]),
-                Some(Cell::Input(_)) | None => false,
+                Some(Origin::Computed(index)) => self.may_fail(&self.computed[*index]),
+                Some(Origin::Input(_)) | None => false,
             };
         }
         let mut reads = false;
@@ -255,7 +249,7 @@ impl<'a> Block<'a> {
         for scalar in self.scalars() {
             visit(scalar.expr, &mut |node| match node {
                 MirScalarExpr::Column(column, _) => {
-                    if let Some(Cell::Computed(index)) = scalar.layout.get(*column) {
+                    if let Some(Origin::Computed(index)) = scalar.layout.get(*column) {
                         reads[*index] += 1;
                     }
                 }
@@ -269,8 +263,8 @@ impl<'a> Block<'a> {
                 }
             });
         }
-        for cell in self.outputs.iter() {
-            if let Cell::Computed(index) = cell {
+        for origin in self.outputs.iter() {
+            if let Origin::Computed(index) = origin {
                 reads[*index] += 1;
             }
         }
@@ -285,7 +279,7 @@ enum Outcome {
     Failed(Fault),
 }
 
-/// A block over one row; columns are computed when somebody reads them.
+/// A block over one row; columns are computed when they are read.
 struct Over<'b, 'a, 'r> {
     block: &'b Block<'a>,
     /// What is known of the input; a column may not be there yet.
@@ -295,13 +289,13 @@ struct Over<'b, 'a, 'r> {
 }
 
 impl Over<'_, '_, '_> {
-    fn cell(&self, cell: Cell) -> scalar::Result {
-        match cell {
-            Cell::Input(column) => match self.datums.get(column).copied().flatten() {
+    fn origin(&self, origin: Origin) -> scalar::Result {
+        match origin {
+            Origin::Input(column) => match self.datums.get(column).copied().flatten() {
                 Some(datum) => Ok(Value::new(datum)),
                 None => Err(Stop::Unsupported(format!("column #{column}"))),
             },
-            Cell::Computed(index) => {
+            Origin::Computed(index) => {
                 if let Some(known) = &self.memo.borrow()[index] {
                     return known.clone();
                 }
@@ -314,7 +308,7 @@ impl Over<'_, '_, '_> {
 
     fn expr(&self, expr: &MirScalarExpr, layout: &Layout) -> scalar::Result {
         let column = &mut |column: usize| match layout.get(column) {
-            Some(cell) => self.cell(*cell),
+            Some(origin) => self.origin(*origin),
             None => Err(Stop::Unsupported(format!("column #{column}"))),
         };
         scalar::eval_over(expr, column, self.ts)
@@ -359,8 +353,8 @@ impl Over<'_, '_, '_> {
             return Ok(Outcome::Failed(fault));
         }
         let mut values = Vec::with_capacity(self.block.outputs.len());
-        for cell in self.block.outputs.iter() {
-            match self.cell(*cell) {
+        for origin in self.block.outputs.iter() {
+            match self.origin(*origin) {
                 Ok(value) => values.push(value),
                 Err(stop) => return Ok(Outcome::Failed(stop.fault()?)),
             }
@@ -381,9 +375,9 @@ impl Over<'_, '_, '_> {
             }
         }
         if passes || self.block.shares {
-            for cell in self.block.outputs.iter() {
-                stops.extend(self.cell(*cell).err());
-                if let (Cell::Computed(index), true) = (cell, self.block.shares) {
+            for origin in self.block.outputs.iter() {
+                stops.extend(self.origin(*origin).err());
+                if let (Origin::Computed(index), true) = (origin, self.block.shares) {
                     let scalar = &self.block.computed[*index];
                     self.masked(scalar.expr, &scalar.layout, &mut stops);
                 }

@@ -49,7 +49,24 @@ pub(super) fn width(func: &TableFunc) -> usize {
         TableFunc::WithOrdinality { inner } => width(inner) + 1,
         TableFunc::UnnestMap { .. } => 2,
         TableFunc::RepeatRow | TableFunc::RepeatRowNonNegative => 0,
-        _ => 1,
+        TableFunc::AclExplode
+        | TableFunc::MzAclExplode
+        | TableFunc::JsonbEach
+        | TableFunc::JsonbEachStringify
+        | TableFunc::JsonbObjectKeys
+        | TableFunc::JsonbArrayElements
+        | TableFunc::JsonbArrayElementsStringify
+        | TableFunc::RegexpExtract(_)
+        | TableFunc::CsvExtract(_)
+        | TableFunc::GenerateSeriesInt32
+        | TableFunc::GenerateSeriesInt64
+        | TableFunc::GenerateSeriesTimestamp
+        | TableFunc::GenerateSeriesTimestampTz
+        | TableFunc::GuardSubquerySize { .. }
+        | TableFunc::UnnestArray { .. }
+        | TableFunc::UnnestList { .. }
+        | TableFunc::GenerateSubscriptsArray
+        | TableFunc::RegexpMatches => 1,
     }
 }
 
@@ -59,128 +76,166 @@ type Extensions = Vec<(Vec<Value>, Diff)>;
 ///
 /// Errors: the function's own; functions that plans cannot call are unsupported.
 fn table(func: &TableFunc, arguments: &[Value]) -> scalar::Result<Extensions> {
-    let empty_on_null = match func {
-        TableFunc::GuardSubquerySize { .. }
-        | TableFunc::Wrap { .. }
-        | TableFunc::TabletizedScalar { .. } => false,
-        TableFunc::WithOrdinality { inner } => return ordinality(inner, arguments),
-        _ => true,
-    };
-    if empty_on_null && arguments.iter().any(Value::is_null) {
+    if let TableFunc::WithOrdinality { inner } = func {
+        return ordinality(inner, arguments);
+    }
+    if is_empty_on_null(func) && arguments.iter().any(Value::is_null) {
         return Ok(Vec::new());
     }
-    let once = |values: Vec<Vec<Value>>| values.into_iter().map(|row| (row, 1)).collect();
     match (func, arguments) {
-        (TableFunc::GenerateSeriesInt64, [start, stop, step]) => {
-            match (start.datum(), stop.datum(), step.datum()) {
-                (Datum::Int64(start), Datum::Int64(stop), Datum::Int64(step)) => {
-                    let numbers = series(start.into(), stop.into(), step.into(), i64::MAX.into())?;
-                    let value = |n| vec![Value::new(Datum::Int64(n as i64))];
-                    Ok(once(numbers.into_iter().map(value).collect()))
-                }
-                _ => Err(Stop::wrong_type()),
-            }
-        }
-        (TableFunc::GenerateSeriesInt32, [start, stop, step]) => {
-            match (start.datum(), stop.datum(), step.datum()) {
-                (Datum::Int32(start), Datum::Int32(stop), Datum::Int32(step)) => {
-                    let numbers = series(start.into(), stop.into(), step.into(), i32::MAX.into())?;
-                    let value = |n| vec![Value::new(Datum::Int32(n as i32))];
-                    Ok(once(numbers.into_iter().map(value).collect()))
-                }
-                _ => Err(Stop::wrong_type()),
-            }
-        }
+        (TableFunc::GenerateSeriesInt64, [start, stop, step]) => long_series(start, stop, step),
+        (TableFunc::GenerateSeriesInt32, [start, stop, step]) => short_series(start, stop, step),
         (
             TableFunc::GenerateSeriesTimestamp | TableFunc::GenerateSeriesTimestampTz,
             [start, stop, step],
-        ) => match (start.datum(), stop.datum(), step.datum()) {
-            (Datum::Timestamp(start), Datum::Timestamp(stop), Datum::Interval(step)) => {
-                let times = scalar::time::series(start, stop, step, LONGEST)?;
-                let value = |t| vec![Value::new(Datum::Timestamp(t))];
-                Ok(once(times.into_iter().map(value).collect()))
-            }
-            (Datum::TimestampTz(start), Datum::TimestampTz(stop), Datum::Interval(step)) => {
-                let times = scalar::time::series(start, stop, step, LONGEST)?;
-                let value = |t| vec![Value::new(Datum::TimestampTz(t))];
-                Ok(once(times.into_iter().map(value).collect()))
-            }
-            _ => Err(Stop::wrong_type()),
-        },
+        ) => timestamps(start, stop, step),
         (TableFunc::UnnestList { .. }, [list]) => match list.datum() {
-            Datum::List(list) => Ok(once(list.iter().map(|d| vec![Value::new(d)]).collect())),
+            Datum::List(list) => Ok(one_column(list.iter().map(Value::new))),
             _ => Err(Stop::wrong_type()),
         },
         (TableFunc::UnnestArray { .. }, [array]) => match array.datum() {
-            Datum::Array(array) => {
-                let elements = array.elements();
-                Ok(once(elements.iter().map(|d| vec![Value::new(d)]).collect()))
-            }
+            Datum::Array(array) => Ok(one_column(array.elements().iter().map(Value::new))),
             _ => Err(Stop::wrong_type()),
         },
         (TableFunc::UnnestMap { .. }, [map]) => match map.datum() {
             Datum::Map(map) => {
-                let pair =
-                    |(key, value): (&str, Datum<'_>)| vec![Value::string(key), Value::new(value)];
-                Ok(once(map.iter().map(pair).collect()))
+                let pairs = map.iter();
+                Ok(once(pairs.map(|(key, value)| {
+                    vec![Value::string(key), Value::new(value)]
+                })))
             }
             _ => Err(Stop::wrong_type()),
         },
         (TableFunc::JsonbObjectKeys, [json]) => match json.datum() {
-            Datum::Map(map) => Ok(once(
-                map.iter()
-                    .map(|(key, _)| vec![Value::string(key)])
-                    .collect(),
-            )),
+            Datum::Map(map) => Ok(one_column(map.iter().map(|(key, _)| Value::string(key)))),
             _ => Ok(Vec::new()),
         },
-        (TableFunc::Wrap { width, .. }, arguments) if *width > 0 => Ok(once(
-            arguments.chunks(*width).map(<[Value]>::to_vec).collect(),
-        )),
-        (TableFunc::TabletizedScalar { .. }, arguments) => Ok(once(vec![arguments.to_vec()])),
-        (TableFunc::RepeatRow, [count]) => match count.datum() {
-            Datum::Int64(count) => Ok(vec![(Vec::new(), count)]),
-            _ => Err(Stop::wrong_type()),
-        },
-        (TableFunc::RepeatRowNonNegative, [count]) => match count.datum() {
-            Datum::Int64(count) if count < 0 => {
-                let text = format!("repeat_row_non_negative got {count}");
-                Err(EvalError::InvalidParameterValue(text).into())
-            }
-            Datum::Int64(count) => Ok(vec![(Vec::new(), count)]),
-            _ => Err(Stop::wrong_type()),
-        },
-        (TableFunc::GuardSubquerySize { .. }, [count]) => match count.datum() {
-            Datum::Int64(1) => Ok(Vec::new()),
-            Datum::Int64(0) => Err(Stop::internal("subquery counting unexpectedly produced 0")),
-            Datum::Int64(count) if count < 0 => Err(EvalError::NegativeRowsFromSubquery.into()),
-            Datum::Int64(_) => Err(EvalError::MultipleRowsFromSubquery.into()),
-            _ => Err(Stop::wrong_type()),
-        },
-        (TableFunc::GenerateSubscriptsArray, [array, dimension]) => {
-            match (array.datum(), dimension.datum()) {
-                (Datum::Array(array), Datum::Int32(dimension)) => {
-                    let dims = array.dims();
-                    let at = usize::try_from(dimension)
-                        .ok()
-                        .and_then(|d| d.checked_sub(1));
-                    let Some(dim) = at.and_then(|at| dims.get(at).copied()) else {
-                        return Ok(Vec::new());
-                    };
-                    let (first, length) = dim;
-                    let length = i64::try_from(length).unwrap_or(i64::MAX);
-                    let subscripts = (first..first.saturating_add(length)).map(|n| {
-                        let out_of_range = || EvalError::Int32OutOfRange(n.to_string());
-                        let n = i32::try_from(n).map_err(|_| out_of_range())?;
-                        Ok((vec![Value::new(Datum::Int32(n))], 1))
-                    });
-                    subscripts.collect()
-                }
-                _ => Err(Stop::wrong_type()),
-            }
+        (TableFunc::Wrap { width, .. }, arguments) if *width > 0 => {
+            Ok(once(arguments.chunks(*width).map(<[Value]>::to_vec)))
         }
+        (TableFunc::TabletizedScalar { .. }, arguments) => Ok(once([arguments.to_vec()])),
+        (TableFunc::RepeatRow, [count]) => Ok(vec![(Vec::new(), int64(count)?)]),
+        (TableFunc::RepeatRowNonNegative, [count]) => {
+            let count = int64(count)?;
+            if count < 0 {
+                let text = format!("repeat_row_non_negative got {count}");
+                return Err(EvalError::InvalidParameterValue(text).into());
+            }
+            Ok(vec![(Vec::new(), count)])
+        }
+        (TableFunc::GuardSubquerySize { .. }, [count]) => guard_subquery_size(int64(count)?),
+        (TableFunc::GenerateSubscriptsArray, [array, dimension]) => subscripts(array, dimension),
         (func, _) => Err(Stop::Unsupported(format!("the table function {func:?}"))),
     }
+}
+
+/// Whether a NULL among the arguments makes no rows.
+fn is_empty_on_null(func: &TableFunc) -> bool {
+    match func {
+        TableFunc::GuardSubquerySize { .. }
+        | TableFunc::Wrap { .. }
+        | TableFunc::TabletizedScalar { .. } => false,
+        TableFunc::WithOrdinality { inner } => is_empty_on_null(inner),
+        TableFunc::AclExplode
+        | TableFunc::MzAclExplode
+        | TableFunc::JsonbEach
+        | TableFunc::JsonbEachStringify
+        | TableFunc::JsonbObjectKeys
+        | TableFunc::JsonbArrayElements
+        | TableFunc::JsonbArrayElementsStringify
+        | TableFunc::RegexpExtract(_)
+        | TableFunc::CsvExtract(_)
+        | TableFunc::GenerateSeriesInt32
+        | TableFunc::GenerateSeriesInt64
+        | TableFunc::GenerateSeriesTimestamp
+        | TableFunc::GenerateSeriesTimestampTz
+        | TableFunc::RepeatRow
+        | TableFunc::RepeatRowNonNegative
+        | TableFunc::UnnestArray { .. }
+        | TableFunc::UnnestList { .. }
+        | TableFunc::UnnestMap { .. }
+        | TableFunc::GenerateSubscriptsArray
+        | TableFunc::RegexpMatches => true,
+    }
+}
+
+/// Each row once.
+fn once(rows: impl IntoIterator<Item = Vec<Value>>) -> Extensions {
+    rows.into_iter().map(|row| (row, 1)).collect()
+}
+
+fn one_column(values: impl Iterator<Item = Value>) -> Extensions {
+    once(values.map(|value| vec![value]))
+}
+
+fn int64(value: &Value) -> scalar::Result<i64> {
+    match value.datum() {
+        Datum::Int64(n) => Ok(n),
+        _ => Err(Stop::wrong_type()),
+    }
+}
+
+fn long_series(start: &Value, stop: &Value, step: &Value) -> scalar::Result<Extensions> {
+    let (start, stop, step) = (int64(start)?, int64(stop)?, int64(step)?);
+    let numbers = series(start.into(), stop.into(), step.into(), i64::MAX.into())?;
+    let values = numbers.into_iter().map(|n| Datum::Int64(n as i64));
+    Ok(one_column(values.map(Value::new)))
+}
+
+fn short_series(start: &Value, stop: &Value, step: &Value) -> scalar::Result<Extensions> {
+    match (start.datum(), stop.datum(), step.datum()) {
+        (Datum::Int32(start), Datum::Int32(stop), Datum::Int32(step)) => {
+            let numbers = series(start.into(), stop.into(), step.into(), i32::MAX.into())?;
+            let values = numbers.into_iter().map(|n| Datum::Int32(n as i32));
+            Ok(one_column(values.map(Value::new)))
+        }
+        _ => Err(Stop::wrong_type()),
+    }
+}
+
+fn timestamps(start: &Value, stop: &Value, step: &Value) -> scalar::Result<Extensions> {
+    match (start.datum(), stop.datum(), step.datum()) {
+        (Datum::Timestamp(start), Datum::Timestamp(stop), Datum::Interval(step)) => {
+            let times = scalar::time::series(start, stop, step, LONGEST)?;
+            let values = times.into_iter().map(Datum::Timestamp);
+            Ok(one_column(values.map(Value::new)))
+        }
+        (Datum::TimestampTz(start), Datum::TimestampTz(stop), Datum::Interval(step)) => {
+            let times = scalar::time::series(start, stop, step, LONGEST)?;
+            let values = times.into_iter().map(Datum::TimestampTz);
+            Ok(one_column(values.map(Value::new)))
+        }
+        _ => Err(Stop::wrong_type()),
+    }
+}
+
+fn guard_subquery_size(count: i64) -> scalar::Result<Extensions> {
+    match count {
+        1 => Ok(Vec::new()),
+        0 => Err(Stop::internal("subquery counting unexpectedly produced 0")),
+        ..0 => Err(EvalError::NegativeRowsFromSubquery.into()),
+        2.. => Err(EvalError::MultipleRowsFromSubquery.into()),
+    }
+}
+
+fn subscripts(array: &Value, dimension: &Value) -> scalar::Result<Extensions> {
+    let (Datum::Array(array), Datum::Int32(dimension)) = (array.datum(), dimension.datum()) else {
+        return Err(Stop::wrong_type());
+    };
+    let dims = array.dims();
+    let at = usize::try_from(dimension)
+        .ok()
+        .and_then(|d| d.checked_sub(1));
+    let Some((first, length)) = at.and_then(|at| dims.get(at).copied()) else {
+        return Ok(Vec::new());
+    };
+    let length = i64::try_from(length).unwrap_or(i64::MAX);
+    let subscripts = (first..first.saturating_add(length)).map(|n| {
+        let out_of_range = || EvalError::Int32OutOfRange(n.to_string());
+        let n = i32::try_from(n).map_err(|_| out_of_range())?;
+        Ok((vec![Value::new(Datum::Int32(n))], 1))
+    });
+    subscripts.collect()
 }
 
 /// `start`, `start + step`, … up to `stop`, ending silently where adding would

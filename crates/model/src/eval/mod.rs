@@ -27,7 +27,7 @@ use super::answer::{ErrorTexts, NEGATIVE_ROW, Undefined};
 use super::multiset::Multiset;
 use plan::Relation;
 use plan::lower::JoinKind;
-use protocol::v26_30::{EvalError, Id};
+use protocol::v26_30::{EvalError, Id, MirScalarExpr};
 use repr::{Diff, GlobalId, LocalId, Row, Timestamp};
 
 /// What an object contains at one time.
@@ -255,40 +255,11 @@ impl<'p> Scope<'_, '_, 'p> {
     }
 
     fn operator(&mut self, plan: &'p Relation) -> Result<Evaluated, Undefined> {
+        let ts = self.moment.ts;
         match plan {
-            Relation::Constant { rows, typ: _ } => {
-                let mut out = Evaluated::default();
-                match rows {
-                    Ok(rows) => {
-                        for (row, time, diff) in rows {
-                            if *time <= self.moment.ts {
-                                out.rows.add(row.clone(), *diff);
-                            }
-                        }
-                    }
-                    Err(error) => out.fail(error.clone(), 1),
-                }
-                Ok(out)
-            }
-            Relation::Get { id, typ: _ } => match id {
-                Id::Global(id) => Ok((self.globals)(*id, self.moment.ts)?.as_ref().clone()),
-                Id::Local(id) => match self.locals.get(id) {
-                    Some(known) => Ok(known.as_ref().clone()),
-                    None => Err(Undefined::Unsupported(format!("the unbound name {id}"))),
-                },
-            },
-            Relation::Let { id, value, body } => {
-                let contents = Arc::new(self.relation(value)?);
-                let shadowed = self.locals.insert(*id, contents);
-                self.bound.push((*id, value));
-                let body = self.relation(body);
-                self.bound.pop();
-                match shadowed {
-                    Some(old) => self.locals.insert(*id, old),
-                    None => self.locals.remove(id),
-                };
-                body
-            }
+            Relation::Constant { rows, typ: _ } => Ok(constant(rows, ts)),
+            Relation::Get { id, typ: _ } => self.get(*id),
+            Relation::Let { id, value, body } => self.binding(*id, value, body),
             Relation::LetRec { bindings, body } => self.recursion(bindings, body),
             Relation::Project { .. } | Relation::Map { .. } | Relation::Filter { .. } => {
                 let (block, below) = block::Block::above(plan);
@@ -296,11 +267,11 @@ impl<'p> Scope<'_, '_, 'p> {
                     Relation::Join { .. } => self.join(below, Some(&block))?,
                     below => self.relation(below)?,
                 };
-                block.apply(input, self.moment.ts)
+                block.apply(input, ts)
             }
             Relation::FlatMap { input, func, exprs } => {
                 let input = self.relation(input)?;
-                flat_map::flat_map(input, func, exprs, self.moment.ts)
+                flat_map::flat_map(input, func, exprs, ts)
             }
             Relation::Join { .. } => self.join(plan, None),
             Relation::Reduce {
@@ -315,7 +286,7 @@ impl<'p> Scope<'_, '_, 'p> {
                     monotonic: *monotonic,
                     expected_group_size: *expected_group_size,
                 };
-                reduce::reduce(input, group_key, aggregates, promise, self.moment.ts)
+                reduce::reduce(input, group_key, aggregates, promise, ts)
             }
             Relation::TopK {
                 input,
@@ -334,43 +305,41 @@ impl<'p> Scope<'_, '_, 'p> {
                     offset: *offset,
                     monotonic: *monotonic,
                 };
-                top_k::top_k(input, &order, self.moment.ts)
+                top_k::top_k(input, &order, ts)
             }
-            Relation::Negate { input } => {
-                let input = self.relation(input)?;
-                let mut rows = Multiset::new();
-                rows.add_all(&input.rows, -1);
-                Ok(input.with_rows(rows))
-            }
-            Relation::Threshold { input } => {
-                let input = self.relation(input)?;
-                let positive = input.rows.iter().filter(|(_, diff)| *diff > 0);
-                let rows = positive.map(|(row, diff)| (row.clone(), diff)).collect();
-                Ok(input.with_rows(rows))
-            }
-            Relation::Union { inputs } => {
-                let mut out = Evaluated::default();
-                for input in self.relations(inputs)? {
-                    out.rows.add_all(&input.rows, 1);
-                    out.inherit(&input);
-                }
-                Ok(out)
-            }
-            Relation::ArrangeBy { input, keys } => {
-                let mut out = self.relation(input)?;
-                // A key that fails shows only to readers of its arrangement, and
-                // which form a reader takes is the planner's choice.
-                for (row, _) in out.rows.clone().iter() {
-                    let datums = row.unpack();
-                    for key in keys.iter().flatten() {
-                        if let Err(stop) = scalar::eval(key, &datums, self.moment.ts) {
-                            out.possible.insert(stop.fault()?);
-                        }
-                    }
-                }
-                Ok(out)
-            }
+            Relation::Negate { input } => Ok(negate(self.relation(input)?)),
+            Relation::Threshold { input } => Ok(threshold(self.relation(input)?)),
+            Relation::Union { inputs } => Ok(union(self.relations(inputs)?)),
+            Relation::ArrangeBy { input, keys } => arrange_by(self.relation(input)?, keys, ts),
         }
+    }
+
+    fn get(&mut self, id: Id) -> Result<Evaluated, Undefined> {
+        match id {
+            Id::Global(id) => Ok((self.globals)(id, self.moment.ts)?.as_ref().clone()),
+            Id::Local(id) => match self.locals.get(&id) {
+                Some(known) => Ok(known.as_ref().clone()),
+                None => Err(Undefined::Unsupported(format!("the unbound name {id}"))),
+            },
+        }
+    }
+
+    fn binding(
+        &mut self,
+        id: LocalId,
+        value: &'p Relation,
+        body: &'p Relation,
+    ) -> Result<Evaluated, Undefined> {
+        let contents = Arc::new(self.relation(value)?);
+        let shadowed = self.locals.insert(id, contents);
+        self.bound.push((id, value));
+        let body = self.relation(body);
+        self.bound.pop();
+        match shadowed {
+            Some(old) => self.locals.insert(id, old),
+            None => self.locals.remove(&id),
+        };
+        body
     }
 
     /// A join, and what the block above it may raise of partial rows.
@@ -411,6 +380,61 @@ impl<'p> Scope<'_, '_, 'p> {
     fn relations(&mut self, plans: &'p [Relation]) -> Result<Vec<Evaluated>, Undefined> {
         plans.iter().map(|plan| self.relation(plan)).collect()
     }
+}
+
+/// Fixed updates as of a time.
+fn constant(rows: &Result<Vec<(Row, Timestamp, Diff)>, EvalError>, ts: Timestamp) -> Evaluated {
+    let mut out = Evaluated::default();
+    match rows {
+        Ok(rows) => {
+            for (row, time, diff) in rows {
+                if *time <= ts {
+                    out.rows.add(row.clone(), *diff);
+                }
+            }
+        }
+        Err(error) => out.fail(error.clone(), 1),
+    }
+    out
+}
+
+fn negate(input: Evaluated) -> Evaluated {
+    let mut rows = Multiset::new();
+    rows.add_all(&input.rows, -1);
+    input.with_rows(rows)
+}
+
+fn threshold(input: Evaluated) -> Evaluated {
+    let positive = input.rows.iter().filter(|(_, diff)| *diff > 0);
+    let rows = positive.map(|(row, diff)| (row.clone(), diff)).collect();
+    input.with_rows(rows)
+}
+
+fn union(inputs: Vec<Evaluated>) -> Evaluated {
+    let mut out = Evaluated::default();
+    for input in inputs {
+        out.rows.add_all(&input.rows, 1);
+        out.inherit(&input);
+    }
+    out
+}
+
+/// A key that fails shows only to readers of its arrangement, and which form a
+/// reader takes is the planner's choice.
+fn arrange_by(
+    mut out: Evaluated,
+    keys: &[Vec<MirScalarExpr>],
+    ts: Timestamp,
+) -> Result<Evaluated, Undefined> {
+    for (row, _) in out.rows.clone().iter() {
+        let datums = row.unpack();
+        for key in keys.iter().flatten() {
+            if let Err(stop) = scalar::eval(key, &datums, ts) {
+                out.possible.insert(stop.fault()?);
+            }
+        }
+    }
+    Ok(out)
 }
 
 /// A row of values.

@@ -10,7 +10,7 @@ use super::aggregate::{self, Class, Group};
 use super::basic;
 use super::scalar::{self, Value};
 use super::{Evaluated, Fault, pack};
-use crate::answer::Undefined;
+use crate::answer::{Undefined, row_text};
 use crate::multiset::Multiset;
 use protocol::v26_30::{AggregateExpr, MirScalarExpr};
 use repr::{Diff, Row, Timestamp};
@@ -76,6 +76,9 @@ pub(super) fn reduce(
     Ok(out)
 }
 
+/// A group: the arguments of all aggregates, with their counts.
+type Entries = BTreeMap<Vec<Value>, Diff>;
+
 fn one_class(
     input: Evaluated,
     group_key: &[MirScalarExpr],
@@ -85,7 +88,46 @@ fn one_class(
 ) -> Result<Evaluated, Undefined> {
     let rows = input.rows.clone();
     let mut out = input.with_rows(Multiset::new());
-    let mut groups: BTreeMap<Row, BTreeMap<Vec<Value>, Diff>> = BTreeMap::new();
+    let groups = groups(&rows, group_key, aggregates, ts, &mut out)?;
+    let class = aggregates.first().map(|a| aggregate::class(&a.func));
+    for (key, entries) in groups {
+        let negative = entries.values().any(|diff| *diff < 0);
+        match class {
+            // Exact arithmetic, whatever the sign.
+            Some(Class::Accumulable) => {}
+            None | Some(Class::Hierarchical | Class::Basic) if negative => out.meaningless(),
+            None | Some(Class::Hierarchical | Class::Basic) => {}
+        }
+        let results = match class {
+            None => distinct(&entries, &mut out),
+            Some(Class::Accumulable) => accumulate(aggregates, &entries, &key, &mut out)?,
+            Some(Class::Hierarchical) => {
+                if negative {
+                    out.fail(hierarchical_complaint(promise), 1);
+                }
+                Some(extremes(aggregates, &entries)?)
+            }
+            Some(Class::Basic) => Some(basics(aggregates, &entries, &mut out)?),
+        };
+        if let Some(results) = results {
+            let mut values: Vec<Value> = key.iter().map(Value::new).collect();
+            values.extend(results);
+            out.rows.add(pack(&values), 1);
+        }
+    }
+    Ok(out)
+}
+
+/// The groups of which something is left. Rows whose key or arguments fail are
+/// errors of `out`.
+fn groups(
+    rows: &Multiset,
+    group_key: &[MirScalarExpr],
+    aggregates: &[AggregateExpr],
+    ts: Timestamp,
+    out: &mut Evaluated,
+) -> Result<BTreeMap<Row, Entries>, Undefined> {
+    let mut groups: BTreeMap<Row, Entries> = BTreeMap::new();
     for (row, diff) in rows.iter() {
         let datums = row.unpack();
         let values = |exprs: &mut dyn Iterator<Item = &MirScalarExpr>| {
@@ -103,71 +145,59 @@ fn one_class(
             Err(stop) => out.fail(stop.fault()?, diff),
         }
     }
-    let class = aggregates.first().map(|a| aggregate::class(&a.func));
-    for (key, mut entries) in groups {
+    groups.retain(|_, entries| {
         entries.retain(|_, diff| *diff != 0);
-        if entries.is_empty() {
-            continue;
-        }
-        let negative = entries.values().any(|diff| *diff < 0);
-        match class {
-            // Exact arithmetic, whatever the sign.
-            Some(Class::Accumulable) => {}
-            None | Some(Class::Hierarchical | Class::Basic) if negative => out.meaningless(),
-            None | Some(Class::Hierarchical | Class::Basic) => {}
-        }
-        let mut values: Vec<Value> = key.iter().map(Value::new).collect();
-        match class {
-            None => {
-                // Only the key counts, whatever rows it came from.
-                let net: Diff = entries.values().sum();
-                match net.signum() {
-                    0 => continue,
-                    1 => {}
-                    _ => out.fail(
-                        Fault::internal("Non-positive multiplicity in DistinctBy"),
-                        1,
-                    ),
-                }
-            }
-            Some(Class::Accumulable) => {
-                let Some(results) = accumulate(aggregates, &entries, &key, &mut out)? else {
-                    continue;
-                };
-                values.extend(results);
-            }
-            Some(Class::Hierarchical) => {
-                if negative {
-                    out.fail(hierarchical_complaint(promise), 1);
-                }
-                for (index, aggregate) in aggregates.iter().enumerate() {
-                    let column = entries.keys().map(|arguments| &arguments[index]);
-                    values.push(aggregate::extreme(&aggregate.func, column)?);
-                }
-            }
-            Some(Class::Basic) => {
-                for (index, aggregate) in aggregates.iter().enumerate() {
-                    let mut column = column(&entries, index);
-                    // Only the first one's values are looked at.
-                    if index == 0 && column.values().any(|diff| *diff < 0) {
-                        let begins = "Evaluation error: internal error: Non-positive accumulation in ReduceInaccumulable";
-                        out.fail(Fault::Begins(begins.to_string()), 1);
-                    }
-                    if aggregate.distinct {
-                        // Any count but none (`spec/replica.md` §16.4).
-                        column.values_mut().for_each(|diff| *diff = 1);
-                    }
-                    values.push(basic::basic(&aggregate.func, &column)?);
-                }
-            }
-        }
-        out.rows.add(pack(&values), 1);
+        !entries.is_empty()
+    });
+    Ok(groups)
+}
+
+/// Without aggregates only the key counts, whatever rows it came from; `None` if
+/// nothing of it is left.
+fn distinct(entries: &Entries, out: &mut Evaluated) -> Option<Vec<Value>> {
+    let net: Diff = entries.values().sum();
+    if net == 0 {
+        return None;
     }
-    Ok(out)
+    if net < 0 {
+        let complaint = "Non-positive multiplicity in DistinctBy";
+        out.fail(Fault::internal(complaint), 1);
+    }
+    Some(Vec::new())
+}
+
+fn extremes(aggregates: &[AggregateExpr], entries: &Entries) -> Result<Vec<Value>, Undefined> {
+    let of = |(index, aggregate): (usize, &AggregateExpr)| {
+        let column = entries.keys().map(|arguments| &arguments[index]);
+        aggregate::extreme(&aggregate.func, column)
+    };
+    aggregates.iter().enumerate().map(of).collect()
+}
+
+fn basics(
+    aggregates: &[AggregateExpr],
+    entries: &Entries,
+    out: &mut Evaluated,
+) -> Result<Vec<Value>, Undefined> {
+    let mut values = Vec::new();
+    for (index, aggregate) in aggregates.iter().enumerate() {
+        let mut column = column(entries, index);
+        // Only the first one's values are looked at.
+        if index == 0 && column.values().any(|diff| *diff < 0) {
+            let begins = "Evaluation error: internal error: Non-positive accumulation in ReduceInaccumulable";
+            out.fail(Fault::Begins(begins.to_string()), 1);
+        }
+        if aggregate.distinct {
+            // Any count but none (`spec/replica.md` §16.4).
+            column.values_mut().for_each(|diff| *diff = 1);
+        }
+        values.push(basic::basic(&aggregate.func, &column)?);
+    }
+    Ok(values)
 }
 
 /// One aggregate's arguments in a group, with their counts.
-fn column(entries: &BTreeMap<Vec<Value>, Diff>, index: usize) -> BTreeMap<Value, Diff> {
+fn column(entries: &Entries, index: usize) -> BTreeMap<Value, Diff> {
     let mut column: BTreeMap<Value, Diff> = BTreeMap::new();
     for (arguments, diff) in entries {
         *column.entry(arguments[index].clone()).or_default() += diff;
@@ -214,7 +244,7 @@ fn hierarchical_complaint(promise: Promise) -> Fault {
 /// The accumulable aggregates of a group; `None` if nothing of it is left.
 fn accumulate(
     aggregates: &[AggregateExpr],
-    entries: &BTreeMap<Vec<Value>, Diff>,
+    entries: &Entries,
     key: &Row,
     out: &mut Evaluated,
 ) -> Result<Option<Vec<Value>>, Undefined> {
@@ -242,7 +272,7 @@ fn accumulate(
         if groups.iter().all(Group::is_zero) {
             return Ok(None);
         }
-        let key = super::super::answer::row_text(key);
+        let key = row_text(key);
         out.fail(
             Fault::Begins(format!(
                 "Evaluation error: internal error: Invalid data in source, saw net-zero records for key {key}"

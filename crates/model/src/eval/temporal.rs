@@ -50,28 +50,16 @@ pub(super) struct Lifetime {
 /// A bound: a time, or NULL.
 type Limit = scalar::Result<Option<Timestamp>>;
 
+/// A bound that is looked at when it is needed.
+type Bound<'a> = Box<dyn Fn() -> Limit + 'a>;
+
 /// The row's validity at `ts`, of a row that is there at `ts`. Bounds come as
 /// (operator, value) of `mz_now() op value`.
 pub(super) fn lifetime<F: Fn() -> scalar::Result>(
     bounds: Vec<(&BinaryFunc, F)>,
     ts: Timestamp,
 ) -> Result<Lifetime, Undefined> {
-    let (mut lower, mut upper) = (Vec::new(), Vec::new());
-    for (func, value) in &bounds {
-        let exactly = move || limit(value());
-        let after = move || step(limit(value()));
-        match func {
-            BinaryFunc::Eq => {
-                lower.push(Box::new(exactly) as Box<dyn Fn() -> Limit>);
-                upper.push(Box::new(after) as Box<dyn Fn() -> Limit>);
-            }
-            BinaryFunc::Lt => upper.push(Box::new(exactly)),
-            BinaryFunc::Lte => upper.push(Box::new(after)),
-            BinaryFunc::Gt => lower.push(Box::new(after)),
-            BinaryFunc::Gte => lower.push(Box::new(exactly)),
-            other => return Err(Undefined::Unsupported(format!("mz_now() under {other:?}"))),
-        }
-    }
+    let (lower, upper) = by_side(&bounds)?;
     let mut out = Lifetime {
         now: Ok(true),
         possible: Vec::new(),
@@ -122,6 +110,29 @@ pub(super) fn lifetime<F: Fn() -> scalar::Result>(
         out.now = Ok(false);
     }
     Ok(out)
+}
+
+/// The bounds from which on, and those before which a row is valid.
+fn by_side<'a, F: Fn() -> scalar::Result>(
+    bounds: &'a [(&BinaryFunc, F)],
+) -> Result<(Vec<Bound<'a>>, Vec<Bound<'a>>), Undefined> {
+    let (mut lower, mut upper): (Vec<Bound<'a>>, Vec<Bound<'a>>) = Default::default();
+    for (func, value) in bounds {
+        let exactly = move || limit(value());
+        let after = move || step(limit(value()));
+        match func {
+            BinaryFunc::Eq => {
+                lower.push(Box::new(exactly));
+                upper.push(Box::new(after));
+            }
+            BinaryFunc::Lt => upper.push(Box::new(exactly)),
+            BinaryFunc::Lte => upper.push(Box::new(after)),
+            BinaryFunc::Gt => lower.push(Box::new(after)),
+            BinaryFunc::Gte => lower.push(Box::new(exactly)),
+            other => return Err(Undefined::Unsupported(format!("mz_now() under {other:?}"))),
+        }
+    }
+    Ok((lower, upper))
 }
 
 fn limit(value: scalar::Result) -> Limit {

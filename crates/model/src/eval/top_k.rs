@@ -89,12 +89,12 @@ pub(super) fn top_k(
 
 /// A literal that is not negative needs no check.
 fn is_sane(limit: &MirScalarExpr) -> bool {
-    match limit {
-        MirScalarExpr::Literal(Ok(row), _) => match row.iter().next() {
-            Some(Datum::Int64(n)) => n >= 0,
-            _ => true,
-        },
-        _ => false,
+    let MirScalarExpr::Literal(Ok(row), _) = limit else {
+        return false;
+    };
+    match row.iter().next() {
+        Some(Datum::Int64(n)) => n >= 0,
+        _ => true,
     }
 }
 

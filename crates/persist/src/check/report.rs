@@ -38,7 +38,7 @@ pub struct RollupReport {
     pub size: Option<u64>,
 }
 
-/// A handle: its id, what it holds, until when, who and what for.
+/// A handle: its id, what it holds, until when, its owner and purpose.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HandleReport {
     pub kind: &'static str,
@@ -57,7 +57,7 @@ pub struct SchemaReport {
     pub columns: String,
 }
 
-/// A merge of two batches of a level, or a batch that somebody compacts.
+/// A merge of two batches of a level, or a batch that is being compacted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MergeReport {
     pub id: SpineId,

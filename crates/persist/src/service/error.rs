@@ -124,7 +124,7 @@ pub enum PersistError {
         as_of: Antichain,
         upper: Antichain,
     },
-    /// The reader's lease ran out and somebody removed it.
+    /// The reader's lease ran out and a commit removed it.
     #[error("{shard}: reader {reader} has expired")]
     ReaderExpired { shard: ShardId, reader: String },
     /// A blob that the state names is not there.

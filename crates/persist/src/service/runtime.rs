@@ -25,7 +25,7 @@ pub(super) fn handle() -> io::Result<Handle> {
         .enable_all()
         .build()?;
     if let Err(spare) = RUNTIME.set(fresh) {
-        // Somebody was faster. Dropping would wait, which is not allowed on a
+        // Another thread was faster. Dropping would wait, which is not allowed on a
         // thread of another runtime.
         spare.shutdown_background();
     }
@@ -42,7 +42,7 @@ pub(super) fn wait<T: Send + 'static>(
 ) -> Option<T> {
     let (sender, receiver) = mpsc::sync_channel(1);
     runtime.spawn(async move {
-        // Nobody listens only if the waiting thread is gone.
+        // This fails only if the waiting thread is gone.
         let _ = sender.send(future.await);
     });
     receiver.recv().ok()

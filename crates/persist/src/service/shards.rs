@@ -15,7 +15,7 @@ use super::shard::Shard;
 use crate::format::seqno::SeqNo;
 use repr::ShardId;
 
-/// How many shards are held though nobody uses them at the moment.
+/// How many shards are held though no handle uses them at the moment.
 const IDLE: usize = 64;
 
 #[derive(Debug, Default)]

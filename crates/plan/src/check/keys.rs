@@ -89,7 +89,12 @@ fn unique_over(e: &MirScalarExpr) -> Option<usize> {
     match e {
         MirScalarExpr::Column(c, _) => Some(*c),
         MirScalarExpr::CallUnary { func, expr } if preserves_uniqueness(func) => unique_over(expr),
-        _ => None,
+        MirScalarExpr::CallUnary { .. }
+        | MirScalarExpr::Literal(..)
+        | MirScalarExpr::CallUnmaterializable(_)
+        | MirScalarExpr::CallBinary { .. }
+        | MirScalarExpr::CallVariadic { .. }
+        | MirScalarExpr::If { .. } => None,
     }
 }
 
@@ -275,15 +280,15 @@ pub(super) fn of_union(inputs: &[Relation], keys_of: impl Fn(&Relation) -> Keys)
 
 /// What is negated and projected, in either order.
 fn negated_projection(r: &Relation) -> Option<(&Relation, &[usize])> {
-    match r {
-        Relation::Negate { input } => match &**input {
-            Relation::Project { input, outputs } => Some((input, outputs)),
-            _ => None,
-        },
-        Relation::Project { input, outputs } => match &**input {
-            Relation::Negate { input } => Some((input, outputs)),
-            _ => None,
-        },
-        _ => None,
+    if let Relation::Negate { input } = r
+        && let Relation::Project { input, outputs } = &**input
+    {
+        return Some((input, outputs));
     }
+    if let Relation::Project { input, outputs } = r
+        && let Relation::Negate { input } = &**input
+    {
+        return Some((input, outputs));
+    }
+    None
 }

@@ -99,28 +99,20 @@ fn temporal(p: &MirScalarExpr) -> Result<(), Problem> {
     if !scalar::is_temporal(p) {
         return Ok(());
     }
-    let fine = match p {
-        MirScalarExpr::CallBinary { func, expr1, expr2 } => {
-            matches!(
-                func,
-                BinaryFunc::Eq
-                    | BinaryFunc::Lt
-                    | BinaryFunc::Lte
-                    | BinaryFunc::Gt
-                    | BinaryFunc::Gte
-            ) && (scalar::is_now(expr1) && !scalar::is_temporal(expr2)
-                || scalar::is_now(expr2) && !scalar::is_temporal(expr1))
-        }
-        _ => false,
-    };
-    if fine {
-        Ok(())
-    } else {
-        Err(format!(
-            "mz_now() must be one whole side of =, <, <=, > or >=, found {}",
-            scalar_text(p)
-        ))
+    if let MirScalarExpr::CallBinary {
+        func: BinaryFunc::Eq | BinaryFunc::Lt | BinaryFunc::Lte | BinaryFunc::Gt | BinaryFunc::Gte,
+        expr1,
+        expr2,
+    } = p
+        && (scalar::is_now(expr1) && !scalar::is_temporal(expr2)
+            || scalar::is_now(expr2) && !scalar::is_temporal(expr1))
+    {
+        return Ok(());
     }
+    Err(format!(
+        "mz_now() must be one whole side of =, <, <=, > or >=, found {}",
+        scalar_text(p)
+    ))
 }
 
 pub(super) fn reduce(

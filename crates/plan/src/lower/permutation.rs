@@ -10,7 +10,7 @@ use protocol::v26_30::MirScalarExpr;
 /// An arrangement: key expressions, permutation, thinning.
 pub(super) type Arrangement = (Vec<MirScalarExpr>, Vec<usize>, Vec<usize>);
 
-/// The arrangement of `arity` columns by `key`, as everyone computes it.
+/// The arrangement of `arity` columns by `key`; there is one for each.
 pub fn arrangement_by(key: &[MirScalarExpr], arity: usize) -> Arrangement {
     let mut permutation = Vec::new();
     let mut thinning = Vec::new();

@@ -70,7 +70,7 @@ pub fn extract_common(mfps: &mut [Mfp]) -> Mfp {
         .collect();
     for m in mfps.iter_mut() {
         let whole = std::mem::replace(m, Mfp::new(0));
-        // A column that nobody demands has no place and is not looked up.
+        // A column that is not demanded has no place and is not looked up.
         let place = |c: usize| demand.binary_search(&c).unwrap_or(usize::MAX);
         *m = whole.permute(place, demand.len());
     }

@@ -167,17 +167,20 @@ impl Mfp {
         }
         let mut literals = Vec::new();
         for component in key {
-            let found = self.predicates.iter().find_map(|(_, p)| match p {
-                MirScalarExpr::CallBinary {
+            let found = self.predicates.iter().find_map(|(_, p)| {
+                let MirScalarExpr::CallBinary {
                     func: BinaryFunc::Eq,
                     expr1,
                     expr2,
-                } => match (scalar::as_literal(expr1), scalar::as_literal(expr2)) {
+                } = p
+                else {
+                    return None;
+                };
+                match (scalar::as_literal(expr1), scalar::as_literal(expr2)) {
                     (Some(row), _) if **expr2 == *component => Some(row),
                     (_, Some(row)) if **expr1 == *component => Some(row),
                     _ => None,
-                },
-                _ => None,
+                }
             })?;
             literals.push(found);
         }

@@ -202,7 +202,12 @@ fn memoize_into(e: &mut MirScalarExpr, arity: usize, memo: &mut Vec<MirScalarExp
                 memoize_into(first, arity, memo);
             }
         }
-        _ => {
+        MirScalarExpr::Column(..)
+        | MirScalarExpr::Literal(..)
+        | MirScalarExpr::CallUnmaterializable(_)
+        | MirScalarExpr::CallUnary { .. }
+        | MirScalarExpr::CallBinary { .. }
+        | MirScalarExpr::CallVariadic { .. } => {
             if let Ok((_, operand)) = as_temporal_filter(e) {
                 memoize_into(operand, arity, memo);
             } else {

@@ -67,7 +67,7 @@ impl<Out: Serialize, In: Send + 'static> Connection<Out, In> {
                     Err(_) => write_frame(&mut writer, &[], idle).await,
                 };
                 if let Err(e) = written {
-                    // Nobody may listen any more; then nobody needs to know.
+                    // If the receiver is gone, the message is not needed.
                     let _ = send_failed.send(Err(e.to_string()));
                     break;
                 }

@@ -2,8 +2,8 @@
 //! server. Source: `spec/ctp.md` §1.
 //!
 //! Invariants: a connection carries whole messages in order or is over, with a
-//! reason; a server serves one connection at a time, and a silent peer keeps
-//! nobody out (the real one's acceptor waits for it; ours does not).
+//! reason; a server serves one connection at a time, and a silent peer does
+//! not keep others out (the real one's acceptor waits for it; ours does not).
 
 mod connection;
 mod frame;
@@ -175,7 +175,7 @@ where
                             continue;
                         }
                     };
-                    // The newcomer ends whoever is there, greeted or not.
+                    // A new connection ends the one before, greeted or not.
                     if let Some(pending) = greeting.take() {
                         pending.abort();
                     }

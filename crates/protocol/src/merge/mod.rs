@@ -4,7 +4,7 @@
 //! Invariants: what comes out depends on the order only where the source says
 //! so (which error, which part was dropped first); a part that breaks the
 //! protocol causes neither a panic nor silence: what it says too much is handed
-//! out as it came, so that whoever checks the stream sees it.
+//! out as it came, so that a check of the stream sees it.
 
 mod copy_to;
 mod frontiers;

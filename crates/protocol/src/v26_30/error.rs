@@ -7,119 +7,187 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use thiserror::Error;
 
 /// Why an expression has no value; 83 variants.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Error)]
 pub enum EvalError {
+    #[error("requested character not valid for encoding: {0}")]
     CharacterNotValidForEncoding(i32),
+    #[error("requested character too large for encoding: {0}")]
     CharacterTooLargeForEncoding(i32),
+    #[error("{0}")]
     DateBinOutOfRange(String),
+    #[error("division by zero")]
     DivisionByZero,
+    #[error("{feature} not yet supported{}", discussion(*.discussion_no))]
     Unsupported {
         feature: String,
         discussion_no: Option<usize>,
     },
+    #[error("value out of range: overflow")]
     FloatOverflow,
+    #[error("value out of range: underflow")]
     FloatUnderflow,
+    #[error("numeric field overflow")]
     NumericFieldOverflow,
+    #[error("{} real out of range", quoted(.0))]
     Float32OutOfRange(String),
+    #[error("{} double precision out of range", quoted(.0))]
     Float64OutOfRange(String),
+    #[error("{} smallint out of range", quoted(.0))]
     Int16OutOfRange(String),
+    #[error("{} integer out of range", quoted(.0))]
     Int32OutOfRange(String),
+    #[error("{} bigint out of range", quoted(.0))]
     Int64OutOfRange(String),
+    #[error("{} uint2 out of range", quoted(.0))]
     UInt16OutOfRange(String),
+    #[error("{} uint4 out of range", quoted(.0))]
     UInt32OutOfRange(String),
+    #[error("{} uint8 out of range", quoted(.0))]
     UInt64OutOfRange(String),
+    #[error("{} mz_timestamp out of range", quoted(.0))]
     MzTimestampOutOfRange(String),
+    #[error("step mz_timestamp overflow")]
     MzTimestampStepOverflow,
+    #[error("{} OID out of range", quoted(.0))]
     OidOutOfRange(String),
+    #[error("{} interval out of range", quoted(.0))]
     IntervalOutOfRange(String),
+    #[error("timestamp cannot be NaN")]
     TimestampCannotBeNan,
+    #[error("timestamp out of range")]
     TimestampOutOfRange,
+    #[error("date out of range")]
     DateOutOfRange,
+    #[error("\"char\" out of range")]
     CharOutOfRange,
-    IndexOutOfRange {
-        provided: i32,
-        valid_end: i32,
-    },
+    #[error("index {provided} out of valid range, 0..{valid_end}")]
+    IndexOutOfRange { provided: i32, valid_end: i32 },
+    #[error("unexpected \"=\" while decoding base64 sequence")]
     InvalidBase64Equals,
+    #[error("invalid symbol \"{}\" found while decoding base64 sequence", .0.escape_default())]
     InvalidBase64Symbol(char),
+    #[error("invalid base64 end sequence")]
     InvalidBase64EndSequence,
+    #[error("invalid time zone '{0}'")]
     InvalidTimezone(String),
+    #[error("timezone interval must not contain months or years")]
     InvalidTimezoneInterval,
+    #[error("invalid timezone conversion")]
     InvalidTimezoneConversion,
+    #[error("invalid IANA Time Zone Database identifier: '{0}'")]
     InvalidIanaTimezoneId(String),
-    InvalidLayer {
-        max_layer: usize,
-        val: i64,
-    },
+    #[error("invalid layer: {val}; must use value within [1, {max_layer}]")]
+    InvalidLayer { max_layer: usize, val: i64 },
+    #[error("{0}")]
     InvalidArray(InvalidArrayError),
+    #[error("invalid encoding name '{0}'")]
     InvalidEncodingName(String),
+    #[error("invalid hash algorithm '{0}'")]
     InvalidHashAlgorithm(String),
+    #[error("invalid byte sequence '{byte_sequence}' for encoding '{encoding_name}'")]
     InvalidByteSequence {
         byte_sequence: String,
         encoding_name: String,
     },
-    InvalidJsonbCast {
-        from: String,
-        to: String,
-    },
+    #[error("cannot cast jsonb {from} to type {to}")]
+    InvalidJsonbCast { from: String, to: String },
+    #[error("invalid regular expression: {0}")]
     InvalidRegex(String),
+    #[error("invalid regular expression flag: {0}")]
     InvalidRegexFlag(char),
+    #[error("{0}")]
     InvalidParameterValue(String),
+    #[error("invalid datepart {}", quoted(.0))]
     InvalidDatePart(String),
+    #[error("key cannot be null")]
     KeyCannotBeNull,
+    #[error("cannot take square root of a negative number")]
     NegSqrt,
+    #[error("LIMIT must not be negative")]
     NegLimit,
+    #[error("null character not permitted")]
     NullCharacterNotPermitted,
+    #[error("unit '{0}' not recognized")]
     UnknownUnits(String),
+    #[error("unit '{0}' not supported for type {1}")]
     UnsupportedUnits(String, String),
+    #[error("unterminated escape sequence in LIKE")]
     UnterminatedLikeEscapeSequence,
+    #[error("{0}")]
     Parse(ParseError),
+    #[error("{0}")]
     ParseHex(ParseHexError),
+    #[error("internal error: {0}")]
     Internal(String),
+    #[error("function {0} is only defined for finite arguments")]
     InfinityOutOfDomain(String),
+    #[error("function {0} is not defined for negative numbers")]
     NegativeOutOfDomain(String),
+    #[error("function {0} is not defined for zero")]
     ZeroOutOfDomain(String),
+    #[error("function {id} is defined for numbers {}", domain(.0, .1), id = .2)]
     OutOfDomain(DomainLimit, DomainLimit, String),
+    #[error("function {0} cannot return complex numbers")]
     ComplexOutOfRange(String),
+    #[error("more than one record produced in subquery")]
     MultipleRowsFromSubquery,
+    #[error("negative number of rows produced in subquery")]
     NegativeRowsFromSubquery,
+    #[error("{0} is undefined")]
     Undefined(String),
+    #[error("LIKE pattern exceeds maximum length")]
     LikePatternTooLong,
+    #[error("invalid escape string")]
     LikeEscapeTooLong,
-    StringValueTooLong {
-        target_type: String,
-        length: usize,
-    },
+    #[error("value too long for type {target_type}({length})")]
+    StringValueTooLong { target_type: String, length: usize },
+    #[error("removing elements from multidimensional arrays is not supported")]
     MultidimensionalArrayRemovalNotSupported,
-    IncompatibleArrayDimensions {
-        dims: Option<(usize, usize)>,
-    },
+    #[error("cannot concatenate incompatible arrays")]
+    IncompatibleArrayDimensions { dims: Option<(usize, usize)> },
+    #[error("{0}")]
     TypeFromOid(String),
+    #[error("{0}")]
     InvalidRange(InvalidRangeError),
+    #[error("{0}")]
     InvalidRoleId(String),
+    #[error("unrecognized privilege type: {0}")]
     InvalidPrivileges(String),
+    #[error("invalid catalog JSON: {0}")]
     InvalidCatalogJson(String),
+    #[error(
+        "Recursive query exceeded the recursion limit {0}. (Use RETURN AT RECURSION LIMIT to not error, but return the current state as the final result when reaching the limit.)"
+    )]
     LetRecLimitExceeded(String),
+    #[error("searching for elements in multidimensional arrays is not supported")]
     MultiDimensionalArraySearch,
+    #[error("{0} must not be null")]
     MustNotBeNull(String),
+    #[error("string is not a valid identifier: {}", quoted(.ident))]
     InvalidIdentifier {
         ident: String,
         detail: Option<String>,
     },
+    #[error("wrong number of array subscripts")]
     ArrayFillWrongArraySubscripts,
+    #[error("array size exceeds the maximum allowed ({0} bytes)")]
     MaxArraySizeExceeded(usize),
-    DateDiffOverflow {
-        unit: String,
-        a: String,
-        b: String,
-    },
+    #[error("datediff overflow, {unit} of {a}, {b}")]
+    DateDiffOverflow { unit: String, a: String, b: String },
+    #[error("{0}")]
     IfNullError(String),
+    #[error("requested length too large")]
     LengthTooLarge,
+    #[error("ACL arrays must not contain null values")]
     AclArrayNullElement,
+    #[error("MZ_ACL arrays must not contain null values")]
     MzAclArrayNullElement,
+    #[error("{0}")]
     PrettyError(String),
+    #[error("{0}")]
     RedactError(String),
 }
 
@@ -171,204 +239,37 @@ fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('"', "\\\""))
 }
 
-impl fmt::Display for EvalError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            EvalError::Unsupported {
-                feature,
-                discussion_no,
-            } => {
-                write!(f, "{feature} not yet supported")?;
-                match discussion_no {
-                    Some(n) => write!(
-                        f,
-                        ", see https://github.com/MaterializeInc/materialize/discussions/{n} for more details"
-                    ),
-                    None => Ok(()),
-                }
-            }
-            EvalError::OutOfDomain(lower, upper, id) => {
-                write!(f, "function {id} is defined for numbers ")?;
-                match (lower, upper) {
-                    (DomainLimit::Inclusive(n), DomainLimit::None) => {
-                        write!(f, "greater than or equal to {n}")
-                    }
-                    (DomainLimit::Exclusive(n), DomainLimit::None) => write!(f, "greater than {n}"),
-                    (DomainLimit::None, DomainLimit::Inclusive(n)) => {
-                        write!(f, "less than or equal to {n}")
-                    }
-                    (DomainLimit::None, DomainLimit::Exclusive(n)) => write!(f, "less than {n}"),
-                    (DomainLimit::Inclusive(a), DomainLimit::Inclusive(b)) => {
-                        write!(f, "between {a} and {b} inclusive")
-                    }
-                    (DomainLimit::Exclusive(a), DomainLimit::Exclusive(b)) => {
-                        write!(f, "between {a} and {b} exclusive")
-                    }
-                    (DomainLimit::Inclusive(a), DomainLimit::Exclusive(b)) => {
-                        write!(f, "between {a} inclusive and {b} exclusive")
-                    }
-                    (DomainLimit::Exclusive(a), DomainLimit::Inclusive(b)) => {
-                        write!(f, "between {a} exclusive and {b} inclusive")
-                    }
-                    (DomainLimit::None, DomainLimit::None) => f.write_str("without limits"),
-                }
-            }
-            EvalError::CharacterNotValidForEncoding(v) => {
-                write!(f, "requested character not valid for encoding: {v}")
-            }
-            EvalError::CharacterTooLargeForEncoding(v) => {
-                write!(f, "requested character too large for encoding: {v}")
-            }
-            EvalError::DateBinOutOfRange(s) => write!(f, "{s}"),
-            EvalError::DivisionByZero => f.write_str("division by zero"),
-            EvalError::FloatOverflow => f.write_str("value out of range: overflow"),
-            EvalError::FloatUnderflow => f.write_str("value out of range: underflow"),
-            EvalError::NumericFieldOverflow => f.write_str("numeric field overflow"),
-            EvalError::Float32OutOfRange(s) => write!(f, "{} real out of range", quoted(s)),
-            EvalError::Float64OutOfRange(s) => {
-                write!(f, "{} double precision out of range", quoted(s))
-            }
-            EvalError::Int16OutOfRange(s) => write!(f, "{} smallint out of range", quoted(s)),
-            EvalError::Int32OutOfRange(s) => write!(f, "{} integer out of range", quoted(s)),
-            EvalError::Int64OutOfRange(s) => write!(f, "{} bigint out of range", quoted(s)),
-            EvalError::UInt16OutOfRange(s) => write!(f, "{} uint2 out of range", quoted(s)),
-            EvalError::UInt32OutOfRange(s) => write!(f, "{} uint4 out of range", quoted(s)),
-            EvalError::UInt64OutOfRange(s) => write!(f, "{} uint8 out of range", quoted(s)),
-            EvalError::MzTimestampOutOfRange(s) => {
-                write!(f, "{} mz_timestamp out of range", quoted(s))
-            }
-            EvalError::MzTimestampStepOverflow => f.write_str("step mz_timestamp overflow"),
-            EvalError::OidOutOfRange(s) => write!(f, "{} OID out of range", quoted(s)),
-            EvalError::IntervalOutOfRange(s) => write!(f, "{} interval out of range", quoted(s)),
-            EvalError::TimestampCannotBeNan => f.write_str("timestamp cannot be NaN"),
-            EvalError::TimestampOutOfRange => f.write_str("timestamp out of range"),
-            EvalError::DateOutOfRange => f.write_str("date out of range"),
-            EvalError::CharOutOfRange => f.write_str("\"char\" out of range"),
-            EvalError::IndexOutOfRange {
-                provided,
-                valid_end,
-            } => write!(f, "index {provided} out of valid range, 0..{valid_end}"),
-            EvalError::InvalidBase64Equals => {
-                f.write_str("unexpected \"=\" while decoding base64 sequence")
-            }
-            EvalError::InvalidBase64Symbol(c) => write!(
-                f,
-                "invalid symbol \"{}\" found while decoding base64 sequence",
-                c.escape_default()
-            ),
-            EvalError::InvalidBase64EndSequence => f.write_str("invalid base64 end sequence"),
-            EvalError::InvalidTimezone(s) => write!(f, "invalid time zone '{s}'"),
-            EvalError::InvalidTimezoneInterval => {
-                f.write_str("timezone interval must not contain months or years")
-            }
-            EvalError::InvalidTimezoneConversion => f.write_str("invalid timezone conversion"),
-            EvalError::InvalidIanaTimezoneId(s) => {
-                write!(f, "invalid IANA Time Zone Database identifier: '{s}'")
-            }
-            EvalError::InvalidLayer { max_layer, val } => write!(
-                f,
-                "invalid layer: {val}; must use value within [1, {max_layer}]"
-            ),
-            EvalError::InvalidArray(e) => write!(f, "{e}"),
-            EvalError::InvalidEncodingName(s) => write!(f, "invalid encoding name '{s}'"),
-            EvalError::InvalidHashAlgorithm(s) => write!(f, "invalid hash algorithm '{s}'"),
-            EvalError::InvalidByteSequence {
-                byte_sequence,
-                encoding_name,
-            } => write!(
-                f,
-                "invalid byte sequence '{byte_sequence}' for encoding '{encoding_name}'"
-            ),
-            EvalError::InvalidJsonbCast { from, to } => {
-                write!(f, "cannot cast jsonb {from} to type {to}")
-            }
-            EvalError::InvalidRegex(s) => write!(f, "invalid regular expression: {s}"),
-            EvalError::InvalidRegexFlag(c) => write!(f, "invalid regular expression flag: {c}"),
-            EvalError::InvalidParameterValue(s) => write!(f, "{s}"),
-            EvalError::InvalidDatePart(s) => write!(f, "invalid datepart {}", quoted(s)),
-            EvalError::KeyCannotBeNull => f.write_str("key cannot be null"),
-            EvalError::NegSqrt => f.write_str("cannot take square root of a negative number"),
-            EvalError::NegLimit => f.write_str("LIMIT must not be negative"),
-            EvalError::NullCharacterNotPermitted => f.write_str("null character not permitted"),
-            EvalError::UnknownUnits(s) => write!(f, "unit '{s}' not recognized"),
-            EvalError::UnsupportedUnits(a, b) => {
-                write!(f, "unit '{}' not supported for type {}", a, b)
-            }
-            EvalError::UnterminatedLikeEscapeSequence => {
-                f.write_str("unterminated escape sequence in LIKE")
-            }
-            EvalError::Parse(e) => write!(f, "{e}"),
-            EvalError::ParseHex(e) => write!(f, "{e}"),
-            EvalError::Internal(s) => write!(f, "internal error: {s}"),
-            EvalError::InfinityOutOfDomain(s) => {
-                write!(f, "function {s} is only defined for finite arguments")
-            }
-            EvalError::NegativeOutOfDomain(s) => {
-                write!(f, "function {s} is not defined for negative numbers")
-            }
-            EvalError::ZeroOutOfDomain(s) => write!(f, "function {s} is not defined for zero"),
-            EvalError::ComplexOutOfRange(s) => {
-                write!(f, "function {s} cannot return complex numbers")
-            }
-            EvalError::MultipleRowsFromSubquery => {
-                f.write_str("more than one record produced in subquery")
-            }
-            EvalError::NegativeRowsFromSubquery => {
-                f.write_str("negative number of rows produced in subquery")
-            }
-            EvalError::Undefined(s) => write!(f, "{s} is undefined"),
-            EvalError::LikePatternTooLong => f.write_str("LIKE pattern exceeds maximum length"),
-            EvalError::LikeEscapeTooLong => f.write_str("invalid escape string"),
-            EvalError::StringValueTooLong {
-                target_type,
-                length,
-            } => write!(f, "value too long for type {target_type}({length})"),
-            EvalError::MultidimensionalArrayRemovalNotSupported => {
-                f.write_str("removing elements from multidimensional arrays is not supported")
-            }
-            EvalError::IncompatibleArrayDimensions { .. } => {
-                f.write_str("cannot concatenate incompatible arrays")
-            }
-            EvalError::TypeFromOid(s) => write!(f, "{s}"),
-            EvalError::InvalidRange(e) => write!(f, "{e}"),
-            EvalError::InvalidRoleId(s) => write!(f, "{s}"),
-            EvalError::InvalidPrivileges(s) => write!(f, "unrecognized privilege type: {s}"),
-            EvalError::InvalidCatalogJson(s) => write!(f, "invalid catalog JSON: {s}"),
-            EvalError::LetRecLimitExceeded(s) => write!(
-                f,
-                "Recursive query exceeded the recursion limit {s}. (Use RETURN AT RECURSION LIMIT to not error, but return the current state as the final result when reaching the limit.)"
-            ),
-            EvalError::MultiDimensionalArraySearch => {
-                f.write_str("searching for elements in multidimensional arrays is not supported")
-            }
-            EvalError::MustNotBeNull(s) => write!(f, "{s} must not be null"),
-            EvalError::InvalidIdentifier { ident, .. } => {
-                write!(f, "string is not a valid identifier: {}", quoted(ident))
-            }
-            EvalError::ArrayFillWrongArraySubscripts => {
-                f.write_str("wrong number of array subscripts")
-            }
-            EvalError::MaxArraySizeExceeded(n) => {
-                write!(f, "array size exceeds the maximum allowed ({n} bytes)")
-            }
-            EvalError::DateDiffOverflow { unit, a, b } => {
-                write!(f, "datediff overflow, {unit} of {a}, {b}")
-            }
-            EvalError::IfNullError(s) => write!(f, "{s}"),
-            EvalError::LengthTooLarge => f.write_str("requested length too large"),
-            EvalError::AclArrayNullElement => {
-                f.write_str("ACL arrays must not contain null values")
-            }
-            EvalError::MzAclArrayNullElement => {
-                f.write_str("MZ_ACL arrays must not contain null values")
-            }
-            EvalError::PrettyError(s) => write!(f, "{s}"),
-            EvalError::RedactError(s) => write!(f, "{s}"),
-        }
-    }
+/// Where an unsupported feature is discussed.
+fn discussion(number: Option<usize>) -> String {
+    number.map_or_else(String::new, |n| {
+        format!(
+            ", see https://github.com/MaterializeInc/materialize/discussions/{n} for more details"
+        )
+    })
 }
 
-impl std::error::Error for EvalError {}
+/// The numbers between two limits.
+fn domain(lower: &DomainLimit, upper: &DomainLimit) -> String {
+    match (lower, upper) {
+        (DomainLimit::Inclusive(n), DomainLimit::None) => format!("greater than or equal to {n}"),
+        (DomainLimit::Exclusive(n), DomainLimit::None) => format!("greater than {n}"),
+        (DomainLimit::None, DomainLimit::Inclusive(n)) => format!("less than or equal to {n}"),
+        (DomainLimit::None, DomainLimit::Exclusive(n)) => format!("less than {n}"),
+        (DomainLimit::Inclusive(a), DomainLimit::Inclusive(b)) => {
+            format!("between {a} and {b} inclusive")
+        }
+        (DomainLimit::Exclusive(a), DomainLimit::Exclusive(b)) => {
+            format!("between {a} and {b} exclusive")
+        }
+        (DomainLimit::Inclusive(a), DomainLimit::Exclusive(b)) => {
+            format!("between {a} inclusive and {b} exclusive")
+        }
+        (DomainLimit::Exclusive(a), DomainLimit::Inclusive(b)) => {
+            format!("between {a} exclusive and {b} inclusive")
+        }
+        (DomainLimit::None, DomainLimit::None) => "without limits".into(),
+    }
+}
 
 impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

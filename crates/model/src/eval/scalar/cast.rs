@@ -13,6 +13,29 @@ pub(super) fn unary(func: &UnaryFunc, a: &Value) -> Option<Result> {
         F::CastBoolToInt32 => boolean(a).map(|b| Value::new(Datum::Int32(b.into()))),
         F::CastBoolToInt64 => boolean(a).map(|b| Value::new(Datum::Int64(b.into()))),
         F::CastInt32ToBool | F::CastInt64ToBool => whole(a).map(|n| Value::bool(n != 0)),
+        F::CastFloat32ToInt16 | F::CastFloat64ToInt16 => float_to_signed::<i16>(a),
+        F::CastFloat32ToInt32 | F::CastFloat64ToInt32 => float_to_signed::<i32>(a),
+        F::CastFloat32ToInt64 | F::CastFloat64ToInt64 => float_to_signed::<i64>(a),
+        F::CastFloat32ToFloat64 => float(a).map(|x| Value::new(Datum::Float64(x.wide()))),
+        F::CastFloat64ToFloat32 => float(a).and_then(|x| narrowed(x.wide())),
+        F::CastFloat32ToString | F::CastFloat64ToString => {
+            float(a).map(|x| Value::string(&x.text()))
+        }
+        F::CastBytesToString => match a.datum() {
+            Datum::Bytes(bytes) => {
+                let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+                Ok(Value::string(&format!("\\x{hex}")))
+            }
+            _ => Err(Stop::wrong_type()),
+        },
+        _ => return of_integer(func, a).or_else(|| of_text(func, a)),
+    })
+}
+
+/// Casts of integers.
+fn of_integer(func: &UnaryFunc, a: &Value) -> Option<Result> {
+    use UnaryFunc as F;
+    Some(match func {
         F::CastInt16ToInt32
         | F::CastInt64ToInt32
         | F::CastUint16ToInt32
@@ -61,21 +84,14 @@ pub(super) fn unary(func: &UnaryFunc, a: &Value) -> Option<Result> {
         | F::CastUint16ToFloat64
         | F::CastUint32ToFloat64
         | F::CastUint64ToFloat64 => whole(a).map(|n| Value::new(Datum::Float64(n as f64))),
-        F::CastFloat32ToInt16 | F::CastFloat64ToInt16 => float_to_signed::<i16>(a),
-        F::CastFloat32ToInt32 | F::CastFloat64ToInt32 => float_to_signed::<i32>(a),
-        F::CastFloat32ToInt64 | F::CastFloat64ToInt64 => float_to_signed::<i64>(a),
-        F::CastFloat32ToFloat64 => float(a).map(|x| Value::new(Datum::Float64(x.wide()))),
-        F::CastFloat64ToFloat32 => float(a).and_then(|x| narrowed(x.wide())),
-        F::CastFloat32ToString | F::CastFloat64ToString => {
-            float(a).map(|x| Value::string(&x.text()))
-        }
-        F::CastBytesToString => match a.datum() {
-            Datum::Bytes(bytes) => {
-                let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-                Ok(Value::string(&format!("\\x{hex}")))
-            }
-            _ => Err(Stop::wrong_type()),
-        },
+        _ => return None,
+    })
+}
+
+/// Casts of texts.
+fn of_text(func: &UnaryFunc, a: &Value) -> Option<Result> {
+    use UnaryFunc as F;
+    Some(match func {
         F::CastStringToBool => text(a).and_then(text_to_boolean),
         F::CastStringToInt16 => text_to_integer(a, "smallint", Datum::Int16),
         F::CastStringToInt32 => text_to_integer(a, "integer", Datum::Int32),

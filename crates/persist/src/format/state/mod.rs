@@ -54,7 +54,7 @@ pub struct LeasedReader {
 #[derive(Debug, Clone, PartialEq)]
 pub struct CriticalReader {
     pub since: Antichain,
-    /// Eight bytes, little-endian, of whoever fences with them.
+    /// The fence: eight bytes, little-endian, that only its owner interprets.
     pub opaque: i64,
     pub opaque_codec: String,
     pub debug: Option<ProtoHandleDebugState>,
@@ -146,8 +146,8 @@ impl State {
         let leased = self.leased_readers.values().map(|r| &r.since);
         let critical = self.critical_readers.values().map(|r| &r.since);
         if let Some(least) = leased.chain(critical).min() {
-            // A reader starts at or after the since, so this never regresses
-            // unless somebody wrote nonsense.
+            // A reader starts at or after the since, so this only regresses if a
+            // writer broke that rule.
             if self.trace.since < *least {
                 self.trace.since = least.clone();
             }

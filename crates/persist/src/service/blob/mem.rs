@@ -1,6 +1,6 @@
 //! Blob in memory, private to a client or shared by name within the process.
 //!
-//! Invariant: a named store lives exactly as long as somebody holds it.
+//! Invariant: a named store lives exactly as long as a handle to it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, Weak};
@@ -28,7 +28,7 @@ impl MemBlob {
         MemBlob::named(name)
     }
 
-    /// The store that everyone in this process finds under `name`.
+    /// The store of this process with this name.
     pub fn named(name: &str) -> Arc<MemBlob> {
         let mut named = NAMED.lock().expect("no panic while holding the map");
         if let Some(store) = named.get(name).and_then(Weak::upgrade) {

@@ -33,7 +33,7 @@ pub trait Blob: Send + Sync + fmt::Debug {
 }
 
 /// Opens the store that a URL names: `mem:` (private), `mem://NAME` (shared
-/// by everyone in this process), `file:///PATH`.
+/// within this process), `file:///PATH`.
 pub fn open_blob(url: &str) -> Result<Arc<dyn Blob>, LocationError> {
     let bad = |why: String| LocationError {
         what: "blob",

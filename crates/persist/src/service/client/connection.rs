@@ -50,7 +50,7 @@ impl PersistClient {
     }
 
     fn live(&self) -> &Arc<Live> {
-        &self.stores.tidings.pubsub
+        &self.stores.notifications.pubsub
     }
 
     fn keep(&self, subscription: Subscription) {

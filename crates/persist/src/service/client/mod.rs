@@ -18,7 +18,7 @@ use crate::service::error::PersistError;
 use crate::service::lease::ReaderLease;
 use crate::service::maintenance::MaintenanceRunner;
 use crate::service::pubsub::Subscription;
-use crate::service::shard::{ChangeListener, RoutineMaintenance, Shard, Stores, Tidings};
+use crate::service::shard::{ChangeListener, Notifications, RoutineMaintenance, Shard, Stores};
 use crate::service::shards::Shards;
 use repr::{Antichain, RelationDesc, ShardId};
 
@@ -65,7 +65,7 @@ impl PersistClient {
         let maintenance = MaintenanceRunner::new(config.maintenance);
         let shards = Arc::new(Shards::default());
         let listener = Arc::downgrade(&shards);
-        let tidings = Tidings {
+        let notifications = Notifications {
             consensus: consensus.tell(listener),
             pubsub: Default::default(),
         };
@@ -75,7 +75,7 @@ impl PersistClient {
             config,
             publish: Default::default(),
             on_change: Default::default(),
-            tidings,
+            notifications,
         });
         Arc::new(PersistClient {
             stores,
@@ -122,7 +122,7 @@ impl PersistClient {
             publish.watch(id);
             for id in gone {
                 publish.unwatch(id);
-                // Somebody may just have opened it again.
+                // Another thread may just have opened it again.
                 if self.shards.get(id).is_some() {
                     publish.watch(id);
                 }

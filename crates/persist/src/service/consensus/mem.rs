@@ -1,7 +1,7 @@
 //! Consensus in memory, private to a client or shared by name within the
 //! process (`spec/persist.md` §1.4).
 //!
-//! Invariant: a named store lives exactly as long as somebody holds it.
+//! Invariant: a named store lives exactly as long as a handle to it.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, LazyLock, Mutex, Weak};
@@ -30,7 +30,7 @@ impl MemConsensus {
         Ok(MemConsensus::named(name))
     }
 
-    /// The store that everyone in this process finds under `name`.
+    /// The store of this process with this name.
     pub fn named(name: &str) -> Arc<MemConsensus> {
         let mut named = NAMED.lock().expect("no panic while holding the map");
         if let Some(store) = named.get(name).and_then(Weak::upgrade) {

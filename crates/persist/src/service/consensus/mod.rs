@@ -49,9 +49,9 @@ pub trait Consensus: Send + Sync + fmt::Debug {
     /// Every key that has an entry.
     fn list_keys(&self) -> Result<Vec<String>, StoreError>;
 
-    /// Tells `listener` of every commit from now on, whoever made it, on the
-    /// committing thread and before its call returns. `false`: this store
-    /// cannot do that, it has to be asked.
+    /// Tells `listener` of every commit from now on, also of those of other
+    /// clients, on the committing thread and before its call returns. `false`:
+    /// this store cannot do that, it has to be asked.
     fn tell(&self, listener: Weak<dyn CommitListener>) -> bool {
         drop(listener);
         false
@@ -65,7 +65,7 @@ pub trait CommitListener: Send + Sync + fmt::Debug {
 }
 
 /// Opens the store that a URL names: `mem:` (private), `mem://NAME` (shared
-/// by everyone in this process), `sqlite:PATH`, `postgres://…`.
+/// within this process), `sqlite:PATH`, `postgres://…`.
 pub fn open_consensus(url: &str) -> Result<Arc<dyn Consensus>, LocationError> {
     let bad = |why: String| LocationError {
         what: "consensus",

@@ -74,8 +74,8 @@ impl SqliteConsensus {
 fn init(connection: &Connection, sync: &str) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     // Switching the journal needs the file alone and does not wait for it, so
-    // that processes that open a new file at once meet an error here. Whoever
-    // comes first does it for all; it is remembered in the file.
+    // that processes that open a new file at once meet an error here. The
+    // first does it for all; the file remembers it.
     let mut tries = 0;
     loop {
         let mode = connection.query_row("PRAGMA journal_mode = WAL", [], |row| {

@@ -39,7 +39,7 @@ pub(super) fn collect(shard: &Arc<Shard>, target: u64) -> Result<RoutineMaintena
         return Ok(RoutineMaintenance::default());
     };
     let Some(first) = state.rollups.get(&earliest.seqno.0) else {
-        // Somebody else has collected, and removed or will remove it.
+        // Another process has collected, and removed or will remove it.
         return remove(shard, rollups);
     };
     let Some(start) = shard.fetch_rollup(&first.key)? else {

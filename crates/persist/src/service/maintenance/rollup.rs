@@ -20,7 +20,7 @@ pub(super) fn write(shard: &Arc<Shard>) -> Result<RoutineMaintenance, PersistErr
     let mut diffs = shard.live_diffs()?;
     diffs.retain(|d| d.seqno.0 > latest && d.seqno <= state.seqno);
     if diffs.first().is_none_or(|d| d.seqno.0 != latest + 1) {
-        // Truncated meanwhile: somebody else wrote a newer rollup.
+        // Truncated meanwhile: another process wrote a newer rollup.
         return Ok(RoutineMaintenance::default());
     }
     let bytes = encode_rollup(&state, Some(&diffs));

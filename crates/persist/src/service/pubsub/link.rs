@@ -1,8 +1,8 @@
 //! What a client has to say to the server: which shards it wants, which diffs
 //! it has committed.
 //!
-//! Invariant: a commit never waits for PubSub. Wishes are never lost; diffs
-//! are dropped, oldest first, when nobody takes them.
+//! Invariant: a commit never waits for PubSub. Subscriptions are never
+//! lost; diffs are dropped, oldest first, while there is no connection.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,9 +1,9 @@
-//! The heart of the server: who is connected, who wants which shard, and
-//! passing diffs on (`spec/persist.md` §7.2).
+//! The heart of the server: the connections, which shards each subscribes to,
+//! and passing diffs on (`spec/persist.md` §7.2).
 //!
 //! Invariant: a diff goes to every other subscriber once and never back to its
-//! sender. Nothing is buffered for those who come later, and nobody waits for
-//! a slow one: what does not fit is dropped.
+//! sender. Nothing is buffered for later subscribers, and a slow one is not
+//! waited for: what does not fit is dropped.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -30,7 +30,7 @@ pub struct LinkId(u64);
 pub enum Link {
     /// By gRPC.
     Remote(mpsc::Sender<ProtoPubSubMessage>),
-    /// In this process. It is live while somebody else is connected too.
+    /// In this process. It is live while another one is connected too.
     Local {
         shards: Weak<Shards>,
         live: Arc<Live>,
@@ -45,7 +45,7 @@ struct Links {
     closed: bool,
 }
 
-/// Who is connected, and who wants what.
+/// The connections and their subscriptions.
 #[derive(Debug, Default)]
 pub struct Switchboard {
     links: Mutex<Links>,
@@ -93,7 +93,7 @@ impl Switchboard {
         self.changed.notify_all();
     }
 
-    /// Hangs up on everybody, for good.
+    /// Hangs up on every connection, for good.
     pub fn close(&self) {
         let mut links = self.lock();
         links.closed = true;

@@ -1,4 +1,4 @@
-//! When the cached state is too old to be believed, and who tells us of newer
+//! When the cached state is too old to be believed, and what tells us of newer
 //! ones (`spec/persist.md` §6.1, §7.3).
 //!
 //! Invariant: waiting costs next to nothing. A store that tells of commits is
@@ -43,16 +43,16 @@ impl Live {
     }
 }
 
-/// Who tells us that others have committed.
+/// What tells us that others have committed.
 #[derive(Debug, Clone)]
-pub(crate) struct Tidings {
+pub(crate) struct Notifications {
     /// Consensus itself does, before the commit returns.
     pub consensus: bool,
     /// PubSub does, while it is there.
     pub pubsub: Arc<Live>,
 }
 
-impl Tidings {
+impl Notifications {
     /// The longest pause between two looks at consensus. `None`: there is no
     /// need to look.
     fn longest_pause(&self, config: &PersistConfig) -> Option<Duration> {
@@ -71,7 +71,7 @@ pub(super) struct Freshness {
     /// When consensus was asked last.
     asked: Instant,
     pause: Duration,
-    /// The newest seqno that somebody spoke of.
+    /// The newest seqno that was heard of.
     heard: SeqNo,
 }
 
@@ -82,8 +82,8 @@ impl fmt::Debug for Freshness {
 }
 
 impl Freshness {
-    /// Of a state that was just loaded. Whatever was committed between loading
-    /// and the first look was told to nobody.
+    /// Of a state that was just loaded. What was committed between loading and
+    /// the first look was not heard of.
     pub fn new(seqno: SeqNo, config: &PersistConfig) -> Self {
         Freshness {
             asked: Instant::now(),
@@ -92,23 +92,23 @@ impl Freshness {
         }
     }
 
-    /// Somebody says that `seqno` was committed.
+    /// Takes note that `seqno` was committed.
     pub fn hear(&mut self, seqno: SeqNo) {
         self.heard = self.heard.max(seqno);
     }
 
     /// How long the state may still be believed; zero: it is known to be old.
-    /// `None`: until somebody says otherwise.
+    /// `None`: until a newer one is heard of.
     pub fn remaining(
         &self,
         seqno: SeqNo,
-        tidings: &Tidings,
+        notifications: &Notifications,
         config: &PersistConfig,
     ) -> Option<Duration> {
         if self.heard > seqno {
             return Some(Duration::ZERO);
         }
-        let longest = tidings.longest_pause(config)?;
+        let longest = notifications.longest_pause(config)?;
         Some(self.pause.min(longest).saturating_sub(self.asked.elapsed()))
     }
 
@@ -121,7 +121,7 @@ impl Freshness {
     pub fn asked(&mut self, heard: SeqNo, moved: bool, config: &PersistConfig) {
         self.asked = Instant::now();
         if self.heard == heard {
-            // Whatever was heard is contained, or was not true.
+            // What was heard of is contained, or was not true.
             self.heard = SeqNo::MIN;
         }
         if moved {
@@ -132,7 +132,7 @@ impl Freshness {
         }
     }
 
-    /// Somebody begins to wait: look often at first.
+    /// A wait begins: look often at first.
     pub fn hurry(&mut self, config: &PersistConfig) {
         self.pause = config.poll_first;
     }

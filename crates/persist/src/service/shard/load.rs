@@ -84,7 +84,7 @@ pub fn load_or_init(shard: ShardId, stores: &Stores) -> Result<State, PersistErr
     match outcome {
         CaSResult::Committed => Ok(state),
         CaSResult::ExpectationMismatch => {
-            // Somebody else was faster, or we were and did not hear of it.
+            // Another process was faster, or we were and did not hear of it.
             let state = load(shard, stores)?.ok_or_else(|| PersistError::Usage {
                 shard,
                 why: "consensus refused the first state but has none".into(),

@@ -21,7 +21,7 @@ use bytes::Bytes;
 pub use append::{AppendOutcome, AppendRequest};
 pub(crate) use commit::RoutineMaintenance;
 use fresh::Freshness;
-pub(crate) use fresh::{Live, Tidings};
+pub(crate) use fresh::{Live, Notifications};
 
 use super::blob::Blob;
 use super::config::PersistConfig;
@@ -33,8 +33,7 @@ use crate::format::seqno::SeqNo;
 use crate::format::state::State;
 use repr::ShardId;
 
-/// What a committed diff is shown to: PubSub, and whoever waits in this
-/// process.
+/// What a committed diff is shown to: the connection to PubSub.
 pub(crate) trait Publish: Send + Sync + fmt::Debug {
     /// `diff` is the consensus value of `seqno`, just committed by us.
     fn publish(&self, shard: ShardId, seqno: SeqNo, diff: &Bytes);
@@ -54,7 +53,7 @@ pub(crate) struct Stores {
     pub config: PersistConfig,
     pub publish: RwLock<Option<Arc<dyn Publish>>>,
     pub on_change: RwLock<Vec<Box<dyn ChangeListener>>>,
-    pub tidings: Tidings,
+    pub notifications: Notifications,
 }
 
 /// Called after any change of any shard's cached state.
@@ -73,7 +72,7 @@ pub(crate) struct Shard {
     /// Held while a command of this process is being committed, so that our
     /// own threads do not make each other's attempts fail.
     committing: Mutex<()>,
-    cell: Mutex<Cell>,
+    cached: Mutex<Cached>,
     changed: Condvar,
     /// The leases that parts in flight hold on seqnos.
     pub leases: Mutex<HashMap<u64, Leased>>,
@@ -87,8 +86,9 @@ pub(crate) struct Leased {
     pub seqno: u64,
 }
 
+/// The state as last seen, and how far it is to be believed.
 #[derive(Debug)]
-struct Cell {
+struct Cached {
     state: Arc<State>,
     fresh: Freshness,
 }
@@ -103,7 +103,7 @@ impl Shard {
             key: id.to_string(),
             stores,
             committing: Mutex::new(()),
-            cell: Mutex::new(Cell {
+            cached: Mutex::new(Cached {
                 state: Arc::new(state),
                 fresh,
             }),
@@ -121,24 +121,26 @@ impl Shard {
         Ok(head.map_err(|source| store_error(id, source))?.is_some())
     }
 
-    fn cell(&self) -> MutexGuard<'_, Cell> {
-        self.cell.lock().expect("no panic while holding the state")
+    fn cached(&self) -> MutexGuard<'_, Cached> {
+        self.cached
+            .lock()
+            .expect("no panic while holding the state")
     }
 
     /// The state as last seen.
     pub fn state(&self) -> Arc<State> {
-        Arc::clone(&self.cell().state)
+        Arc::clone(&self.cached().state)
     }
 
     /// The state as of now.
     pub fn refresh(&self) -> Result<Arc<State>, PersistError> {
         let (known, heard) = {
-            let cell = self.cell();
-            (Arc::clone(&cell.state), cell.fresh.heard())
+            let cached = self.cached();
+            (Arc::clone(&cached.state), cached.fresh.heard())
         };
         let newer = load::refresh(self.id, &self.stores, &known)?;
         let config = &self.stores.config;
-        self.cell().fresh.asked(heard, newer.is_some(), config);
+        self.cached().fresh.asked(heard, newer.is_some(), config);
         Ok(match newer {
             Some(state) => self.adopt(Arc::new(state)),
             None => self.state(),
@@ -149,33 +151,35 @@ impl Shard {
     /// Never a state that is known to be old.
     pub fn recent(&self) -> Result<Arc<State>, PersistError> {
         {
-            let cell = self.cell();
-            if self.remaining(&cell) != Some(Duration::ZERO) {
-                return Ok(Arc::clone(&cell.state));
+            let cached = self.cached();
+            if self.remaining(&cached) != Some(Duration::ZERO) {
+                return Ok(Arc::clone(&cached.state));
             }
         }
         self.refresh()
     }
 
-    fn remaining(&self, cell: &Cell) -> Option<Duration> {
+    fn remaining(&self, cached: &Cached) -> Option<Duration> {
         let stores = &self.stores;
-        let seqno = cell.state.seqno;
-        cell.fresh.remaining(seqno, &stores.tidings, &stores.config)
+        let seqno = cached.state.seqno;
+        cached
+            .fresh
+            .remaining(seqno, &stores.notifications, &stores.config)
     }
 
     /// Takes over a state that was committed, unless a newer one is known.
     fn adopt(&self, state: Arc<State>) -> Arc<State> {
-        let mut cell = self.cell();
-        if state.seqno <= cell.state.seqno {
-            return Arc::clone(&cell.state);
+        let mut cached = self.cached();
+        if state.seqno <= cached.state.seqno {
+            return Arc::clone(&cached.state);
         }
-        cell.state = Arc::clone(&state);
-        drop(cell);
+        cached.state = Arc::clone(&state);
+        drop(cached);
         self.tell();
         state
     }
 
-    /// Wakes whoever waits for a change.
+    /// Wakes the threads that wait for a change.
     fn tell(&self) {
         self.changed.notify_all();
         let listeners = self.stores.on_change.read();
@@ -184,14 +188,14 @@ impl Shard {
         }
     }
 
-    /// Takes note that `seqno` was committed, by us or by anybody.
+    /// Takes note that `seqno` was committed, by this process or another.
     pub fn hear(&self, seqno: SeqNo) {
-        let mut cell = self.cell();
-        if seqno <= cell.state.seqno {
+        let mut cached = self.cached();
+        if seqno <= cached.state.seqno {
             return;
         }
-        cell.fresh.hear(seqno);
-        drop(cell);
+        cached.fresh.hear(seqno);
+        drop(cached);
         self.tell();
     }
 
@@ -224,7 +228,7 @@ impl Shard {
     ) -> Result<Option<Arc<State>>, PersistError> {
         let deadline = Instant::now() + timeout;
         let mut state = self.refresh()?;
-        self.cell().fresh.hurry(&self.stores.config);
+        self.cached().fresh.hurry(&self.stores.config);
         loop {
             if ready(&state) {
                 return Ok(Some(state));
@@ -233,16 +237,16 @@ impl Shard {
             if left.is_zero() {
                 return Ok(None);
             }
-            let cell = self.cell();
-            if cell.state.seqno > state.seqno {
-                state = Arc::clone(&cell.state);
+            let cached = self.cached();
+            if cached.state.seqno > state.seqno {
+                state = Arc::clone(&cached.state);
                 continue;
             }
-            let pause = self.remaining(&cell).unwrap_or(left).min(left);
+            let pause = self.remaining(&cached).unwrap_or(left).min(left);
             if !pause.is_zero() {
-                drop(self.changed.wait_timeout(cell, pause));
+                drop(self.changed.wait_timeout(cached, pause));
             } else {
-                drop(cell);
+                drop(cached);
             }
             state = self.recent()?;
         }

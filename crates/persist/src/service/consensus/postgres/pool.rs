@@ -146,8 +146,8 @@ impl Pool {
 
     async fn connect(&self) -> Result<Session, tokio_postgres::Error> {
         let (client, connection) = self.config.connect(NoTls).await?;
-        // Ends when the client is dropped, or with an error that the client
-        // reports to whoever waits on it.
+        // Ends when the client is dropped, or with an error that the client's
+        // pending calls return.
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection to Postgres ended");
