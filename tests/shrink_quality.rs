@@ -74,7 +74,7 @@ const INSTANCE: &str = "create-instance";
 const COMPLETE: &str = "initialization-complete";
 const INDEX: &str = "define-index source=1000 index=1001 shard=s key=[] as-of=0 upper=0";
 const SCHEDULE: &str = "schedule id=1001";
-const WRITE: &str = "write-rows shard=s ts=0\n  0 0";
+const WRITE: &str = "write-rows shard=s ts=0\n  0 a";
 const PEEK: &str = "peek id=1001 ts=0";
 
 #[test]
@@ -87,7 +87,7 @@ fn an_answer_with_any_row() {
 
 #[test]
 fn an_answer_in_which_a_row_counts_twice() {
-    let write = "write-rows shard=s ts=0\n  0 0\n  0 0";
+    let write = "write-rows shard=s ts=0\n  0 a\n  0 a";
     assert_minimum(
         |worlds| {
             worlds
@@ -136,7 +136,7 @@ fn an_answer_after_a_reconnect() {
 
 #[test]
 fn an_answer_of_two_rows_after_a_compaction() {
-    let write = "write-rows shard=s ts=0\n  0 0\n  0 a";
+    let write = "write-rows shard=s ts=0\n  0 a\n  0 b";
     let compact = "allow-compaction id=1001 frontier=0";
     assert_minimum(
         |worlds| {
@@ -164,7 +164,7 @@ fn a_cancelled_peek() {
 
 #[test]
 fn a_row_that_is_retracted_later() {
-    let retract = "write-rows shard=s ts=1\n  0 0 diff=-1";
+    let retract = "write-rows shard=s ts=1\n  0 a diff=-1";
     assert_minimum(
         |worlds| {
             worlds.iter().any(|(command, model)| match command {

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::model::{Model, Rehearsal};
-use crate::script::data::Schemas;
 use crate::script::trace::{Event, PeekSpec};
 use crate::script::{Script, json, json_print, text};
 
@@ -189,17 +188,13 @@ fn scripts_parse_back_from_their_text() {
 fn scripts_read_back_from_their_json() {
     for seed in 0..200 {
         let (commands, _) = script(seed, &Profile::default());
-        let mut schemas = Schemas::default();
-        for command in &commands {
-            if let Command::DefineSchema { name, columns } = command {
-                schemas.define(name, columns).unwrap();
-            }
-            let line = json_print::print(command, &schemas).to_string();
-            let read = json::parse_command(&line).unwrap_or_else(|e| panic!("{e}: {line}"));
-            assert_eq!(json_print::print(&read, &schemas).to_string(), line);
-            let cells = matches!(command, Command::WriteRows { .. } | Command::Peek { .. });
-            assert!(cells || read == *command, "seed {seed}: {line}");
-        }
+        let lines = commands
+            .iter()
+            .map(|command| json_print::print(command).to_string());
+        let lines: Vec<String> = lines.collect();
+        let read = json::parse(&lines.join("\n")).unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+        let read: Vec<Command> = read.into_iter().map(|(_, command)| command).collect();
+        assert_eq!(read, commands, "seed {seed}");
     }
 }
 

@@ -1,12 +1,12 @@
 //! Schemas and values: few columns of few types, and few values of each, so
 //! that keys meet, rows repeat and predicates are sometimes true.
 //!
-//! Invariant: a value is a token that reads back as itself (`spec/script.md`
-//! §2.4): no quotes and no blanks inside texts.
+//! Invariant: a value is one that both forms of a script can write (`spec/script.md`
+//! §2.4).
 
 use super::choices::Choices;
-use crate::repr::{Datum, ReprColumnType, ReprScalarType, Row};
-use crate::script::{Cell, ColumnDef};
+use crate::repr::{ReprColumnType, ReprScalarType, Row};
+use crate::script::{Cell, ColumnDef, Value};
 
 /// The types that scripts can write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,29 +42,20 @@ impl Type {
     }
 
     /// Its few values, the simplest first.
-    fn tokens(self) -> &'static [&'static str] {
+    fn values(self) -> Vec<Value> {
         match self {
-            Type::Int64 => &[
-                "0",
-                "1",
-                "2",
-                "3",
-                "-1",
-                "300",
-                "9223372036854775807",
-                "-9223372036854775808",
-            ],
-            Type::String => &[
-                "\"a\"",
-                "\"b\"",
-                "\"\"",
-                "\"ab\"",
-                "\"long-enough-to-leave-the-row\"",
-            ],
-            Type::Int32 => &["0", "1", "2", "-1", "2147483647"],
-            Type::Int16 => &["0", "1", "-1", "256", "-32768"],
-            Type::Bool => &["false", "true"],
-            Type::Bytes => &["\"\"", "\"x\"", "\"xy\"", "\"y\""],
+            Type::Int64 => [0, 1, 2, 3, -1, 300, i64::MAX, i64::MIN]
+                .map(Value::Int64)
+                .into(),
+            Type::String => ["a", "b", "", "ab", "long-enough-to-leave-the-row"]
+                .map(|text| Value::String(text.to_string()))
+                .into(),
+            Type::Int32 => [0, 1, 2, -1, i32::MAX].map(Value::Int32).into(),
+            Type::Int16 => [0, 1, -1, 256, i16::MIN].map(Value::Int16).into(),
+            Type::Bool => [false, true].map(Value::Bool).into(),
+            Type::Bytes => ["", "x", "xy", "y"]
+                .map(|text| Value::Bytes(text.as_bytes().to_vec()))
+                .into(),
         }
     }
 }
@@ -149,33 +140,20 @@ pub fn row(choices: &mut dyn Choices, columns: &[Column]) -> Vec<Cell> {
 
 fn value(choices: &mut dyn Choices, column: Column) -> Cell {
     if column.nullable && choices.chance("null", 1, 4) {
-        return Cell::Token("null".to_string());
+        return Value::Null.into();
     }
-    let tokens = column.ty.tokens();
+    let mut values = column.ty.values();
     // The first few values are the likely ones.
-    let common = tokens.len().min(3);
+    let common = values.len().min(3);
     let index = match choices.chance("uncommon value", 1, 3) {
         false => choices.index("value", common),
-        true => choices.index("value", tokens.len()),
+        true => choices.index("value", values.len()),
     };
-    Cell::Token(tokens[index].to_string())
+    values.swap_remove(index).into()
 }
 
-/// The cells that write this row; `None` if it holds what no token can say.
+/// The cells that write this row; `None` if it holds what no script can say.
 pub fn cells(row: &Row) -> Option<Vec<Cell>> {
-    row.iter()
-        .map(|datum| {
-            Some(Cell::Token(match datum {
-                Datum::Null => "null".to_string(),
-                Datum::True => "true".to_string(),
-                Datum::False => "false".to_string(),
-                Datum::Int16(n) => n.to_string(),
-                Datum::Int32(n) => n.to_string(),
-                Datum::Int64(n) => n.to_string(),
-                Datum::String(text) => format!("\"{text}\""),
-                Datum::Bytes(bytes) => format!("\"{}\"", std::str::from_utf8(bytes).ok()?),
-                _ => return None,
-            }))
-        })
-        .collect()
+    let cell = |datum| Value::of(datum).map(Cell::Value);
+    row.iter().map(cell).collect()
 }

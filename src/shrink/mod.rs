@@ -1,22 +1,46 @@
 //! Shrinking: from a script that fails to the simplest one found that fails in
 //! the same way. Whether a script still fails *in the same way* is a [`Judge`]'s
-//! question; what is simpler is [`Complexity`]'s.
+//! question; what is simpler is [`Complexity`]'s; how a script becomes a simpler
+//! one is told by the edits.
+//!
+//! Shrinking is greedy. A *pass* walks over the script and offers candidates; the
+//! first that is simpler and still fails is the script from there on. The passes
+//! are asked in turn until none of them finds anything. What makes a pass legal
+//! follows MacIver and Donaldson, *Test-Case Reduction via Test-Case Generation:
+//! Insights from the Hypothesis Reducer* (ECOOP 2020), and Hypothesis's
+//! `shrinker.py`:
+//!
+//! * A pass never loops to its own fix-point. Where a candidate was taken, it goes
+//!   on from that place and ends at the end of the script; only the outer loop
+//!   starts over. A pass that started over would ask again about all that it has
+//!   asked about, while a later pass could take away in one step what it works on.
+//! * Successes are as cheap as failures: after one, a pass does no more work than
+//!   it would have done without it. A pass over `n` places then asks about `n`
+//!   candidates, however many of them are taken.
+//! * Candidates come in the order of what they can win, and so do the passes.
+//!   Runs of commands are removed as in Zeller and Hildebrandt's *ddmin*
+//!   (*Simplifying and Isolating Failure-Inducing Input*, TSE 2002), with two
+//!   changes: from the back, since later commands rest on earlier ones, and with
+//!   runs that grow again where that succeeds, so that no success starts over.
+//! * A pass is deterministic: what it offers depends on the script alone. The same
+//!   failure then shrinks to the same script.
 //!
 //! Invariants: every accepted step is strictly simpler, so shrinking ends; no
-//! script is judged twice beside the same best one; of several candidates the first in order that fails
-//! is taken, however many were asked about at once; a pass never loops to its
-//! own fix-point, the outer loop does (after Hypothesis's shrinker: successes
-//! must be as cheap as failures).
+//! script is judged twice beside the same best one; of several candidates the
+//! first in order that fails is taken, however many were asked about at once;
+//! cells are read as their columns say, so that a candidate is what its text
+//! would be.
 
 mod edits;
 mod judge;
+mod measure;
 mod order;
+mod passes;
 mod plans;
 mod slice;
 mod stop;
-mod structure;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 pub use edits::{Commands, without};
@@ -24,7 +48,10 @@ pub use judge::Judge;
 pub use order::Complexity;
 pub use stop::Stop;
 
-use crate::script::{Cell, Command, RowLine};
+use crate::script::Command;
+use crate::script::data::read_cells;
+use order::{Measure, text};
+use passes::PASSES;
 
 /// When to stop before the fix-point.
 #[derive(Debug, Clone, Copy)]
@@ -83,9 +110,10 @@ pub fn shrink(
 }
 
 /// Shrinks `commands`, which fail; the judge says in which way.
-pub fn shrink_with(commands: Commands, budget: Budget, judge: &mut dyn Judge) -> Shrunk {
+pub fn shrink_with(mut commands: Commands, budget: Budget, judge: &mut dyn Judge) -> Shrunk {
+    read_cells(&mut commands);
     let mut shrinker = Shrinker {
-        best_key: Complexity::of(&commands),
+        measure: Measure::of(&commands),
         best: commands.clone(),
         trail: vec![commands],
         seen: HashSet::new(),
@@ -94,23 +122,11 @@ pub fn shrink_with(commands: Commands, budget: Budget, judge: &mut dyn Judge) ->
         judge,
     };
     let at_fixpoint = loop {
-        let before = shrinker.best_key.clone();
-        // In the order of what they can win.
-        shrinker.slice();
-        shrinker.remove_commands();
-        shrinker.merge_sessions();
-        shrinker.unify_ids();
-        shrinker.remove_pairs();
-        shrinker.remove_times();
-        shrinker.remove_rows();
-        shrinker.simplify_plans();
-        shrinker.remove_columns();
-        shrinker.simplify_options();
-        shrinker.simplify_schemas();
-        shrinker.simplify_cells();
-        shrinker.lower_times();
-        shrinker.reorder();
-        shrinker.rename();
+        let before = shrinker.best.clone();
+        for (name, pass) in PASSES {
+            pass(&mut shrinker);
+            tracing::debug!(pass = name, runs = shrinker.judge.runs(), simplest = ?shrinker.measure);
+        }
         if !budget.stop.is_raised() {
             shrinker.settle();
         }
@@ -118,7 +134,7 @@ pub fn shrink_with(commands: Commands, budget: Budget, judge: &mut dyn Judge) ->
             break false;
         }
         // What was taken back is not taken again: each round comes further.
-        if shrinker.best_key == before {
+        if shrinker.best == before {
             break true;
         }
     };
@@ -132,7 +148,8 @@ pub fn shrink_with(commands: Commands, budget: Budget, judge: &mut dyn Judge) ->
 
 struct Shrinker<'a> {
     best: Commands,
-    best_key: Complexity,
+    /// What is measured of `best`.
+    measure: Measure,
     /// What was best so far, `best` last.
     trail: Vec<Commands>,
     seen: HashSet<String>,
@@ -162,15 +179,16 @@ impl Shrinker<'_> {
         loop {
             let mut batch = Vec::new();
             while batch.len() < self.judge.at_once() && !self.exhausted() {
-                let Some((at, candidate)) = candidates.next() else {
+                let Some((at, mut candidate)) = candidates.next() else {
                     break;
                 };
-                let key = Complexity::of(&candidate);
-                if key < self.best_key
+                read_cells(&mut candidate);
+                let measure = Measure::of(&candidate);
+                if self.is_simpler(&candidate, measure)
                     && self.seen.insert(text(&candidate))
                     && self.judge.is_worth_running(&candidate)
                 {
-                    batch.push((at, key, candidate));
+                    batch.push((at, measure, candidate));
                 }
             }
             if batch.is_empty() {
@@ -182,13 +200,18 @@ impl Shrinker<'_> {
                 for (.., passed) in &batch[first + 1..] {
                     self.seen.remove(&text(passed));
                 }
-                let (at, key, candidate) = batch.swap_remove(first);
+                let (at, measure, candidate) = batch.swap_remove(first);
                 self.trail.push(candidate.clone());
                 self.best = candidate;
-                self.best_key = key;
+                self.measure = measure;
                 return Some(at);
             }
         }
+    }
+
+    fn is_simpler(&self, candidate: &[Command], measure: Measure) -> bool {
+        let best = Complexity::measured(&self.best, self.measure);
+        Complexity::measured(candidate, measure) < best
     }
 
     /// Goes back to the simplest script that fails as it must.
@@ -196,298 +219,6 @@ impl Shrinker<'_> {
         let last = self.judge.settle(&self.trail).min(self.trail.len() - 1);
         self.trail.truncate(last + 1);
         self.best = self.trail[last].clone();
-        self.best_key = Complexity::of(&self.best);
+        self.measure = Measure::of(&self.best);
     }
-
-    /// Only one dataflow, and what it depends on.
-    fn slice(&mut self) {
-        self.consider_any(slice::slices(&self.best));
-    }
-
-    /// Removes runs of commands from the back, longer runs while that succeeds.
-    fn remove_commands(&mut self) {
-        let mut end = self.best.len();
-        let mut size = self.best.len().div_ceil(2).max(1);
-        loop {
-            // What comes next for as long as nothing succeeds.
-            let (mut next_end, mut next_size) = (end, size);
-            let places = std::iter::from_fn(move || {
-                let place = (next_end > 0).then_some((next_end, next_size))?;
-                match next_size {
-                    1 => next_end -= 1,
-                    size if size.div_ceil(2) == 2 && size.min(next_end) <= 2 => next_size = 1,
-                    size => next_size = size.div_ceil(2),
-                }
-                Some(place)
-            });
-            let places: Vec<(usize, usize)> = places.collect();
-            let best = self.best.clone();
-            let candidates = places.iter().map(|(end, size)| {
-                let removed = end.saturating_sub(*size)..(*end).min(best.len());
-                edits::without(&best, &removed.collect::<BTreeSet<usize>>())
-            });
-            let Some(taken) = self.consider_any(candidates) else {
-                return;
-            };
-            let gone = best.len() - self.best.len();
-            end = places[taken].0.saturating_sub(gone).min(self.best.len());
-            size = places[taken].1 * 2;
-        }
-    }
-
-    /// Removes two commands at once: a reconnect and what it made necessary, a
-    /// write and the wait for it.
-    fn remove_pairs(&mut self) {
-        let (mut first, mut second) = (0, 1);
-        loop {
-            let best = self.best.clone();
-            let later = (first..best.len()).flat_map(|a| {
-                let from = if a == first { second } else { a + 1 };
-                (from..best.len()).map(move |b| (a, b))
-            });
-            let places: Vec<(usize, usize)> = later.collect();
-            let candidates = places
-                .iter()
-                .map(|(a, b)| edits::without(&best, &[*a, *b].into()));
-            let Some(taken) = self.consider_any(candidates) else {
-                return;
-            };
-            (first, second) = places[taken];
-        }
-    }
-
-    /// Merges a session with the next: several commands at once that mean
-    /// nothing one by one.
-    fn merge_sessions(&mut self) {
-        let mut at = 0;
-        while at < self.best.len() {
-            let merged = matches!(self.best[at], Command::Reconnect | Command::Restart)
-                && self
-                    .consider_any(structure::merged_sessions(&self.best, at))
-                    .is_some();
-            if !merged {
-                at += 1;
-            }
-        }
-    }
-
-    /// One collection does what two did, and an index what a sink did.
-    fn unify_ids(&mut self) {
-        while self
-            .consider_any(structure::plainer_exports(&self.best))
-            .is_some()
-        {}
-        while self
-            .consider_any(structure::without_builds(&self.best))
-            .is_some()
-        {}
-        let ids = structure::exported(&self.best);
-        for from in ids.iter().rev() {
-            let others = ids.iter().filter(|to| *to != from);
-            let best = self.best.clone();
-            self.consider_any(others.map(|to| structure::unified(&best, *from, *to)));
-        }
-    }
-
-    /// The sample schema, or simpler types; explicit rows; plain indexes.
-    fn simplify_schemas(&mut self) {
-        self.consider(structure::with_sample_schema(&self.best));
-        while self
-            .consider_any(structure::unified_schemas(&self.best))
-            .is_some()
-        {}
-        for at in 0..self.best.len() {
-            let plainer = structure::explicit_rows(&self.best, at)
-                .or_else(|| structure::plain_index(&self.best[at]));
-            if let Some(plainer) = plainer {
-                let mut candidate = self.best.clone();
-                candidate[at] = plainer.clone();
-                for twin in twins(&self.best, at) {
-                    candidate[twin] = plainer.clone();
-                }
-                self.consider(candidate);
-            }
-        }
-        for (name, columns) in self.schemas() {
-            for column in 0..columns {
-                self.consider_any(structure::with_column_types(&self.best, &name, column));
-            }
-        }
-    }
-
-    /// Sorts the commands as far as the failure allows.
-    fn reorder(&mut self) {
-        for at in 0..self.best.len() {
-            let best = self.best.clone();
-            let before = structure::inversions(&best);
-            let moved = (0..best.len()).map(|to| structure::moved(&best, at, to));
-            self.consider_any(moved.filter(|moved| structure::inversions(moved) < before));
-        }
-    }
-
-    fn remove_times(&mut self) {
-        for t in edits::times(&self.best) {
-            let best = self.best.clone();
-            self.consider_any([false, true].map(|keep| edits::without_time(&best, t, keep)));
-        }
-    }
-
-    fn remove_rows(&mut self) {
-        for at in 0..self.best.len() {
-            let best = self.best.clone();
-            let smaller = edits::smaller_synthetic_writes(&best[at]).into_iter();
-            self.consider_any(smaller.map(|smaller| {
-                let mut candidate = best.clone();
-                candidate[at] = smaller;
-                candidate
-            }));
-            let mut end = rows(&self.best[at]).len();
-            while end > 0 {
-                let all = rows(&self.best[at]).to_vec();
-                let mut fewer = all.clone();
-                fewer.remove(end - 1);
-                let alone = vec![all[end - 1].clone()];
-                if !self.consider(edits::with_rows(&self.best, at, Vec::new()))
-                    && !self.consider(edits::with_rows(&self.best, at, alone))
-                    && !self.consider(edits::with_rows(&self.best, at, fewer))
-                {
-                    for simpler in [1, all[end - 1].diff.signum()] {
-                        let mut single = all.clone();
-                        single[end - 1].diff = simpler;
-                        if self.consider(edits::with_rows(&self.best, at, single)) {
-                            break;
-                        }
-                    }
-                }
-                end = (end - 1).min(rows(&self.best[at]).len());
-            }
-        }
-        while self
-            .consider_any(structure::without_row_pairs(&self.best))
-            .is_some()
-        {}
-    }
-
-    /// Plans with less in them, each as often as it stands in the script.
-    fn simplify_plans(&mut self) {
-        let mut pending = plans::plans(&self.best);
-        while let Some(plan) = pending.pop() {
-            let best = self.best.clone();
-            let mut simpler = plans::simpler(&best, &plan);
-            let candidates = simpler
-                .iter()
-                .map(|simpler| plans::with_plan(&best, &plan, simpler));
-            let taken = self.consider_any(candidates);
-            pending.extend(taken.map(|at| simpler.swap_remove(at)));
-        }
-        let mut narrowed = true;
-        while narrowed {
-            let plans = plans::plans(&self.best);
-            let candidates = plans.iter().map(|plan| plans::narrower(&self.best, plan));
-            let candidates: Vec<Commands> = candidates.flatten().collect();
-            narrowed = self.consider_any(candidates).is_some();
-        }
-    }
-
-    fn remove_columns(&mut self) {
-        for (name, columns) in self.schemas() {
-            for column in (0..columns).rev() {
-                if let Some(candidate) = edits::without_column(&self.best, &name, column) {
-                    self.consider(candidate);
-                }
-            }
-        }
-    }
-
-    /// The schemas that are defined, and how many columns each has.
-    fn schemas(&self) -> Vec<(String, usize)> {
-        self.best
-            .iter()
-            .filter_map(|command| match command {
-                Command::DefineSchema { name, columns } => Some((name.clone(), columns.len())),
-                _ => None,
-            })
-            .collect()
-    }
-
-    fn simplify_options(&mut self) {
-        for at in (0..self.best.len()).rev() {
-            let mut improved = true;
-            while improved {
-                let best = self.best.clone();
-                let simpler = edits::simpler_options(&best[at]).into_iter();
-                // Two definitions of one name are kept alike: a replayed
-                // dataflow that changes would be another one.
-                let candidates = simpler.map(|simpler| {
-                    let mut candidate = best.clone();
-                    for twin in twins(&best, at) {
-                        candidate[twin] = simpler.clone();
-                    }
-                    candidate[at] = simpler;
-                    candidate
-                });
-                improved = self.consider_any(candidates).is_some();
-            }
-        }
-    }
-
-    fn simplify_cells(&mut self) {
-        let simple = ["0", "1", "2", "a", "b", "true", "false", "\"\""];
-        let targets: Vec<Cell> = simple.iter().map(|s| Cell::Token(s.to_string())).collect();
-        // All occurrences together first, then one by one.
-        for from in edits::cells(&self.best) {
-            let best = self.best.clone();
-            let candidates = targets.iter().map(|to| edits::with_cell(&best, &from, to));
-            self.consider_any(candidates);
-        }
-        for at in 0..self.best.len() {
-            for simpler in structure::simpler_rows(rows(&self.best[at])) {
-                self.consider(edits::with_rows(&self.best, at, simpler));
-            }
-            for row in 0..rows(&self.best[at]).len() {
-                for cell in 0..rows(&self.best[at])[row].cells.len() {
-                    let best = self.best.clone();
-                    let candidates = targets
-                        .iter()
-                        .map(|to| edits::with_one_cell(&best, at, row, cell, to));
-                    self.consider_any(candidates);
-                }
-            }
-        }
-    }
-
-    fn lower_times(&mut self) {
-        for n in 0..edits::time_occurrences(&self.best).len() {
-            let time = edits::time_occurrences(&self.best)[n];
-            let best = self.best.clone();
-            let lower = [0, time / 2, time.saturating_sub(1)];
-            let lower = lower.into_iter().filter(|to| *to < time);
-            self.consider_any(lower.map(|to| edits::with_time(&best, n, to)));
-        }
-    }
-
-    fn rename(&mut self) {
-        self.consider(edits::renamed(&self.best));
-    }
-}
-
-/// What tells one script from another.
-fn text(commands: &[Command]) -> String {
-    let texts: Vec<String> = commands.iter().map(Command::to_string).collect();
-    texts.join("\n\n")
-}
-
-/// The rows of an explicit write; none for any other command.
-fn rows(command: &Command) -> &[RowLine] {
-    match command {
-        Command::WriteRows { rows, .. } => rows,
-        _ => &[],
-    }
-}
-
-/// The other positions that hold an equal command.
-fn twins(commands: &[Command], at: usize) -> Vec<usize> {
-    (0..commands.len())
-        .filter(|other| *other != at && commands[*other] == commands[at])
-        .collect()
 }

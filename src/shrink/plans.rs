@@ -19,13 +19,10 @@ use crate::script::{Command, Export, Plan};
 /// Every plan that some dataflow builds, each once.
 pub fn plans(commands: &[Command]) -> Vec<Plan> {
     let mut plans: Vec<Plan> = Vec::new();
-    for command in commands {
-        if let Command::CreateDataflow(dataflow) = command {
-            for build in &dataflow.builds {
-                if !plans.contains(&build.plan) {
-                    plans.push(build.plan.clone());
-                }
-            }
+    let dataflows = commands.iter().filter_map(Command::dataflow);
+    for build in dataflows.flat_map(|dataflow| &dataflow.builds) {
+        if !plans.contains(&build.plan) {
+            plans.push(build.plan.clone());
         }
     }
     plans
@@ -55,13 +52,10 @@ pub fn simpler(commands: &[Command], plan: &Plan) -> Vec<Plan> {
 /// The script with one plan replaced by another, wherever it stands.
 pub fn with_plan(commands: &[Command], from: &Plan, to: &Plan) -> Commands {
     let mut out = commands.to_vec();
-    for command in &mut out {
-        if let Command::CreateDataflow(dataflow) = command {
-            for build in &mut dataflow.builds {
-                if build.plan == *from {
-                    build.plan.clone_from(to);
-                }
-            }
+    let dataflows = out.iter_mut().filter_map(Command::dataflow_mut);
+    for build in dataflows.flat_map(|dataflow| &mut dataflow.builds) {
+        if build.plan == *from {
+            build.plan.clone_from(to);
         }
     }
     out
@@ -90,32 +84,28 @@ pub fn narrower(commands: &[Command], plan: &Plan) -> Vec<Commands> {
 /// Fits keys of indexes, and schemas of peeks, to the columns of a plan.
 fn with_columns(commands: &[Command], plan: &Plan, arity: usize) -> Commands {
     // The sample schema has two columns.
-    let fitting = commands.iter().find_map(|command| match command {
-        Command::DefineSchema { name, columns } if columns.len() == arity => Some(name.clone()),
-        _ => None,
-    });
+    let schemas = commands.iter().filter_map(Command::defined_schema);
+    let mut fitting = schemas.filter(|(_, columns)| columns.len() == arity);
+    let fitting = fitting.next().map(|(name, _)| name.to_string());
     let mut indexes: Vec<GlobalId> = Vec::new();
     let mut out = commands.to_vec();
     for command in &mut out {
-        match command {
-            Command::CreateDataflow(dataflow) => {
-                let builds = dataflow.builds.iter().filter(|build| build.plan == *plan);
-                let built: Vec<GlobalId> = builds.map(|build| build.id).collect();
-                for export in &mut dataflow.exports {
-                    if let Export::Index { index, on, key } = export
-                        && built.contains(on)
-                    {
-                        key.retain(|column| *column < arity);
-                        indexes.push(*index);
-                    }
+        if let Some(dataflow) = command.dataflow_mut() {
+            let builds = dataflow.builds.iter().filter(|build| build.plan == *plan);
+            let built: Vec<GlobalId> = builds.map(|build| build.id).collect();
+            for export in &mut dataflow.exports {
+                if let Export::Index { index, on, key } = export
+                    && built.contains(on)
+                {
+                    key.retain(|column| *column < arity);
+                    indexes.push(*index);
                 }
             }
-            Command::Peek { id, schema, .. } | Command::StartPeek { id, schema, .. }
-                if indexes.contains(id) =>
-            {
-                schema.clone_from(&fitting);
-            }
-            _ => {}
+        }
+        if let Command::Peek { id, schema, .. } | Command::StartPeek { id, schema, .. } = command
+            && indexes.contains(id)
+        {
+            schema.clone_from(&fitting);
         }
     }
     out
@@ -125,7 +115,7 @@ fn with_columns(commands: &[Command], plan: &Plan, arity: usize) -> Commands {
 fn typed(commands: &[Command], plan: &Plan) -> Option<Relation> {
     let mut interpreter = Interpreter::new(Uuids::Seeded(0));
     for command in commands {
-        if let Command::CreateDataflow(dataflow) = command
+        if let Some(dataflow) = command.dataflow()
             && dataflow.builds.iter().any(|build| build.plan == *plan)
         {
             let types = interpreter.readable(dataflow).ok()?;

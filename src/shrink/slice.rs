@@ -6,14 +6,17 @@
 
 use std::collections::BTreeSet;
 
-use super::edits::{Commands, exports, imported_indexes, used_ids, without};
+use super::edits::{Commands, without};
 use crate::repr::GlobalId;
-use crate::script::{Command, CreateDataflow, Export, Import};
+use crate::script::Command;
 
 /// One slice for each dataflow, the shortest first; those that leave nothing
 /// out are left out themselves.
 pub fn slices(commands: &[Command]) -> Vec<Commands> {
-    let roots = commands.iter().map(exports).filter(|ids| !ids.is_empty());
+    let roots = commands
+        .iter()
+        .map(Command::exports)
+        .filter(|ids| !ids.is_empty());
     let needs: BTreeSet<Needed> = roots
         .map(|ids| Needed::closure(commands, ids.into_iter().collect()))
         .collect();
@@ -40,9 +43,10 @@ impl Needed {
         loop {
             let before = needed.clone();
             for command in commands.iter().filter(|command| before.makes(command)) {
-                needed.ids.extend(exports(command));
-                needed.ids.extend(imported_indexes(command));
-                needed.shards.extend(read_shards(command));
+                needed.ids.extend(command.exports());
+                needed.ids.extend(command.imported_indexes());
+                let shards = command.read_shards().into_iter();
+                needed.shards.extend(shards.map(str::to_string));
             }
             if needed == before {
                 return needed;
@@ -52,15 +56,16 @@ impl Needed {
 
     /// Whether a command makes something of this.
     fn makes(&self, command: &Command) -> bool {
-        exports(command).iter().any(|id| self.ids.contains(id))
-            || written_shards(command).any(|shard| self.shards.contains(shard))
+        command.exports().iter().any(|id| self.ids.contains(id))
+            || (command.view_shards().iter()).any(|shard| self.shards.contains(*shard))
     }
 
     fn slice(&self, commands: &[Command]) -> Commands {
         let removed = |command: &Command| {
-            !exports(command).is_empty() && !self.makes(command)
-                || used_ids(command).iter().any(|id| !self.ids.contains(id))
-                || written_to(command).is_some_and(|shard| !self.shards.contains(shard))
+            let is_foreign = |shard| !self.shards.contains(shard);
+            !command.exports().is_empty() && !self.makes(command)
+                || command.used_ids().iter().any(|id| !self.ids.contains(id))
+                || command.written_shard().is_some_and(is_foreign)
         };
         let places = |commands: &[Command], removed: &dyn Fn(&Command) -> bool| {
             let all = commands.iter().enumerate();
@@ -74,50 +79,11 @@ impl Needed {
                 schemas.extend(schema.clone());
             });
         }
-        let unused = |command: &Command| match command {
-            Command::DefineSchema { name, .. } => !schemas.contains(name),
-            _ => false,
+        let unused = |command: &Command| {
+            let schema = command.defined_schema();
+            schema.is_some_and(|(name, _)| !schemas.contains(name))
         };
         without(&slice, &places(&slice, &unused))
-    }
-}
-
-/// The shards that a command's dataflow reads.
-fn read_shards(command: &Command) -> Vec<String> {
-    match command {
-        Command::DefineIndex { shard, .. } => vec![shard.clone()],
-        Command::CreateDataflow(CreateDataflow { imports, .. }) => imports
-            .iter()
-            .filter_map(|import| match import {
-                Import::Source { shard, .. } => Some(shard.clone()),
-                Import::Index { .. } => None,
-            })
-            .collect(),
-        _ => Vec::new(),
-    }
-}
-
-/// The shards that the views of a command's dataflow write.
-fn written_shards(command: &Command) -> impl Iterator<Item = &String> {
-    let exports = match command {
-        Command::CreateDataflow(CreateDataflow { exports, .. }) => exports.as_slice(),
-        _ => &[],
-    };
-    exports.iter().filter_map(|export| match export {
-        Export::MaterializedView { shard, .. } => Some(shard),
-        Export::Index { .. } | Export::Subscribe { .. } => None,
-    })
-}
-
-/// The shard that a command itself changes.
-fn written_to(command: &Command) -> Option<&String> {
-    match command {
-        Command::WriteSingleTs { shard, .. }
-        | Command::WriteSpread { shard, .. }
-        | Command::WriteRows { shard, .. }
-        | Command::DowngradeSince { shard, .. } => Some(shard),
-        Command::ExpectError { command } => written_to(command),
-        _ => None,
     }
 }
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::cell::Cell;
 use super::json::{bare, rows};
 use plan::Relation;
 use repr::{Diff, GlobalId, Timestamp};
@@ -253,17 +254,6 @@ impl Selection {
     }
 }
 
-/// A value as its script wrote it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Cell {
-    /// A token of the text form, quotes kept.
-    #[serde(skip_deserializing)]
-    Token(String),
-    /// A value of the JSON form.
-    Json(serde_json::Value),
-}
-
 /// One `name type value` line of `update-configuration`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Setting {
@@ -421,7 +411,25 @@ pub enum Export {
     },
 }
 
+impl Import {
+    /// The shard that it reads, if it is a source.
+    pub fn shard(&self) -> Option<&str> {
+        match self {
+            Import::Source { shard, .. } => Some(shard),
+            Import::Index { .. } => None,
+        }
+    }
+}
+
 impl Export {
+    /// The shard that it writes, if it is a view.
+    pub fn view_shard(&self) -> Option<&str> {
+        match self {
+            Export::MaterializedView { shard, .. } => Some(shard),
+            Export::Index { .. } | Export::Subscribe { .. } => None,
+        }
+    }
+
     /// The id of what is exported.
     pub fn id(&self) -> GlobalId {
         match self {

@@ -1,13 +1,14 @@
-//! From what a script wrote to rows: schemas, cells, synthetic rows. Source:
-//! `spec/script.md` §2.3, §2.4, §5.
+//! From what a script wrote to rows: schemas, the types that they give to cells,
+//! synthetic rows. Source: `spec/script.md` §2.3, §2.4, §5.
 //!
 //! Invariant: the error texts are upstream's, since golden blocks show them.
 
 use std::collections::BTreeMap;
 
-use super::command::{Cell, ColumnDef, RowLine};
+use super::cell::{Cell, Value};
+use super::command::{ColumnDef, Command, RowLine};
 use super::error::{CommandError, ValueError};
-use repr::{Datum, Diff, RelationDesc, Row, SqlScalarType};
+use repr::{Diff, RelationDesc, Row, SqlScalarType};
 
 /// The schemas that a script has defined, by name.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +31,28 @@ impl Schemas {
         self.by_name.insert(name, desc);
     }
 
+    /// Reads the cells of a command that comes next in its script, each as its
+    /// column's type says, and takes note of the schema that it defines.
+    pub fn read(&mut self, command: &mut Command) {
+        command.visit_cells(&mut |schema, cells| {
+            let desc = self.get(schema).ok();
+            let types = desc.iter().flat_map(|desc| &desc.typ.column_types);
+            let types = types.map(|column| Some(&column.scalar_type));
+            for (cell, ty) in cells.iter_mut().zip(types.chain(std::iter::repeat(None))) {
+                cell.read_as(ty);
+            }
+        });
+        self.note(command);
+    }
+
+    /// Takes note of the schema that a command defines. One that cannot be defined
+    /// is the script's own business.
+    pub fn note(&mut self, command: &Command) {
+        if let Some((name, columns)) = command.defined_schema() {
+            let _ = self.define(name, columns);
+        }
+    }
+
     /// The named schema, or the sample schema `(id bigint, payload text)`.
     pub fn get(&self, name: Option<&str>) -> Result<RelationDesc, CommandError> {
         match name {
@@ -39,6 +62,14 @@ impl Schemas {
                 known.ok_or_else(|| CommandError::UnknownSchema(name.to_string()))
             }
         }
+    }
+}
+
+/// Reads the cells of a script from its first command on.
+pub fn read_cells<'a>(commands: impl IntoIterator<Item = &'a mut Command>) {
+    let mut schemas = Schemas::default();
+    for command in commands {
+        schemas.read(command);
     }
 }
 
@@ -94,7 +125,7 @@ pub fn rows(desc: &RelationDesc, lines: &[RowLine]) -> Result<Vec<(Row, Diff)>, 
             .cells
             .iter()
             .zip(columns)
-            .map(|(cell, column)| value(cell, &column.scalar_type, column.nullable))
+            .map(|(cell, column)| cell.value(&column.scalar_type, column.nullable))
             .collect::<Result<Vec<_>, _>>()?;
         rows.push((Row::pack(values.iter().map(Value::datum)), line.diff));
     }
@@ -115,122 +146,9 @@ pub fn key(desc: &RelationDesc, cells: &[Cell]) -> Result<Row, CommandError> {
     let values = cells
         .iter()
         .zip(columns)
-        .map(|(cell, column)| value(cell, &column.scalar_type, true))
+        .map(|(cell, column)| cell.value(&column.scalar_type, true))
         .collect::<Result<Vec<_>, _>>()?;
     Ok(Row::pack(values.iter().map(Value::datum)))
-}
-
-/// The row that holds only what this cell means in a column of this type.
-///
-/// Errors: a value that such a column cannot hold; NULL is one.
-pub fn datum_row(cell: &Cell, typ: &SqlScalarType) -> Result<Row, ValueError> {
-    Ok(Row::pack([value(cell, typ, false)?.datum()]))
-}
-
-/// A typed cell, owned, so that a row can be packed from borrowed datums.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Value {
-    Null,
-    Bool(bool),
-    Int16(i16),
-    Int32(i32),
-    Int64(i64),
-    String(String),
-    Bytes(Vec<u8>),
-}
-
-impl Value {
-    fn datum(&self) -> Datum<'_> {
-        match self {
-            Value::Null => Datum::Null,
-            Value::Bool(true) => Datum::True,
-            Value::Bool(false) => Datum::False,
-            Value::Int16(v) => Datum::Int16(*v),
-            Value::Int32(v) => Datum::Int32(*v),
-            Value::Int64(v) => Datum::Int64(*v),
-            Value::String(v) => Datum::String(v),
-            Value::Bytes(v) => Datum::Bytes(v),
-        }
-    }
-}
-
-fn value(cell: &Cell, ty: &SqlScalarType, nullable: bool) -> Result<Value, ValueError> {
-    let is_null = match cell {
-        Cell::Token(token) => token == "null",
-        Cell::Json(json) => json.is_null(),
-    };
-    match (is_null, nullable) {
-        (true, true) => Ok(Value::Null),
-        (true, false) => Err(ValueError::Null),
-        (false, _) => match cell {
-            Cell::Token(token) => from_token(token, ty),
-            Cell::Json(json) => from_json(json, ty),
-        },
-    }
-}
-
-fn from_token(token: &str, ty: &SqlScalarType) -> Result<Value, ValueError> {
-    fn integer<T: std::str::FromStr<Err = std::num::ParseIntError>>(
-        token: &str,
-        kind: &'static str,
-        postgres: &'static str,
-    ) -> Result<T, ValueError> {
-        token.trim().parse().map_err(|cause| ValueError::Integer {
-            token: token.to_string(),
-            kind,
-            postgres,
-            cause,
-        })
-    }
-    match ty {
-        SqlScalarType::Int16 => integer(token, "int16", "smallint").map(Value::Int16),
-        SqlScalarType::Int32 => integer(token, "int32", "integer").map(Value::Int32),
-        SqlScalarType::Int64 => integer(token, "int64", "bigint").map(Value::Int64),
-        SqlScalarType::Bool => match token.trim().to_lowercase().as_str() {
-            "t" | "tr" | "tru" | "true" | "y" | "ye" | "yes" | "on" | "1" => Ok(Value::Bool(true)),
-            "f" | "fa" | "fal" | "fals" | "false" | "n" | "no" | "of" | "off" | "0" => {
-                Ok(Value::Bool(false))
-            }
-            _ => Err(ValueError::Bool {
-                token: token.to_string(),
-            }),
-        },
-        SqlScalarType::String => Ok(Value::String(unquote(token).to_string())),
-        SqlScalarType::Bytes => Ok(Value::Bytes(unquote(token).as_bytes().to_vec())),
-        other => Err(ValueError::Type(other.clone())),
-    }
-}
-
-fn from_json(json: &serde_json::Value, ty: &SqlScalarType) -> Result<Value, ValueError> {
-    let other = |expected| ValueError::Json {
-        expected,
-        json: json.clone(),
-    };
-    let integer = || json.as_i64().ok_or_else(|| other("integer"));
-    let narrow = |_| ValueError::OutOfRange;
-    match ty {
-        SqlScalarType::Int16 => Ok(Value::Int16(integer()?.try_into().map_err(narrow)?)),
-        SqlScalarType::Int32 => Ok(Value::Int32(integer()?.try_into().map_err(narrow)?)),
-        SqlScalarType::Int64 => Ok(Value::Int64(integer()?)),
-        SqlScalarType::Bool => json.as_bool().map(Value::Bool).ok_or_else(|| other("bool")),
-        SqlScalarType::String => json
-            .as_str()
-            .map(|s| Value::String(s.to_string()))
-            .ok_or_else(|| other("string")),
-        SqlScalarType::Bytes => json
-            .as_str()
-            .map(|s| Value::Bytes(s.as_bytes().to_vec()))
-            .ok_or_else(|| other("string (utf8 bytes)")),
-        typ => Err(ValueError::Type(typ.clone())),
-    }
-}
-
-/// The token without one pair of surrounding quotes.
-fn unquote(token: &str) -> &str {
-    token
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'))
-        .unwrap_or(token)
 }
 
 /// The synthetic row number `i` of this schema: numbers count, texts are the
@@ -263,54 +181,7 @@ pub fn synthetic_row(desc: &RelationDesc, i: u64, row_bytes: usize) -> Result<Ro
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn token(token: &str, ty: SqlScalarType) -> Result<Value, ValueError> {
-        value(&Cell::Token(token.to_string()), &ty, true)
-    }
-
-    #[test]
-    fn tokens_read_as_postgres_reads_them() {
-        assert_eq!(token(" OFF", SqlScalarType::Bool), Ok(Value::Bool(false)));
-        assert_eq!(token("+7", SqlScalarType::Int16), Ok(Value::Int16(7)));
-        assert_eq!(
-            token("\"null\"", SqlScalarType::String),
-            Ok(Value::String("null".into()))
-        );
-        assert_eq!(token("null", SqlScalarType::String), Ok(Value::Null));
-        assert_eq!(
-            token("not-an-int", SqlScalarType::Int64)
-                .unwrap_err()
-                .to_string(),
-            "parsing \"not-an-int\" as int64: invalid input syntax for type bigint: invalid digit found in string: \"not-an-int\""
-        );
-        assert_eq!(
-            token("a\"b", SqlScalarType::Bool).unwrap_err().to_string(),
-            "parsing \"a\\\"b\" as bool: invalid input syntax for type boolean: \"a\\\"b\""
-        );
-    }
-
-    #[test]
-    fn json_values_must_have_the_type() {
-        let json = |json, ty| value(&Cell::Json(json), &ty, false);
-        assert_eq!(
-            json(serde_json::json!(1.0), SqlScalarType::Int64)
-                .unwrap_err()
-                .to_string(),
-            "expected integer, got 1.0"
-        );
-        assert_eq!(
-            json(serde_json::json!(40000), SqlScalarType::Int16)
-                .unwrap_err()
-                .to_string(),
-            "out of range integral type conversion attempted"
-        );
-        assert_eq!(
-            json(serde_json::json!(null), SqlScalarType::Bool)
-                .unwrap_err()
-                .to_string(),
-            "null value in non-nullable column"
-        );
-    }
+    use repr::Datum;
 
     #[test]
     fn synthetic_texts_are_padded_and_never_cut() {

@@ -6,6 +6,7 @@
 //! [`Command`] itself; here is what serde cannot say in an attribute.
 
 use super::command::Command;
+use super::data::read_cells;
 use super::text::ScriptError;
 
 /// Whether a script is in the JSON form: its first significant line starts
@@ -26,8 +27,9 @@ pub fn significant(text: &str) -> impl Iterator<Item = (usize, &str)> {
 
 /// Reads a whole script in the JSON form.
 pub fn parse(text: &str) -> Result<Vec<(usize, Command)>, ScriptError> {
-    significant(text)
-        .map(|(line, text)| match parse_command(text) {
+    lines(text)
+        .into_iter()
+        .map(|(line, command)| match command {
             Ok(command) => Ok((line, command)),
             Err(message) => Err(ScriptError { line, message }),
         })
@@ -36,12 +38,13 @@ pub fn parse(text: &str) -> Result<Vec<(usize, Command)>, ScriptError> {
 
 /// Reads a whole script, line by line: a bad line says so in its place.
 pub fn lines(text: &str) -> Vec<(usize, Result<Command, String>)> {
-    significant(text)
-        .map(|(line, text)| (line, parse_command(text)))
-        .collect()
+    let parsed = significant(text).map(|(line, text)| (line, parse_command(text)));
+    let mut lines: Vec<(usize, Result<Command, String>)> = parsed.collect();
+    read_cells(lines.iter_mut().filter_map(|(_, line)| line.as_mut().ok()));
+    lines
 }
 
-/// Reads one line.
+/// Reads one line; what types its cells have, the commands before it say.
 pub fn parse_command(line: &str) -> Result<Command, String> {
     serde_json::from_str(line).map_err(|e| format!("parse error: {e}"))
 }
@@ -80,7 +83,8 @@ pub(super) mod bare {
 pub(super) mod rows {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    use crate::command::{Cell, RowLine};
+    use crate::cell::Cell;
+    use crate::command::RowLine;
     use repr::Diff;
 
     #[derive(Serialize, Deserialize)]

@@ -5,6 +5,7 @@
 //! documented defaults.
 
 pub mod append;
+mod cell;
 mod command;
 mod config;
 pub mod data;
@@ -14,6 +15,7 @@ pub mod interpret;
 pub mod json;
 pub mod json_print;
 mod lex;
+mod names;
 pub mod output;
 mod print;
 pub mod selection;
@@ -21,6 +23,7 @@ pub mod text;
 pub mod trace;
 mod visit;
 
+pub use cell::{Cell, Value, Written};
 pub use command::*;
 pub use error::{CommandError, SettingError, ValueError};
 pub use text::ScriptError;

@@ -6,6 +6,7 @@
 
 use std::fmt::{self, Display, Write};
 
+use super::cell::{Cell, DIFF};
 use super::command::*;
 use repr::GlobalId;
 
@@ -31,13 +32,19 @@ impl Display for Plan {
     }
 }
 
-/// One cell as a token of the text form.
-fn token(cell: &Cell) -> String {
-    match cell {
-        Cell::Token(token) => token.clone(),
-        Cell::Json(serde_json::Value::String(s)) => format!("\"{s}\""),
-        Cell::Json(value) => value.to_string(),
+/// The cells of a row, each as a token.
+fn tokens(cells: &[Cell]) -> Vec<String> {
+    cells.iter().map(Cell::to_string).collect()
+}
+
+/// The line of a row. Its multiplicity is told if it is not 1, or if the last
+/// cell would pass for one.
+fn row(row: &RowLine) -> String {
+    let mut tokens = tokens(&row.cells);
+    if row.diff != 1 || tokens.last().is_some_and(|last| last.starts_with(DIFF)) {
+        tokens.push(format!("{DIFF}{}", row.diff));
     }
+    tokens.join(" ")
 }
 
 /// A list like `[0,1]`.
@@ -157,15 +164,7 @@ impl Display for Command {
                 rows,
             } => (
                 head.arg("shard", shard).arg("ts", ts).opt("schema", schema),
-                rows.iter()
-                    .map(|row| {
-                        let mut cells: Vec<String> = row.cells.iter().map(token).collect();
-                        if row.diff != 1 {
-                            cells.push(format!("diff={}", row.diff));
-                        }
-                        cells.join(" ")
-                    })
-                    .collect(),
+                rows.iter().map(row).collect(),
             ),
             Command::DefineIndex {
                 source,
@@ -230,13 +229,12 @@ impl Display for Command {
                     true => head,
                     false => head.arg("order-by", order.join(",")),
                 };
-                let cells = |cells: &Vec<Cell>| {
-                    let tokens: Vec<String> = cells.iter().map(token).collect();
-                    tokens.join(" ")
-                };
                 (
                     head.opt("limit", limit).unless("offset", *offset, 0),
-                    literals.iter().map(cells).collect(),
+                    literals
+                        .iter()
+                        .map(|cells| tokens(cells).join(" "))
+                        .collect(),
                 )
             }
             Command::PeekCount { id, schema, ts } => (
@@ -395,4 +393,58 @@ fn create_dataflow(head: Header, dataflow: &CreateDataflow) -> (Header, Vec<Stri
         });
     }
     (head, body)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::data::read_cells;
+    use crate::text::parse_command;
+    use crate::{Command, json, json_print};
+
+    fn read(mut command: Command) -> Command {
+        read_cells([&mut command]);
+        command
+    }
+
+    #[test]
+    fn rows_read_back_from_both_forms() {
+        let rows = [
+            "null \"null\"",
+            "1 \"\"",
+            "+1 \" a  b \" diff=-1",
+            "1 a\"b  c\"",
+            "1 \"\"x\"\"",
+            "1 [1, 2]",
+            "1 \"[\"",
+            "1 \"diff=2\"",
+            "1 diff=2 diff=1",
+            "1 diff=2 diff=3",
+            "one x",
+            "\"1\" x",
+            "1 x y",
+            "1 diff=two",
+        ];
+        for row in rows {
+            let written = format!("write-rows shard=s ts=0\n  {row}");
+            let command = read(parse_command(&written).unwrap());
+            let printed = command.to_string();
+            let again = read(parse_command(&printed).unwrap());
+            assert_eq!(again, command, "{printed}");
+            // What its column cannot hold is told in the other form.
+            let typed = |command: &Command| !format!("{command:?}").contains("Verbatim");
+            let line = json_print::print(&command).to_string();
+            let again = read(json::parse_command(&line).unwrap());
+            assert!(again == command || !typed(&command), "{line}");
+            assert_eq!(json_print::print(&again).to_string(), line);
+        }
+    }
+
+    #[test]
+    fn a_row_without_a_schema_stays_as_it_was_written() {
+        for row in ["1 \"a\" null", "yes +1 diff=-2", "\"\""] {
+            let written = format!("write-rows shard=s ts=0 schema=unknown\n  {row}");
+            let command = read(parse_command(&written).unwrap());
+            assert_eq!(command.to_string(), written);
+        }
+    }
 }

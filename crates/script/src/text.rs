@@ -7,7 +7,9 @@
 
 use thiserror::Error;
 
+use super::cell::{Cell, DIFF};
 use super::command::*;
+use super::data::read_cells;
 use super::lex::{Header, Line, SEPARATOR, lines, parse_id, tokens};
 use super::{Item, Script, Stanza};
 
@@ -61,10 +63,13 @@ pub fn parse(text: &str) -> Result<Script, ScriptError> {
         }));
         at = end;
     }
-    Ok(Script { items })
+    let mut script = Script { items };
+    read_cells(script.stanzas_mut().map(|stanza| &mut stanza.command));
+    Ok(script)
 }
 
-/// Reads one input block: a command without its expected output.
+/// Reads one input block: a command without its expected output. What types its
+/// cells have, the commands before it say.
 pub fn parse_command(input: &str) -> Result<Command, String> {
     let lines = lines(input);
     let (first, body) = lines.split_first().ok_or("empty command")?;
@@ -231,12 +236,12 @@ fn row(line: &Line<'_>) -> Result<RowLine, String> {
     let mut cells = tokens(line.text)?;
     let diff = cells
         .last()
-        .and_then(|last| last.strip_prefix("diff=")?.parse().ok());
+        .and_then(|last| last.strip_prefix(DIFF)?.parse().ok());
     if diff.is_some() {
         cells.pop();
     }
     Ok(RowLine {
-        cells: cells.into_iter().map(Cell::Token).collect(),
+        cells: cells.into_iter().map(Cell::token).collect(),
         diff: diff.unwrap_or(1),
     })
 }

@@ -1,10 +1,11 @@
-//! Walking over what commands name: ids, times, shards, schemas, peeks. The
+//! Walking over what commands name: ids, times, shards, schemas, peeks, cells. The
 //! shrinker renames and renumbers through these, so that values which occur in
 //! several places move together.
 //!
 //! Invariant: every place that can hold such a value is visited exactly once,
 //! plans included.
 
+use super::cell::Cell;
 use super::command::{Command, Export, Import};
 use repr::{GlobalId, Timestamp};
 
@@ -220,6 +221,48 @@ impl Command {
             | Command::CancelPeek { .. }
             | Command::DowngradeSince { .. }
             | Command::Restart => {}
+        }
+    }
+
+    /// Visits every list of cells, the rows of a write and the literals of a peek,
+    /// with the schema that says what types they have.
+    pub fn visit_cells(&mut self, f: &mut dyn FnMut(Option<&str>, &mut Vec<Cell>)) {
+        match self {
+            Command::WriteRows { schema, rows, .. } => {
+                for row in rows {
+                    f(schema.as_deref(), &mut row.cells);
+                }
+            }
+            Command::Peek {
+                schema, selection, ..
+            } => {
+                for literal in &mut selection.literals {
+                    f(schema.as_deref(), literal);
+                }
+            }
+            Command::ExpectError { command } => command.visit_cells(f),
+            Command::CreateInstance { .. }
+            | Command::UpdateConfiguration { .. }
+            | Command::InitializationComplete
+            | Command::Reconnect
+            | Command::Restart
+            | Command::DefineSchema { .. }
+            | Command::WriteSingleTs { .. }
+            | Command::WriteSpread { .. }
+            | Command::DefineIndex { .. }
+            | Command::CreateDataflow(_)
+            | Command::Schedule { .. }
+            | Command::AllowCompaction { .. }
+            | Command::AllowWrites { .. }
+            | Command::AwaitFrontier { .. }
+            | Command::Count { .. }
+            | Command::PeekCount { .. }
+            | Command::ExpectCount { .. }
+            | Command::AwaitSubscribe { .. }
+            | Command::StartPeek { .. }
+            | Command::AwaitPeek { .. }
+            | Command::CancelPeek { .. }
+            | Command::DowngradeSince { .. } => {}
         }
     }
 

@@ -1,0 +1,239 @@
+//! Edits of single commands: fewer options, shorter keys, defaults.
+//!
+//! Invariant: each candidate differs from the command in one option or part.
+
+use crate::plan::Relation;
+use crate::repr::GlobalId;
+use crate::script::{Command, CreateDataflow, DEFAULT_TIMEOUT_SECS, Export, Selection};
+
+/// Simpler forms of one command: fewer options, shorter keys, defaults.
+pub fn simpler_options(command: &Command) -> Vec<Command> {
+    let mut out = Vec::new();
+    match command {
+        Command::CreateInstance { .. } => out.push(Command::CreateInstance {
+            expiration_offset: None,
+            arrangement_dictionary_compression: false,
+        }),
+        Command::UpdateConfiguration { settings } => {
+            for at in 0..settings.len() {
+                let mut settings = settings.clone();
+                settings.remove(at);
+                out.push(Command::UpdateConfiguration { settings });
+            }
+        }
+        Command::AwaitFrontier { id, ts, .. } => out.push(Command::AwaitFrontier {
+            id: *id,
+            ts: *ts,
+            timeout_secs: DEFAULT_TIMEOUT_SECS,
+            allow_timeout: false,
+        }),
+        Command::DefineSchema { name, columns } => {
+            for at in 0..columns.len() {
+                if columns[at].nullable {
+                    let mut columns = columns.clone();
+                    columns[at].nullable = false;
+                    out.push(Command::DefineSchema {
+                        name: name.clone(),
+                        columns,
+                    });
+                }
+                let plain = format!("{}", (b'a' + (at % 26) as u8) as char);
+                if columns[at].name != plain {
+                    let mut columns = columns.clone();
+                    columns[at].name = plain;
+                    out.push(Command::DefineSchema {
+                        name: name.clone(),
+                        columns,
+                    });
+                }
+            }
+        }
+        Command::DefineIndex { key, .. } => {
+            for shorter in shorter_keys(key) {
+                let mut simpler = command.clone();
+                if let Command::DefineIndex { key, .. } = &mut simpler {
+                    *key = shorter;
+                }
+                out.push(simpler);
+            }
+        }
+        Command::Peek {
+            id,
+            schema,
+            ts,
+            selection,
+        } => {
+            let simpler = simpler_selections(selection);
+            out.extend(simpler.into_iter().map(|selection| Command::Peek {
+                id: *id,
+                schema: schema.clone(),
+                ts: *ts,
+                selection,
+            }));
+        }
+        Command::CreateDataflow(dataflow) => {
+            out.extend(
+                simpler_dataflows(dataflow)
+                    .into_iter()
+                    .map(Command::CreateDataflow),
+            );
+        }
+        // Where a drop is as good as a compaction, the latter is simpler.
+        Command::AllowCompaction { id, frontier: None } => out.push(Command::AllowCompaction {
+            id: *id,
+            frontier: Some(0),
+        }),
+        Command::ExpectError { command } => {
+            for inner in simpler_options(command) {
+                out.push(Command::ExpectError {
+                    command: Box::new(inner),
+                });
+            }
+        }
+        Command::InitializationComplete
+        | Command::Reconnect
+        | Command::Restart
+        | Command::WriteSingleTs { .. }
+        | Command::WriteSpread { .. }
+        | Command::WriteRows { .. }
+        | Command::Schedule { .. }
+        | Command::AllowCompaction {
+            frontier: Some(_), ..
+        }
+        | Command::AllowWrites { .. }
+        | Command::Count { .. }
+        | Command::PeekCount { .. }
+        | Command::ExpectCount { .. }
+        | Command::AwaitSubscribe { .. }
+        | Command::StartPeek { .. }
+        | Command::AwaitPeek { .. }
+        | Command::CancelPeek { .. }
+        | Command::DowngradeSince { .. } => {}
+    }
+    out.retain(|simpler| simpler != command);
+    out
+}
+
+fn shorter_keys(key: &[usize]) -> Vec<Vec<usize>> {
+    let mut out = vec![Vec::new(), (0..key.len()).collect()];
+    for at in 0..key.len() {
+        let mut shorter = key.to_vec();
+        shorter.remove(at);
+        out.push(shorter);
+    }
+    out
+}
+
+/// The selection without one of its parts, or with less of one.
+fn simpler_selections(selection: &Selection) -> Vec<Selection> {
+    let mut out = Vec::new();
+    let mut edit = |f: &dyn Fn(&mut Selection)| {
+        let mut simpler = selection.clone();
+        f(&mut simpler);
+        if simpler != *selection {
+            out.push(simpler);
+        }
+    };
+    edit(&|s| *s = Selection::default());
+    edit(&|s| s.literals.clear());
+    edit(&|s| s.order_by.clear());
+    edit(&|s| s.limit = None);
+    edit(&|s| s.offset = 0);
+    for at in 0..selection.literals.len() {
+        edit(&|s| {
+            s.literals.remove(at);
+        });
+    }
+    for at in 0..selection.order_by.len() {
+        edit(&|s| {
+            s.order_by.remove(at);
+        });
+        edit(&|s| s.order_by[at].desc = false);
+        edit(&|s| s.order_by[at].nulls_last = false);
+    }
+    for limit in [0, 1] {
+        edit(&|s| {
+            if s.limit.is_some_and(|known| known > limit) {
+                s.limit = Some(limit);
+            }
+        });
+    }
+    out
+}
+
+fn simpler_dataflows(dataflow: &CreateDataflow) -> Vec<CreateDataflow> {
+    let mut out = Vec::new();
+    let mut edit = |f: &dyn Fn(&mut CreateDataflow)| {
+        let mut simpler = dataflow.clone();
+        f(&mut simpler);
+        out.push(simpler);
+    };
+    edit(&|d| d.name = crate::script::DEFAULT_DATAFLOW_NAME.to_string());
+    edit(&|d| d.until = None);
+    edit(&|d| d.join = None);
+    edit(&|d| d.optimize = false);
+    for at in 0..dataflow.exports.len() {
+        if dataflow.exports.len() > 1 {
+            edit(&|d| {
+                d.exports.remove(at);
+            });
+        }
+        edit(&|d| {
+            if let Export::Subscribe { up_to, .. } = &mut d.exports[at] {
+                *up_to = None;
+            }
+        });
+        edit(&|d| {
+            if let Export::Subscribe { snapshot, .. } = &mut d.exports[at] {
+                *snapshot = true;
+            }
+        });
+        if let Export::Index { key, .. } = &dataflow.exports[at] {
+            for shorter in shorter_keys(key) {
+                edit(&|d| {
+                    if let Export::Index { key, .. } = &mut d.exports[at] {
+                        *key = shorter.clone();
+                    }
+                });
+            }
+        }
+    }
+    for at in 0..dataflow.imports.len() {
+        edit(&|d| {
+            d.imports.remove(at);
+        });
+    }
+    for at in 0..dataflow.builds.len() {
+        edit(&|d| {
+            d.builds.remove(at);
+        });
+        // What it reads, in its place.
+        let built = dataflow.builds[at].id;
+        for read in dataflow.builds[at].plan.reads() {
+            edit(&|d| {
+                d.builds.remove(at);
+                let renamed = |id: &mut GlobalId| {
+                    if *id == built {
+                        *id = read;
+                    }
+                };
+                for build in &mut d.builds {
+                    build.plan.visit_ids(&mut |id| renamed(id));
+                }
+                for export in &mut d.exports {
+                    match export {
+                        Export::Index { on, .. }
+                        | Export::MaterializedView { on, .. }
+                        | Export::Subscribe { on, .. } => renamed(on),
+                    }
+                }
+            });
+        }
+        // Without the outermost operator.
+        let operators = dataflow.builds[at].plan.operators();
+        for child in operators.map_or_else(Vec::new, Relation::children) {
+            edit(&|d| d.builds[at].plan = child.clone().into());
+        }
+    }
+    out
+}
