@@ -8,8 +8,9 @@ use std::time::Duration;
 use clusterd_fuzz::campaign::{Endless, case_script, viable, with_blocks};
 use clusterd_fuzz::generate::Profile;
 use clusterd_fuzz::model::{Expected, Model, Rehearsal};
-use clusterd_fuzz::repr::{Datum, Row};
-use clusterd_fuzz::script::{Command, Import};
+use clusterd_fuzz::plan::Relation;
+use clusterd_fuzz::repr::{Datum, GlobalId, Row};
+use clusterd_fuzz::script::{Command, Export, Import};
 use clusterd_fuzz::shrink::{Budget, shrink};
 
 /// What a planted bug sees of a script: every command with the world after it.
@@ -28,15 +29,16 @@ fn fails(bug: Bug, commands: &[Command]) -> bool {
     viable(commands, &Endless::new()).is_ok() && bug(&worlds(commands))
 }
 
-/// Shrinks the first `starts` generated scripts that show the bug.
-fn minima(bug: Bug, starts: usize) -> Vec<String> {
+/// Shrinks the first `starts` generated scripts that show the bug, with operators
+/// in so many of a hundred dataflows.
+fn minima(bug: Bug, operators: u64, starts: usize) -> Vec<String> {
     let budget = Budget {
         max_runs: 20_000,
         max_time: Duration::from_secs(600),
         ..Budget::default()
     };
     let showing = (0..5_000).filter_map(|case| {
-        let (commands, _) = case_script(7, case, &Profile::default().with_operators(0));
+        let (commands, _) = case_script(7, case, &Profile::default().with_operators(operators));
         fails(bug, &commands).then_some(commands)
     });
     showing
@@ -63,11 +65,46 @@ fn rows_of(world: &(Command, Model)) -> Vec<(Row, i64)> {
 /// Shrinks several scripts that show the bug, and expects the same from each.
 #[track_caller]
 fn assert_minimum(bug: Bug, expected: &[&str]) {
-    for found in minima(bug, 6) {
+    assert_minima(minima(bug, 0, 6), expected);
+}
+
+/// The same of scripts with operators in most of their dataflows.
+#[track_caller]
+fn assert_minimum_of_plans(bug: Bug, expected: &[&str]) {
+    assert_minima(minima(bug, 80, 3), expected);
+}
+
+#[track_caller]
+fn assert_minima(minima: Vec<String>, expected: &[&str]) {
+    for found in minima {
         let script = clusterd_fuzz::script::text::parse(&found).unwrap();
         let commands: Vec<String> = script.commands().iter().map(Command::to_string).collect();
         assert_eq!(commands, expected);
     }
+}
+
+/// Whether what is peeked at is computed with such an operator.
+fn computes(worlds: &[(Command, Model)], id: GlobalId, wanted: fn(&Relation) -> bool) -> bool {
+    let mut dataflows = worlds.iter().filter_map(|(command, _)| command.dataflow());
+    dataflows.any(|dataflow| {
+        let mut exports = dataflow.exports.iter().filter(|export| export.id() == id);
+        let mut found = false;
+        if let Some(Export::Index { on, .. }) = exports.next()
+            && let Some(build) = dataflow.builds.iter().find(|build| build.id == *on)
+            && let Some(plan) = build.plan.operators()
+        {
+            plan.visit(&mut |operator| found |= wanted(operator));
+        }
+        found
+    })
+}
+
+/// Whether some peek answers with rows that such an operator computed.
+fn answers(worlds: &[(Command, Model)], wanted: fn(&Relation) -> bool) -> bool {
+    worlds.iter().any(|world| match world.0 {
+        Command::Peek { id, .. } => !rows_of(world).is_empty() && computes(worlds, id, wanted),
+        _ => false,
+    })
 }
 
 const INSTANCE: &str = "create-instance";
@@ -206,6 +243,27 @@ fn a_dataflow_that_reads_an_index_of_another() {
             INSTANCE,
             INDEX,
             "create-dataflow as-of=0\n  import index=1001\n  export index=1002 on=1000 key=[]",
+        ],
+    );
+}
+
+#[test]
+fn a_top_k_that_skips_a_row() {
+    assert_minimum_of_plans(
+        |worlds| {
+            answers(worlds, |operator| match operator {
+                Relation::TopK { offset, .. } => *offset > 0,
+                _ => false,
+            })
+        },
+        &[
+            INSTANCE,
+            COMPLETE,
+            "write-rows shard=s ts=0\n  0 a\n  0 a",
+            "create-dataflow as-of=0\n  import source=1000 shard=s upper=0\n  build id=1001\n    \
+             TopK offset=1\n      Get u1000\n  export index=1002 on=1001 key=[]",
+            "schedule id=1002",
+            "peek id=1002 ts=0",
         ],
     );
 }

@@ -18,11 +18,12 @@ pub(super) type Pass = fn(&mut Shrinker<'_>);
 /// sessions, then rows, then what is in plans and schemas, then values and names.
 /// The one that asks about every pair of commands comes when the cheaper ones have
 /// left few of them.
-pub(super) const PASSES: [(&str, Pass); 19] = [
+pub(super) const PASSES: [(&str, Pass); 20] = [
     ("slice", slice_dataflows),
     ("remove commands", remove_commands),
     ("merge sessions", merge_sessions),
     ("replace sinks by indexes", plain_exports),
+    ("read sources", read_sources),
     ("remove builds", remove_builds),
     ("unify ids", unify_ids),
     ("remove times", remove_times),
@@ -132,6 +133,11 @@ fn merge_sessions(shrinker: &mut Shrinker<'_>) {
 /// An index does what a sink did.
 fn plain_exports(shrinker: &mut Shrinker<'_>) {
     walk(shrinker, ids::plainer_exports);
+}
+
+/// A dataflow reads the source of an index that it imported.
+fn read_sources(shrinker: &mut Shrinker<'_>) {
+    walk(shrinker, ids::without_indexes);
 }
 
 /// What is read does what was built of it.

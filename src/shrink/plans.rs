@@ -378,7 +378,7 @@ fn without_a_part(operator: &Relation) -> Vec<Relation> {
                     }
                 }));
             }
-            for plain in 0..4 {
+            for plain in 0..5 {
                 out.push(changed(&|copy| {
                     if let Relation::TopK {
                         limit,
@@ -392,6 +392,7 @@ fn without_a_part(operator: &Relation) -> Vec<Relation> {
                         match plain {
                             0 => *limit = None,
                             1 => *offset = 0,
+                            4 => *offset = (*offset).min(1),
                             2 => (*monotonic, *expected_group_size) = (false, None),
                             _ => {
                                 for column in order_key {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Commands;
+use super::{Commands, without};
 use crate::repr::GlobalId;
 use crate::script::{Command, CreateDataflow, Export, Import};
 
@@ -65,6 +65,39 @@ pub fn without_builds(commands: &[Command]) -> Vec<Commands> {
                 out.push(candidate);
             }
         }
+    }
+    out
+}
+
+/// Indexes of sources, each gone, with what imported it reading the source itself:
+/// one candidate an index.
+pub fn without_indexes(commands: &[Command]) -> Vec<Commands> {
+    let mut out = Vec::new();
+    for (at, command) in commands.iter().enumerate() {
+        let Command::DefineIndex {
+            source,
+            index,
+            shard,
+            schema,
+            upper,
+            ..
+        } = command
+        else {
+            continue;
+        };
+        let mut candidate = commands.to_vec();
+        let dataflows = candidate.iter_mut().filter_map(Command::dataflow_mut);
+        for import in dataflows.flat_map(|dataflow| &mut dataflow.imports) {
+            if matches!(import, Import::Index { index: imported } if imported == index) {
+                *import = Import::Source {
+                    id: *source,
+                    shard: shard.clone(),
+                    schema: schema.clone(),
+                    upper: *upper,
+                };
+            }
+        }
+        out.push(without(&candidate, &[at].into()));
     }
     out
 }
