@@ -13,7 +13,7 @@ const BUGS: [Mutant; 4] = [
     Mutant::LimitBeforeSort,
     Mutant::LiteralStopsAtMiss,
     Mutant::CountsIgnoreRetractions,
-    Mutant::ThresholdForgetsMultiplicity,
+    Mutant::PeekClampsMultiplicity,
 ];
 
 const KIND: &str = "I-01/wrong-rows";

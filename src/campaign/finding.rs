@@ -22,7 +22,7 @@ use super::skeleton::{Skeleton, panic_place};
 use super::viable::{endless, viable};
 use crate::invariants::Violation;
 use crate::script::Command;
-use crate::shrink::{Budget, Commands, Judge, Shrunk, Stop, shrink_with, without};
+use crate::shrink::{Budget, Commands, Judge, Shrunk, shrink_with, without};
 
 /// While shrinking, something counts as stuck after this long; the result is
 /// confirmed with the whole patience.
@@ -244,7 +244,7 @@ impl<'a> Hunt<'a> {
                     rate,
                     ..found
                 };
-                finding.show(&trial, budget.stop);
+                finding.show(&trial, budget);
                 return finding;
             }
             if rate.is_reliable() {
@@ -342,8 +342,8 @@ impl<'a> Hunt<'a> {
             finding.rate = last.tell(&finding.commands);
             finding.runs = last.runs();
         }
-        if !finding.show(&trial, budget.stop) && !budget.stop.is_raised() {
-            finding.show(&exact, budget.stop);
+        if !finding.show(&trial, budget) && !budget.stop.is_raised() {
+            finding.show(&exact, budget);
         }
         (finding, trail)
     }
@@ -447,11 +447,12 @@ fn drawn(seed: u64, commands: &[Command], number: u64) -> u64 {
 impl Finding {
     /// Runs the commands with the whole patience until they show the finding,
     /// and keeps what they then show. False if they never do.
-    fn show(&mut self, trial: &LabTrial<'_>, stop: Stop) -> bool {
-        const TRIES: u64 = 40;
+    fn show(&mut self, trial: &LabTrial<'_>, budget: Budget) -> bool {
+        const TRIES: usize = 40;
+        let once = trial.as_found || budget.stop.is_raised();
+        let left = budget.max_runs.saturating_sub(self.runs);
+        let tries = if once { 1 } else { left.clamp(1, TRIES) } as u64;
         // Numbers beyond those of any other run.
-        let once = trial.as_found || stop.is_raised();
-        let tries = if once { 1 } else { TRIES };
         let runs = (0..tries).map(|number| Run {
             number: u64::MAX - number,
             patient: true,

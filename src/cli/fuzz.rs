@@ -8,7 +8,7 @@ use super::in_process::InProcessLab;
 use super::out::Out;
 use super::{CliError, Done, labs, out, repeat, signals};
 use crate::campaign::{
-    CampaignConfig, CampaignEvent, Canary, JsonLines, Reporter, Terminal, case_script,
+    CampaignConfig, CampaignEvent, Canary, JsonLines, Reporter, Summary, Terminal, case_script,
     run_campaign, with_blocks,
 };
 use crate::generate::{Action, Profile};
@@ -89,6 +89,11 @@ pub fn fuzz(args: Fuzz) -> Done {
         reporter.on_event(&CampaignEvent::Canary(canary.clone()));
     }
     let summary = run_campaign(&config, open.lab.as_ref(), reporter.as_mut());
+    verdict(&summary, canary.as_ref())
+}
+
+/// What a campaign comes to; a violation wins over everything else.
+fn verdict(summary: &Summary, canary: Option<&Canary>) -> Done {
     if summary.broken == 0 && summary.target_failures > 0 {
         let failed = summary.target_failures;
         let all = summary.cases + failed;

@@ -12,7 +12,7 @@ use protocol::v26_30::{
 };
 use repr::{Antichain, RelationDesc};
 use script::interpret::{Effect, PeekOf, Target};
-use script::trace::Event;
+use script::trace::{Event, PeekSpec};
 
 impl Runner<'_> {
     /// Performs one effect.
@@ -53,21 +53,7 @@ impl Runner<'_> {
                 self.send(ComputeCommand::AllowCompaction { id, frontier })?;
             }
             Effect::AllowWrites { id } => self.send(ComputeCommand::AllowWrites(*id))?,
-            Effect::SendPeek { spec, desc, of } => {
-                let id = spec.id;
-                let target = match of {
-                    PeekOf::Index => PeekTarget::Index { id },
-                    PeekOf::Shard(Target { shard, desc }) => PeekTarget::Persist {
-                        id,
-                        metadata: Box::new(self.held_shard(shard, desc)?),
-                    },
-                };
-                let mut peek = Peek::identity(target, desc.clone(), spec.uuid, spec.ts);
-                if !spec.finish.is_everything() {
-                    spec.finish.ask(&mut peek);
-                }
-                self.send(ComputeCommand::Peek(Box::new(peek)))?;
-            }
+            Effect::SendPeek { spec, desc, of } => self.send_peek(spec, desc, of)?,
             Effect::CancelPeek { uuid } => self.send(ComputeCommand::CancelPeek { uuid: *uuid })?,
             Effect::Append {
                 shard,
@@ -92,6 +78,27 @@ impl Runner<'_> {
         }
         self.emit(effect.into_event());
         Ok(())
+    }
+
+    fn send_peek(
+        &mut self,
+        spec: &PeekSpec,
+        desc: &RelationDesc,
+        of: &PeekOf,
+    ) -> Result<(), String> {
+        let id = spec.id;
+        let target = match of {
+            PeekOf::Index => PeekTarget::Index { id },
+            PeekOf::Shard(Target { shard, desc }) => PeekTarget::Persist {
+                id,
+                metadata: Box::new(self.held_shard(shard, desc)?),
+            },
+        };
+        let mut peek = Peek::identity(target, desc.clone(), spec.uuid, spec.ts);
+        if !spec.finish.is_everything() {
+            spec.finish.ask(&mut peek);
+        }
+        self.send(ComputeCommand::Peek(Box::new(peek)))
     }
 
     fn open_session(&mut self) -> Result<(), String> {
