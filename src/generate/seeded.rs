@@ -42,9 +42,9 @@ impl Stream {
     /// The seed of this stream of a case.
     pub fn seed(self, case: u64) -> u64 {
         let label = match self {
-            Stream::Steps => 1,
-            Stream::Ids => 2,
-            Stream::Schedule { number } => 3 + number,
+            Stream::Steps => 22,
+            Stream::Ids => 23,
+            Stream::Schedule { number } => 24 + number,
         };
         // Two draws apart: streams of neighbouring labels have nothing in common.
         let mut labels = SeededChoices::new(label);

@@ -11,7 +11,7 @@ use crate::script::{Command, Value};
 
 /// A script's place in the order; less is simpler.
 ///
-/// In this order: what is [measured](Measure), then the text itself, which is
+/// In this order: what is measured, then the text itself, which is
 /// printed only where nothing else tells two scripts apart.
 #[derive(Debug, Clone, Copy)]
 pub struct Complexity<'a> {
