@@ -4,7 +4,7 @@
 //!
 //! Three rooms, each of which uses only those before it:
 //!
-//! * [`format`]: what a shard consists of, as bytes;
+//! * [`mod@format`]: what a shard consists of, as bytes;
 //! * [`service`]: two stores ([`Consensus`] holds a short log per shard,
 //!   [`Blob`] everything big), clients of them, and their handles;
 //! * `check`: the validator.
