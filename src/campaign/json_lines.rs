@@ -1,4 +1,4 @@
-//! Events as JSON lines, one object each, for whoever reads a campaign with a
+//! Events as JSON lines, one object each, for what reads a campaign with a
 //! program. Fields are only ever added.
 
 use std::collections::BTreeMap;

@@ -68,7 +68,7 @@ pub trait Lab: Sync {
     fn seat(&self, shape: Shape, seed: u64) -> Result<Seat, String>;
 
     /// Takes a seat back. `spoiled` says that its target was lost, or broke an
-    /// invariant: what it would do next is nobody's bug.
+    /// invariant: what it would do next is no bug.
     fn leave(&self, seat: Seat, spoiled: bool);
 
     /// Whether the target of a seat, which does nothing for this case, had ended
@@ -192,14 +192,14 @@ pub struct ProcessLab {
     // Ends with the lab; the lock only makes it shareable.
     _pubsub: Mutex<PubSubServer>,
     idle: Mutex<Vec<Pooled>>,
-    /// Somebody gave a target back.
+    /// A target was given back.
     returned: Condvar,
     aftermaths: Mutex<Vec<Aftermath>>,
     starts: AtomicU64,
     stand_ins: Vec<Box<dyn Lab>>,
 }
 
-/// A target that nobody uses.
+/// A target that is not in use.
 struct Pooled {
     target: CtpTarget,
     /// `None` for one that is attached to.

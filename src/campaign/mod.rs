@@ -251,7 +251,7 @@ struct Worker<'a> {
 }
 
 impl Worker<'_> {
-    /// The receiver outlives every worker; a failed send has nobody to tell.
+    /// The receiver outlives every worker, so that sending cannot fail.
     fn tell(&self, event: CampaignEvent) {
         let _ = self.events.send(event);
     }

@@ -40,7 +40,7 @@ pub fn fuzz(args: Fuzz) -> Done {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let jobs = args.jobs.unwrap_or(match &args.target.target {
         TargetKind::Mini => cores * MINIS_PER_CORE,
-        // A real one takes the cores that it finds; in process nobody waits.
+        // A real one takes the cores that it finds; in process nothing waits.
         TargetKind::InProcess | TargetKind::Spawn(_) | TargetKind::Connect(_) => cores,
     });
     let stop_after = args
@@ -152,7 +152,7 @@ fn facts(target: &TargetArgs) -> Vec<(&'static str, String)> {
     mutants.map(|m| ("mutant", m.to_string())).collect()
 }
 
-/// A seed that nobody chose, short enough to be typed.
+/// A random seed, short enough to be typed.
 fn fresh_seed() -> u64 {
     u64::from(rand::random::<u32>())
 }

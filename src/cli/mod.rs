@@ -45,7 +45,7 @@ pub enum CliError {
     /// Bad input that was told where it was met: exit code 2.
     #[error("bad input")]
     Told,
-    /// Nobody reads what is printed any more: no reason to say so.
+    /// The reader of what is printed is gone, which is no failure.
     #[error("stdout was closed")]
     Unread,
 }

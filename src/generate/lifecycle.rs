@@ -96,7 +96,7 @@ impl World<'_> {
         let last = upper.saturating_sub(1);
         let frontier = match self.choices.weighted("compaction", &[5, 3, 1]) {
             Some(1) => last.max(since),
-            // Beyond what is sealed: nobody can read until it is.
+            // Beyond what is sealed: nothing can be read until it is.
             Some(2) => last.max(since) + 1,
             _ => self
                 .choices
@@ -122,7 +122,7 @@ impl World<'_> {
         self.emit(Command::AllowCompaction { id, frontier }, meaningful)
     }
 
-    /// Drops what nobody reads, and often waits for its end.
+    /// Drops what is not read, and often waits for its end.
     pub fn drop_export(&mut self) -> bool {
         let free: Vec<GlobalId> = self
             .live_exports()

@@ -190,7 +190,7 @@ impl World<'_> {
         self.emit(Command::Count { id, ts }, true)
     }
 
-    /// A peek that nobody waits for yet, at a time that may not be sealed.
+    /// A peek that is not waited for yet, at a time that may not be sealed.
     pub fn start_peek(&mut self) -> bool {
         let peekable = self.live_peekable();
         if peekable.is_empty() {

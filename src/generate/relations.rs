@@ -183,7 +183,7 @@ impl<'c, 'p> Planner<'c, 'p> {
         const FORMS: [u64; 18] = [4, 4, 3, 6, 3, 4, 3, 2, 2, 2, 2, 2, 1, 2, 4, 1, 2, 3];
         let mut weights = FORMS;
         if !self.planned {
-            // Nobody would plan the joins, and bindings stand at the top.
+            // The joins would stay unplanned, and bindings stand at the top.
             (weights[13], weights[14], weights[15]) = (0, 0, 0);
         }
         match self.choices.weighted("operator of a plan", &weights) {

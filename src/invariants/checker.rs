@@ -8,7 +8,7 @@
 //! the world in which it was said.
 //!
 //! Invariant: once the sequence is invalid nothing is judged any more; what a
-//! replica does after a forbidden command is nobody's bug. The same holds from
+//! replica does after a forbidden command is no bug. The same holds from
 //! a write on that may or may not have happened.
 
 use super::verdict::{Counts, Verdicts, Violation};

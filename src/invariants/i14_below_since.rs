@@ -2,7 +2,7 @@
 //! answered with an error that says so, never with rows. Source:
 //! `spec/replica.md` §5.2, §10 I-12.
 //!
-//! Does not apply to times before the as_of that nobody compacted (both empty
+//! Does not apply to times before the as_of that were not compacted (both empty
 //! rows and an error are fine), nor to what reconciliation kept.
 
 use super::{Finding, Invariant, Place, Verdicts, answers, described, show};

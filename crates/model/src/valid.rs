@@ -1,6 +1,6 @@
 //! What a valid sequence never does. The generator asks before it sends; the
 //! checker asks afterwards, because a shrunk or hand-written script may go
-//! astray, and what a replica does then is nobody's bug. Source:
+//! astray, and what a replica does then is no bug. Source:
 //! `spec/replica.md` §2.6, §3.3, §3.6.
 //!
 //! Invariant: only what ends a replica or makes its answers meaningless is
