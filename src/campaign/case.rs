@@ -69,6 +69,7 @@ impl Outcome {
         Outcome {
             counts: counts.collect(),
             elapsed: self.elapsed + other.elapsed,
+            invalid: self.invalid.or(other.invalid),
             ..other
         }
     }

@@ -41,7 +41,7 @@ pub use json_lines::JsonLines;
 pub use jury::{Jury, Run, Trial};
 pub use lab::{Lab, LabConfig, ProcessLab, Processed, Seat, Shape, StoreUrls, run_in, run_with};
 pub use rate::{Judgment, Rate, Standard};
-use register::{Claim, Register};
+use register::{Caught, Claim, Register};
 pub use replay::{Facts, ReplayError, Replayed, replay};
 pub use skeleton::Skeleton;
 pub use terminal::Terminal;
@@ -184,7 +184,7 @@ pub fn run_campaign(
         start,
         next: AtomicU64::new(0),
         stop: AtomicBool::new(false),
-        register: Mutex::default(),
+        register: Mutex::new(Register::new(config.budget.max_runs > 0)),
     };
     let (events, heard) = channel();
     std::thread::scope(|scope| {
@@ -414,8 +414,11 @@ impl Worker<'_> {
         }
         let lab = Pursuit { lab, late };
         let Pursued { finding, strays } = pursue(&lab, broken, &known, is_thorough, config.budget);
-        let skeleton = finding.as_ref().map(|finding| finding.skeleton.clone());
-        let is_new = shared.register().close(&signature, skeleton);
+        let caught = finding.as_ref().map(|finding| Caught {
+            skeleton: finding.skeleton.clone(),
+            is_minimal: finding.at_fixpoint,
+        });
+        let is_new = shared.register().close(&signature, caught);
         let Some(mut finding) = finding.filter(|_| is_new) else {
             self.tell(CampaignEvent::KnownAgain {
                 case: broken.case,

@@ -4,7 +4,8 @@
 //! Invariants: the first case of each kind is pursued; of the others the first
 //! ones, those that cannot show what is known, and of the rest the second, fourth,
 //! eighth and so on, so that the looks spread over a campaign of any length; one
-//! case of a kind is pursued at a time.
+//! case of a kind is pursued at a time. Only minimal scripts tell bugs apart: of
+//! those that could not be shrunk to the end, one a kind is told.
 
 use std::collections::BTreeMap;
 
@@ -17,9 +18,11 @@ const MOST_PURSUITS: u64 = 100;
 const FIRST_CASES: u64 = 16;
 
 /// What a campaign has found so far; see the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Register {
     kinds: BTreeMap<String, Kind>,
+    /// Findings are shrunk, so that bugs of one kind can be told apart.
+    shrinks: bool,
 }
 
 /// Cases that broke the same invariant in the same way.
@@ -29,8 +32,18 @@ struct Kind {
     pursuits: u64,
     /// One is being pursued.
     is_open: bool,
-    /// The skeletons of what was found.
+    /// Findings that were told.
+    findings: usize,
+    /// The skeletons of the minimal scripts among them.
     known: Vec<Skeleton>,
+}
+
+/// What a pursuit found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caught {
+    pub skeleton: Skeleton,
+    /// Nothing makes its script simpler any more.
+    pub is_minimal: bool,
 }
 
 /// What to do about a case.
@@ -48,20 +61,32 @@ pub enum Claim {
 }
 
 impl Register {
+    /// A campaign that has found nothing. If it does not shrink, one finding a kind
+    /// is all that it can tell.
+    pub fn new(shrinks: bool) -> Self {
+        Register {
+            kinds: BTreeMap::new(),
+            shrinks,
+        }
+    }
+
     /// Whether a case of a kind is to be pursued; `script` is the skeleton of what
     /// it ran.
     pub fn claim(&mut self, signature: &str, script: impl FnOnce() -> Skeleton) -> Claim {
         let kind = self.kinds.entry(signature.to_string()).or_default();
         kind.cases += 1;
-        if kind.is_open || kind.pursuits >= MOST_PURSUITS {
+        let is_enough = kind.findings > 0 && !self.shrinks;
+        if kind.is_open || is_enough || kind.pursuits >= MOST_PURSUITS {
             return Claim::Leave;
         }
-        let is_thorough = kind.known.is_empty() || kind.cases.is_power_of_two();
-        let is_due = is_thorough || kind.cases <= FIRST_CASES || {
+        let is_thorough = kind.findings == 0 || kind.cases.is_power_of_two();
+        let may_be_other = |known: &[Skeleton]| {
             let script = script();
-            !kind.known.iter().any(|known| script.contains(known))
+            !known.iter().any(|known| script.contains(known))
         };
-        if !is_due {
+        let can_be_told =
+            !kind.known.is_empty() && (kind.cases <= FIRST_CASES || may_be_other(&kind.known));
+        if !is_thorough && !can_be_told {
             return Claim::Leave;
         }
         kind.is_open = true;
@@ -72,18 +97,27 @@ impl Register {
         }
     }
 
-    /// Closes a pursuit that found this, if anything. True if it is a new bug.
-    pub fn close(&mut self, signature: &str, found: Option<Skeleton>) -> bool {
+    /// Closes a pursuit that found this, if anything. True if it is to be told: a
+    /// new bug, or the first of its kind.
+    pub fn close(&mut self, signature: &str, found: Option<Caught>) -> bool {
         let kind = self.kinds.entry(signature.to_string()).or_default();
         kind.is_open = false;
         let Some(found) = found else {
             return false;
         };
-        // What holds all of a known one is that one, with something beside it.
-        let is_new = !kind.known.iter().any(|known| found.contains(known));
-        if is_new {
-            kind.known.push(found);
+        let Caught {
+            skeleton,
+            is_minimal,
+        } = found;
+        let is_known = (kind.known.iter()).any(|known| skeleton.shows_bug_of(known));
+        let is_new = match is_minimal {
+            true => !is_known,
+            false => kind.findings == 0,
+        };
+        if is_new && is_minimal {
+            kind.known.push(skeleton);
         }
+        kind.findings += usize::from(is_new);
         is_new
     }
 
@@ -96,7 +130,7 @@ impl Register {
     pub fn len(&self) -> usize {
         let kinds = self.kinds.values();
         kinds
-            .map(|kind| kind.known.len() + usize::from(kind.is_open && kind.known.is_empty()))
+            .map(|kind| kind.findings + usize::from(kind.is_open && kind.findings == 0))
             .sum()
     }
 }
@@ -110,9 +144,42 @@ mod tests {
         Skeleton::of(&[command])
     }
 
+    fn minimal(skeleton: &Skeleton) -> Option<Caught> {
+        Some(Caught {
+            skeleton: skeleton.clone(),
+            is_minimal: true,
+        })
+    }
+
+    #[test]
+    fn what_could_not_be_shrunk_is_told_once_a_kind() {
+        let mut register = Register::new(true);
+        let unshrunk = |command| {
+            Some(Caught {
+                skeleton: skeleton(command),
+                is_minimal: false,
+            })
+        };
+        register.claim("I-13/a", Skeleton::default);
+        assert!(register.close("I-13/a", unshrunk(Command::Reconnect)));
+        let mut pursued = Vec::new();
+        for case in 2..=20 {
+            if register.claim("I-13/a", Skeleton::default) != Claim::Leave {
+                pursued.push(case);
+                assert!(!register.close("I-13/a", unshrunk(Command::Restart)));
+            }
+        }
+        assert_eq!(pursued, [2, 4, 8, 16]);
+        assert_eq!(register.len(), 1);
+        let mut register = Register::new(false);
+        register.claim("I-13/a", Skeleton::default);
+        assert!(register.close("I-13/a", unshrunk(Command::Reconnect)));
+        assert_eq!(register.claim("I-13/a", Skeleton::default), Claim::Leave);
+    }
+
     #[test]
     fn the_first_case_of_a_kind_is_pursued_and_not_two_at_a_time() {
-        let mut register = Register::default();
+        let mut register = Register::new(true);
         let first = Claim::Pursue {
             known: Vec::new(),
             is_thorough: true,
@@ -124,17 +191,17 @@ mod tests {
 
     #[test]
     fn what_cannot_be_the_known_bug_is_pursued_and_the_rest_now_and_then() {
-        let mut register = Register::default();
+        let mut register = Register::new(true);
         let known = skeleton(Command::Reconnect);
         register.claim("I-01/a", Skeleton::default);
-        assert!(register.close("I-01/a", Some(known.clone())));
+        assert!(register.close("I-01/a", minimal(&known)));
         let (mut pursued, mut thorough) = (Vec::new(), Vec::new());
         for case in 2..=70 {
             let claim = register.claim("I-01/a", || known.clone());
             if let Claim::Pursue { is_thorough, .. } = claim {
                 pursued.push(case);
                 thorough.extend(is_thorough.then_some(case));
-                assert!(!register.close("I-01/a", Some(known.clone())));
+                assert!(!register.close("I-01/a", minimal(&known)));
             }
         }
         assert_eq!(pursued, Vec::from_iter((2..=16).chain([32, 64])));
@@ -146,16 +213,16 @@ mod tests {
             is_thorough: false,
         };
         assert_eq!(claim, expected);
-        assert!(register.close("I-01/a", Some(other)));
+        assert!(register.close("I-01/a", minimal(&other)));
         assert_eq!(register.len(), 2);
     }
 
     #[test]
     fn a_kind_has_a_budget() {
-        let mut register = Register::default();
+        let mut register = Register::new(true);
         let claims = (0..1_000).filter(|_| {
             let claim = register.claim("I-01/a", || skeleton(Command::Restart));
-            register.close("I-01/a", Some(skeleton(Command::Reconnect)));
+            register.close("I-01/a", minimal(&skeleton(Command::Reconnect)));
             claim != Claim::Leave
         });
         assert_eq!(claims.count() as u64, MOST_PURSUITS);

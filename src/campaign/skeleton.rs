@@ -28,6 +28,8 @@ const PLUMBING: [&str; 7] = [
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Skeleton {
     parts: BTreeSet<String>,
+    /// Where a process panicked, if the script makes one panic.
+    panics_at: Option<String>,
 }
 
 impl Skeleton {
@@ -37,6 +39,7 @@ impl Skeleton {
         let parts = Skeleton::by_command(commands).into_iter();
         Skeleton {
             parts: parts.flat_map(|skeleton| skeleton.parts).collect(),
+            panics_at: None,
         }
     }
 
@@ -68,8 +71,18 @@ impl Skeleton {
 
     /// The same, of a script that makes a process panic at this place.
     pub fn at(mut self, place: Option<String>) -> Skeleton {
-        self.parts.extend(place.map(|place| format!("at {place}")));
+        self.panics_at = place;
         self
+    }
+
+    /// Whether a minimal script with this skeleton shows the bug of another one: a
+    /// panic at the same place; of others, what holds all of it, with something
+    /// beside it.
+    pub fn shows_bug_of(&self, known: &Skeleton) -> bool {
+        match (&self.panics_at, &known.panics_at) {
+            (Some(place), Some(known)) => place == known,
+            (Some(_), None) | (None, Some(_)) | (None, None) => self.contains(known),
+        }
     }
 
     /// Whether all of `other` is in it: a script that may show what `other` shows.
@@ -217,8 +230,12 @@ impl Skeleton {
 
 impl fmt::Display for Skeleton {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let parts: Vec<&str> = self.parts.iter().map(String::as_str).collect();
-        f.write_str(&parts.join(", "))
+        let parts: Vec<&str> = self.parts().collect();
+        f.write_str(&parts.join(", "))?;
+        match &self.panics_at {
+            Some(place) => write!(f, "; panics at {place}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -270,5 +287,11 @@ mod tests {
         let place = panic_place(log);
         assert_eq!(place.as_deref(), Some("src/compute/peek.rs:12:5"));
         assert_eq!(panic_place("exit status: 1"), None);
+        let at = |place: &str, script: &str| of(script).at(Some(place.to_string()));
+        let other = MAXIMUM.replace("max", "count");
+        assert!(at("a.rs:1:1", &other).shows_bug_of(&at("a.rs:1:1", MAXIMUM)));
+        assert!(!at("a.rs:2:1", MAXIMUM).shows_bug_of(&at("a.rs:1:1", MAXIMUM)));
+        // A script that may panic there is one that the known bug is avoided in.
+        assert!(of(MAXIMUM).contains(&at("a.rs:1:1", MAXIMUM)));
     }
 }
