@@ -7,7 +7,7 @@
 use crate::model::{Expected, Model, Rehearsal};
 use crate::script::interpret::{Answer, Shown};
 use crate::script::output::Output;
-use crate::script::trace::{Event, Wait};
+use crate::script::trace::Event;
 use crate::script::{Command, Script};
 
 /// The block of each command; None where several answers are right, or none is
@@ -19,23 +19,12 @@ pub fn expected_blocks(commands: &[Command]) -> Vec<Option<String>> {
         let model = rehearsal.model();
         let block = match &rehearsed.answer {
             Err(failure) => Some(format!("error: {failure}")),
-            Ok(answer) => {
-                let frontiers = rehearsed.waits.iter().filter(|wait| match wait {
-                    Wait::Frontier { .. } => true,
-                    Wait::Peek { .. } | Wait::Subscribe { .. } | Wait::SubscribeEnd { .. } => false,
-                });
-                let mut frontiers = frontiers.map(|wait| model.must_end(wait));
-                // Answers of peeks are known where they are not owed, too.
-                match answer {
-                    Answer::Ok if !frontiers.all(|ends| ends) => None,
-                    answer => block(answer, &rehearsed.events, model),
-                }
-            }
+            // A frontier that need not come.
+            Ok(Answer::Ok) if !rehearsed.waits.iter().all(|wait| model.must_end(wait)) => None,
+            Ok(answer) => block(answer, &rehearsed.events, model),
         };
-        for wait in &rehearsed.waits {
-            // The first that may not end says nothing of the others.
-            let _ = rehearsal.end(std::slice::from_ref(wait));
-        }
+        // What need not end tells the model nothing.
+        let _ = rehearsal.end(&rehearsed.waits);
         block
     };
     commands.iter().map(block).collect()

@@ -133,17 +133,15 @@ fn separated(commands: &[Command], known: &[Skeleton]) -> Vec<Commands> {
         let mut apart = Vec::new();
         for part in parts {
             let by_command = Skeleton::by_command(&part);
-            let mut missing = known.parts().map(|missing| {
+            let having = known.parts().map(|missing| {
                 let has = |at: &usize| by_command[*at].has(missing);
                 (0..part.len()).filter(has).collect::<BTreeSet<usize>>()
             });
-            if missing.any(|commands| commands.is_empty()) {
+            let having: Vec<BTreeSet<usize>> = having.collect();
+            if having.iter().any(BTreeSet::is_empty) {
                 apart.push(part);
-                continue;
-            }
-            for missing in known.parts() {
-                let has = |at: &usize| by_command[*at].has(missing);
-                apart.push(without(&part, &(0..part.len()).filter(has).collect()));
+            } else {
+                apart.extend(having.iter().map(|removed| without(&part, removed)));
             }
         }
         apart.sort_by_key(|part| std::cmp::Reverse(part.len()));

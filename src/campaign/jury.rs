@@ -12,7 +12,7 @@ use super::rate::{Judgment, Rate, Standard};
 use super::skeleton::Skeleton;
 use super::viable::{Endless, endless, viable};
 use crate::script::Command;
-use crate::shrink::Judge;
+use crate::shrink::{Judge, text};
 
 /// Which run of a script it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -325,9 +325,4 @@ impl Judge for Jury<'_> {
         }
         good
     }
-}
-
-fn text(commands: &[Command]) -> String {
-    let texts: Vec<String> = commands.iter().map(Command::to_string).collect();
-    texts.join("\n\n")
 }

@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::event::{CampaignEvent, Found, Reporter, Summary};
 use super::finding::Finding;
-use super::trust::Canary;
+use super::trust::{CANARY_CASES, Canary};
 use crate::invariants;
 use crate::plan::cells;
 
@@ -86,11 +86,15 @@ impl<W: Write> Reporter for Terminal<W> {
             }
             CampaignEvent::Found(found) => self.say(&shown(found)),
             CampaignEvent::KnownAgain { case, signature } => self.say(&format!(
-                "case {case} breaks {signature} as one before it does"
+                "case {case} breaks {signature} as a finding before it does"
             )),
             CampaignEvent::Canary(Canary { name, caught_in }) => self.say(&match caught_in {
-                Some(case) => format!("canary {name}: caught in case {case}"),
-                None => format!("canary {name}: NOT caught"),
+                Some(case) => format!(
+                    "canary: a replica with the bug {name} breaks case {case}, as it must"
+                ),
+                None => format!(
+                    "canary: a replica with the bug {name} broke no case; expected one of the first {CANARY_CASES}"
+                ),
             }),
             CampaignEvent::TargetFailed { case, reason } => {
                 self.say(&format!("case {case} could not be run: {reason}"));

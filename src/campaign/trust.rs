@@ -19,7 +19,7 @@ const CASES_TO_CHECK_ALL: u64 = 1_000;
 const CHECKS_PER_UNKNOWN: u64 = 50;
 
 /// Cases in which a canary must be caught.
-const CANARY_CASES: u64 = 50;
+pub(super) const CANARY_CASES: u64 = 50;
 
 /// A replica with a bug that shows in every campaign whose checkers work.
 #[derive(Debug, Clone, PartialEq, Eq)]

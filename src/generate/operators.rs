@@ -8,7 +8,7 @@
 use super::flows::{Flow, FlowExport, FlowSource, Planning};
 use super::relations::{Planner, Readable};
 use super::world::World;
-use crate::plan::{Globals, Relation, resolve_types, type_of};
+use crate::plan::{Globals, Relation, typed};
 use crate::repr::{GlobalId, Timestamp};
 use crate::script::JoinChoice;
 
@@ -148,15 +148,13 @@ impl World<'_> {
         let mut built = Vec::new();
         for id in &ids[..count] {
             let drawn = planner.draw();
-            let mut plan = drawn.plan;
             let globals: Globals = planner
                 .readable
                 .iter()
                 .map(|r| (r.id, r.typ.clone()))
                 .collect();
             // As a script's reader types it.
-            resolve_types(&mut plan, &globals).ok()?;
-            let typ = type_of(&plan, &globals).ok()?;
+            let (plan, typ) = typed(&drawn.plan, &globals).ok()?;
             let readable = Readable {
                 id: *id,
                 typ,

@@ -168,19 +168,16 @@ impl World<'_> {
                 *plan = other;
                 Some(())
             });
-            match changed {
-                Some(()) => {}
-                None => {
-                    for export in &mut flow.exports {
-                        export.form = Form::Index {
-                            key: plans::key(self.choices, export.typ.arity()),
-                        };
-                    }
-                    let exports = &flow.exports;
-                    let twice = |n: usize| exports[..n].iter().any(|e| e.same_as(&exports[n]));
-                    if (1..exports.len()).any(twice) {
-                        return None;
-                    }
+            if changed.is_none() {
+                for export in &mut flow.exports {
+                    export.form = Form::Index {
+                        key: plans::key(self.choices, export.typ.arity()),
+                    };
+                }
+                let exports = &flow.exports;
+                let twice = |n: usize| exports[..n].iter().any(|e| e.same_as(&exports[n]));
+                if (1..exports.len()).any(twice) {
+                    return None;
                 }
             }
         }

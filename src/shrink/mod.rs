@@ -45,12 +45,12 @@ use std::time::{Duration, Instant};
 
 pub use edits::{Commands, without};
 pub use judge::Judge;
-pub use order::Complexity;
+pub use order::{Complexity, text};
 pub use stop::Stop;
 
 use crate::script::Command;
 use crate::script::data::read_cells;
-use order::{Measure, text};
+use order::Measure;
 use passes::PASSES;
 
 /// When to stop before the fix-point.

@@ -82,7 +82,7 @@ impl PartialEq for Complexity<'_> {
 impl Eq for Complexity<'_> {}
 
 /// What tells one script from another.
-pub(super) fn text(commands: &[Command]) -> String {
+pub fn text(commands: &[Command]) -> String {
     let texts: Vec<String> = commands.iter().map(Command::to_string).collect();
     texts.join("\n\n")
 }

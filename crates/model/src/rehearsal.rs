@@ -115,26 +115,34 @@ impl Rehearsal {
     /// Errors: what is wrong with it.
     pub fn play_valid(&mut self, command: &Command) -> Result<Rehearsed, Objection> {
         let meaning = self.interpreter.interpret(command).map_err(Failure::from)?;
-        let effects: Vec<&Effect> = meaning.effects().collect();
-        let fails = effects.iter().find_map(|effect| self.check(effect).err());
-        match (fails, effects.as_slice()) {
-            (Some(_), _) if meaning.answer.is_expected_to_fail() => {}
-            (Some(failure), _) => return Err(failure.into()),
-            (None, []) => {}
-            (None, [effect]) => self.model.check(&effect.event())?,
-            // The later effects rest on the earlier ones.
-            (None, several) => {
-                let mut model = self.model.clone();
-                for effect in several {
-                    let event = effect.event();
-                    model.check(&event)?;
-                    model.apply(&event);
-                }
-            }
+        let fails = meaning
+            .effects()
+            .find_map(|effect| self.check(effect).err());
+        match fails {
+            Some(_) if meaning.answer.is_expected_to_fail() => {}
+            Some(failure) => return Err(failure.into()),
+            None => self.check_events(&meaning.events())?,
         }
         let mut rehearsed = self.next_step();
         self.take(meaning, &mut rehearsed);
         Ok(rehearsed)
+    }
+
+    /// Whether the sequence stays valid with these events.
+    fn check_events(&self, events: &[Event]) -> Result<(), Invalid> {
+        match events {
+            [] => Ok(()),
+            [event] => self.model.check(event),
+            // The later events rest on the earlier ones.
+            several => {
+                let mut model = self.model.clone();
+                for event in several {
+                    model.check(event)?;
+                    model.apply(event);
+                }
+                Ok(())
+            }
+        }
     }
 
     /// Takes note that waits ended, one after the other.
@@ -175,7 +183,7 @@ impl Rehearsal {
                         };
                         return;
                     }
-                    let event = effect.event();
+                    let event = effect.into_event();
                     self.model.apply(&event);
                     rehearsed.events.push(event);
                 }

@@ -12,7 +12,7 @@ use thiserror::Error;
 use crate::lower::{
     self, DataflowPlan, JoinKind, LowerError, LowerOptions, LoweredDataflow, Quirks,
 };
-use crate::{Globals, PlanError, Relation, parse, print, resolve_types, scalar, type_of};
+use crate::{Globals, PlanError, Relation, parse, print, scalar, typed};
 use protocol::v26_30::{
     ArrangementStrategy, BuildDesc, CollectionMetadata, ComputeSinkConnection, ComputeSinkDesc,
     DataflowDescription, Expr, IndexDesc, IndexImport, LetFreePlan, MapFilterProject,
@@ -195,11 +195,8 @@ impl DataflowBuilder {
     ///
     /// Errors: those of the plan's text.
     pub fn build_plan(&mut self, id: GlobalId, plan: &Relation) -> Result<&mut Self, BuildError> {
-        let mut typed = plan.clone();
-        let typ =
-            resolve_types(&mut typed, &self.globals).and_then(|()| type_of(&typed, &self.globals));
-        match typ {
-            Ok(typ) => self.add(id, typed, typ),
+        match typed(plan, &self.globals) {
+            Ok((plan, typ)) => self.add(id, plan, typ),
             // The text says where in it the error is.
             Err(_) => self.build(id, &print(plan)),
         }

@@ -28,6 +28,6 @@ pub use builder::{BuildError, BuiltDataflow, DataflowBuilder, IndexInfo};
 pub use check::type_of;
 pub use mfp::Mfp;
 pub use relation::{JoinImplementation, Lookup, RecBinding, Relation};
-pub use resolve::resolve_types;
+pub use resolve::{resolve_types, typed};
 pub use text::{ParseError, PlanError, parse, print, read};
 pub use types::{Globals, RelationType, TypeError, datum_fits, same_type};

@@ -5,7 +5,7 @@
 //! binding's inferred type (for recursive bindings: the declared one), keys
 //! included.
 
-use super::check::type_of_in;
+use super::check::{type_of, type_of_in};
 use super::relation::Relation;
 use super::types::{Globals, Locals, RelationType, TypeError};
 use protocol::v26_30::Id;
@@ -15,6 +15,14 @@ use repr::LocalId;
 /// type that they have; the type checker refuses them.
 pub fn resolve_types(r: &mut Relation, globals: &Globals) -> Result<(), TypeError> {
     resolve(r, globals, &mut Locals::new(), &mut 0)
+}
+
+/// A plan with the types of what it reads, and its own type.
+pub fn typed(plan: &Relation, globals: &Globals) -> Result<(Relation, RelationType), TypeError> {
+    let mut typed = plan.clone();
+    resolve_types(&mut typed, globals)?;
+    let typ = type_of(&typed, globals)?;
+    Ok((typed, typ))
 }
 
 /// `next_node` numbers the operators as the type checker does.

@@ -187,10 +187,8 @@ pub fn readable(dataflow: &CreateDataflow, named: Named<'_>) -> Result<Globals, 
     for build in &dataflow.builds {
         let typ = match &build.plan {
             Plan::Operators(relation) => {
-                let mut typed = relation.clone();
-                plan::resolve_types(&mut typed, &types)
-                    .and_then(|()| plan::type_of(&typed, &types))
-                    .map_err(PlanError::from)?
+                let typed = plan::typed(relation, &types);
+                typed.map_err(PlanError::from)?.1
             }
             Plan::Text(text) => plan::parse(text, &types)?.1,
         };

@@ -9,189 +9,72 @@ use repr::GlobalId;
 impl Command {
     /// The command itself, or the one that must fail.
     fn innermost(&self) -> &Command {
-        match self {
-            Command::ExpectError { command } => command.innermost(),
-            Command::CreateInstance { .. }
-            | Command::UpdateConfiguration { .. }
-            | Command::InitializationComplete
-            | Command::Reconnect
-            | Command::Restart
-            | Command::DefineSchema { .. }
-            | Command::WriteSingleTs { .. }
-            | Command::WriteSpread { .. }
-            | Command::WriteRows { .. }
-            | Command::DefineIndex { .. }
-            | Command::CreateDataflow(_)
-            | Command::Schedule { .. }
-            | Command::AllowCompaction { .. }
-            | Command::AllowWrites { .. }
-            | Command::AwaitFrontier { .. }
-            | Command::Count { .. }
-            | Command::Peek { .. }
-            | Command::PeekCount { .. }
-            | Command::ExpectCount { .. }
-            | Command::AwaitSubscribe { .. }
-            | Command::StartPeek { .. }
-            | Command::AwaitPeek { .. }
-            | Command::CancelPeek { .. }
-            | Command::DowngradeSince { .. } => self,
+        if let Command::ExpectError { command } = self {
+            return command.innermost();
         }
+        self
+    }
+
+    /// The same, to change it.
+    fn innermost_mut(&mut self) -> &mut Command {
+        if let Command::ExpectError { command } = self {
+            return command.innermost_mut();
+        }
+        self
     }
 
     /// The dataflow that the command describes, if it does.
     pub fn dataflow(&self) -> Option<&CreateDataflow> {
-        match self.innermost() {
-            Command::CreateDataflow(dataflow) => Some(dataflow),
-            Command::CreateInstance { .. }
-            | Command::UpdateConfiguration { .. }
-            | Command::InitializationComplete
-            | Command::Reconnect
-            | Command::Restart
-            | Command::DefineSchema { .. }
-            | Command::WriteSingleTs { .. }
-            | Command::WriteSpread { .. }
-            | Command::WriteRows { .. }
-            | Command::DefineIndex { .. }
-            | Command::Schedule { .. }
-            | Command::AllowCompaction { .. }
-            | Command::AllowWrites { .. }
-            | Command::AwaitFrontier { .. }
-            | Command::Count { .. }
-            | Command::Peek { .. }
-            | Command::PeekCount { .. }
-            | Command::ExpectCount { .. }
-            | Command::ExpectError { .. }
-            | Command::AwaitSubscribe { .. }
-            | Command::StartPeek { .. }
-            | Command::AwaitPeek { .. }
-            | Command::CancelPeek { .. }
-            | Command::DowngradeSince { .. } => None,
-        }
+        let Command::CreateDataflow(dataflow) = self.innermost() else {
+            return None;
+        };
+        Some(dataflow)
     }
 
     /// The same, to change it.
     pub fn dataflow_mut(&mut self) -> Option<&mut CreateDataflow> {
-        match self {
-            Command::CreateDataflow(dataflow) => Some(dataflow),
-            Command::ExpectError { command } => command.dataflow_mut(),
-            Command::CreateInstance { .. }
-            | Command::UpdateConfiguration { .. }
-            | Command::InitializationComplete
-            | Command::Reconnect
-            | Command::Restart
-            | Command::DefineSchema { .. }
-            | Command::WriteSingleTs { .. }
-            | Command::WriteSpread { .. }
-            | Command::WriteRows { .. }
-            | Command::DefineIndex { .. }
-            | Command::Schedule { .. }
-            | Command::AllowCompaction { .. }
-            | Command::AllowWrites { .. }
-            | Command::AwaitFrontier { .. }
-            | Command::Count { .. }
-            | Command::Peek { .. }
-            | Command::PeekCount { .. }
-            | Command::ExpectCount { .. }
-            | Command::AwaitSubscribe { .. }
-            | Command::StartPeek { .. }
-            | Command::AwaitPeek { .. }
-            | Command::CancelPeek { .. }
-            | Command::DowngradeSince { .. } => None,
-        }
+        let Command::CreateDataflow(dataflow) = self.innermost_mut() else {
+            return None;
+        };
+        Some(dataflow)
+    }
+
+    /// The name of the peek that the command starts, awaits or cancels, to change
+    /// it.
+    pub fn peek_name(&mut self) -> Option<&mut String> {
+        let (Command::StartPeek { peek, .. }
+        | Command::AwaitPeek { peek, .. }
+        | Command::CancelPeek { peek }) = self.innermost_mut()
+        else {
+            return None;
+        };
+        Some(peek)
     }
 
     /// The rows of an explicit write; none for any other command.
     pub fn rows(&self) -> &[RowLine] {
-        match self.innermost() {
-            Command::WriteRows { rows, .. } => rows,
-            Command::CreateInstance { .. }
-            | Command::UpdateConfiguration { .. }
-            | Command::InitializationComplete
-            | Command::Reconnect
-            | Command::Restart
-            | Command::DefineSchema { .. }
-            | Command::WriteSingleTs { .. }
-            | Command::WriteSpread { .. }
-            | Command::DefineIndex { .. }
-            | Command::CreateDataflow(_)
-            | Command::Schedule { .. }
-            | Command::AllowCompaction { .. }
-            | Command::AllowWrites { .. }
-            | Command::AwaitFrontier { .. }
-            | Command::Count { .. }
-            | Command::Peek { .. }
-            | Command::PeekCount { .. }
-            | Command::ExpectCount { .. }
-            | Command::ExpectError { .. }
-            | Command::AwaitSubscribe { .. }
-            | Command::StartPeek { .. }
-            | Command::AwaitPeek { .. }
-            | Command::CancelPeek { .. }
-            | Command::DowngradeSince { .. } => &[],
-        }
+        let Command::WriteRows { rows, .. } = self.innermost() else {
+            return &[];
+        };
+        rows
     }
 
     /// The same, to change them.
     pub fn rows_mut(&mut self) -> Option<&mut Vec<RowLine>> {
-        match self {
-            Command::WriteRows { rows, .. } => Some(rows),
-            Command::ExpectError { command } => command.rows_mut(),
-            Command::CreateInstance { .. }
-            | Command::UpdateConfiguration { .. }
-            | Command::InitializationComplete
-            | Command::Reconnect
-            | Command::Restart
-            | Command::DefineSchema { .. }
-            | Command::WriteSingleTs { .. }
-            | Command::WriteSpread { .. }
-            | Command::DefineIndex { .. }
-            | Command::CreateDataflow(_)
-            | Command::Schedule { .. }
-            | Command::AllowCompaction { .. }
-            | Command::AllowWrites { .. }
-            | Command::AwaitFrontier { .. }
-            | Command::Count { .. }
-            | Command::Peek { .. }
-            | Command::PeekCount { .. }
-            | Command::ExpectCount { .. }
-            | Command::AwaitSubscribe { .. }
-            | Command::StartPeek { .. }
-            | Command::AwaitPeek { .. }
-            | Command::CancelPeek { .. }
-            | Command::DowngradeSince { .. } => None,
-        }
+        let Command::WriteRows { rows, .. } = self.innermost_mut() else {
+            return None;
+        };
+        Some(rows)
     }
 
     /// How many rows a synthetic write makes.
     pub fn synthetic_rows(&self) -> Option<u64> {
-        match self.innermost() {
-            Command::WriteSingleTs { count, .. } | Command::WriteSpread { count, .. } => {
-                Some(*count)
-            }
-            Command::CreateInstance { .. }
-            | Command::UpdateConfiguration { .. }
-            | Command::InitializationComplete
-            | Command::Reconnect
-            | Command::Restart
-            | Command::DefineSchema { .. }
-            | Command::WriteRows { .. }
-            | Command::DefineIndex { .. }
-            | Command::CreateDataflow(_)
-            | Command::Schedule { .. }
-            | Command::AllowCompaction { .. }
-            | Command::AllowWrites { .. }
-            | Command::AwaitFrontier { .. }
-            | Command::Count { .. }
-            | Command::Peek { .. }
-            | Command::PeekCount { .. }
-            | Command::ExpectCount { .. }
-            | Command::ExpectError { .. }
-            | Command::AwaitSubscribe { .. }
-            | Command::StartPeek { .. }
-            | Command::AwaitPeek { .. }
-            | Command::CancelPeek { .. }
-            | Command::DowngradeSince { .. } => None,
-        }
+        let (Command::WriteSingleTs { count, .. } | Command::WriteSpread { count, .. }) =
+            self.innermost()
+        else {
+            return None;
+        };
+        Some(*count)
     }
 
     /// The ids that the command makes usable.
@@ -339,93 +222,26 @@ impl Command {
 
     /// The schema that the command defines.
     pub fn defined_schema(&self) -> Option<(&str, &[ColumnDef])> {
-        match self.innermost() {
-            Command::DefineSchema { name, columns } => Some((name, columns)),
-            Command::CreateInstance { .. }
-            | Command::UpdateConfiguration { .. }
-            | Command::InitializationComplete
-            | Command::Reconnect
-            | Command::Restart
-            | Command::WriteSingleTs { .. }
-            | Command::WriteSpread { .. }
-            | Command::WriteRows { .. }
-            | Command::DefineIndex { .. }
-            | Command::CreateDataflow(_)
-            | Command::Schedule { .. }
-            | Command::AllowCompaction { .. }
-            | Command::AllowWrites { .. }
-            | Command::AwaitFrontier { .. }
-            | Command::Count { .. }
-            | Command::Peek { .. }
-            | Command::PeekCount { .. }
-            | Command::ExpectCount { .. }
-            | Command::ExpectError { .. }
-            | Command::AwaitSubscribe { .. }
-            | Command::StartPeek { .. }
-            | Command::AwaitPeek { .. }
-            | Command::CancelPeek { .. }
-            | Command::DowngradeSince { .. } => None,
-        }
+        let Command::DefineSchema { name, columns } = self.innermost() else {
+            return None;
+        };
+        Some((name, columns))
     }
 
     /// The peek that the command starts.
     pub fn started_peek(&self) -> Option<&str> {
-        match self.innermost() {
-            Command::StartPeek { peek, .. } => Some(peek),
-            Command::CreateInstance { .. }
-            | Command::UpdateConfiguration { .. }
-            | Command::InitializationComplete
-            | Command::Reconnect
-            | Command::Restart
-            | Command::DefineSchema { .. }
-            | Command::WriteSingleTs { .. }
-            | Command::WriteSpread { .. }
-            | Command::WriteRows { .. }
-            | Command::DefineIndex { .. }
-            | Command::CreateDataflow(_)
-            | Command::Schedule { .. }
-            | Command::AllowCompaction { .. }
-            | Command::AllowWrites { .. }
-            | Command::AwaitFrontier { .. }
-            | Command::Count { .. }
-            | Command::Peek { .. }
-            | Command::PeekCount { .. }
-            | Command::ExpectCount { .. }
-            | Command::ExpectError { .. }
-            | Command::AwaitSubscribe { .. }
-            | Command::AwaitPeek { .. }
-            | Command::CancelPeek { .. }
-            | Command::DowngradeSince { .. } => None,
-        }
+        let Command::StartPeek { peek, .. } = self.innermost() else {
+            return None;
+        };
+        Some(peek)
     }
 
     /// The started peek that the command waits for or cancels.
     pub fn used_peek(&self) -> Option<&str> {
-        match self.innermost() {
-            Command::AwaitPeek { peek, .. } | Command::CancelPeek { peek } => Some(peek),
-            Command::CreateInstance { .. }
-            | Command::UpdateConfiguration { .. }
-            | Command::InitializationComplete
-            | Command::Reconnect
-            | Command::Restart
-            | Command::DefineSchema { .. }
-            | Command::WriteSingleTs { .. }
-            | Command::WriteSpread { .. }
-            | Command::WriteRows { .. }
-            | Command::DefineIndex { .. }
-            | Command::CreateDataflow(_)
-            | Command::Schedule { .. }
-            | Command::AllowCompaction { .. }
-            | Command::AllowWrites { .. }
-            | Command::AwaitFrontier { .. }
-            | Command::Count { .. }
-            | Command::Peek { .. }
-            | Command::PeekCount { .. }
-            | Command::ExpectCount { .. }
-            | Command::ExpectError { .. }
-            | Command::AwaitSubscribe { .. }
-            | Command::StartPeek { .. }
-            | Command::DowngradeSince { .. } => None,
-        }
+        let (Command::AwaitPeek { peek, .. } | Command::CancelPeek { peek }) = self.innermost()
+        else {
+            return None;
+        };
+        Some(peek)
     }
 }

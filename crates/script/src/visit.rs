@@ -265,35 +265,4 @@ impl Command {
             | Command::DowngradeSince { .. } => {}
         }
     }
-
-    /// The name of the peek that the command starts, awaits or cancels.
-    pub fn peek_name(&mut self) -> Option<&mut String> {
-        match self {
-            Command::StartPeek { peek, .. }
-            | Command::AwaitPeek { peek, .. }
-            | Command::CancelPeek { peek } => Some(peek),
-            Command::ExpectError { command } => command.peek_name(),
-            Command::CreateInstance { .. }
-            | Command::UpdateConfiguration { .. }
-            | Command::InitializationComplete
-            | Command::Reconnect
-            | Command::DefineSchema { .. }
-            | Command::WriteSingleTs { .. }
-            | Command::WriteSpread { .. }
-            | Command::WriteRows { .. }
-            | Command::DefineIndex { .. }
-            | Command::CreateDataflow(_)
-            | Command::Schedule { .. }
-            | Command::AllowCompaction { .. }
-            | Command::AllowWrites { .. }
-            | Command::AwaitFrontier { .. }
-            | Command::Count { .. }
-            | Command::Peek { .. }
-            | Command::PeekCount { .. }
-            | Command::ExpectCount { .. }
-            | Command::AwaitSubscribe { .. }
-            | Command::DowngradeSince { .. }
-            | Command::Restart => None,
-        }
-    }
 }

@@ -10,7 +10,7 @@
 mod answer;
 mod effect;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
@@ -110,7 +110,7 @@ pub struct Interpreter {
     uuids: Uuids,
     schemas: Schemas,
     /// Aliases that are written, imported, or the target of a view.
-    shards: Vec<String>,
+    shards: BTreeSet<String>,
     indexes: BTreeMap<GlobalId, IndexInfo>,
     /// A peek of a materialized view reads its target.
     views: BTreeMap<GlobalId, Target>,
@@ -127,7 +127,7 @@ impl Interpreter {
         Interpreter {
             uuids,
             schemas: Schemas::default(),
-            shards: Vec::new(),
+            shards: BTreeSet::new(),
             indexes: BTreeMap::new(),
             views: BTreeMap::new(),
             peeks: BTreeMap::new(),
@@ -339,9 +339,7 @@ impl Interpreter {
             match name.clone() {
                 Name::Schema(name, desc) => self.schemas.insert(name, desc),
                 Name::Shard(alias) => {
-                    if !self.shards.contains(&alias) {
-                        self.shards.push(alias);
-                    }
+                    self.shards.insert(alias);
                 }
                 Name::Index(id, info) => {
                     self.indexes.insert(id, info);
