@@ -12,4 +12,5 @@ pub mod campaign;
 pub mod cli;
 pub mod generate;
 pub mod invariants;
+pub mod known;
 pub mod shrink;

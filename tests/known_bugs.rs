@@ -1,68 +1,49 @@
 //! `known-bugs.toml`: each bug's script passes on the healthy replica, and fails on
-//! the mutant that has the bug. What this file alone can catch: an entry that shows
-//! nothing any more.
+//! the mutant that has the bug; a campaign on a replica that has them goes round
+//! them. What this file alone can catch: an entry that shows nothing any more, or
+//! that no longer keeps a campaign from its bug.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
-use clusterd_fuzz::campaign::{Replayed, Shape, replay};
+use clusterd_fuzz::campaign::{
+    CampaignConfig, CampaignEvent, Fate, Recheck, Replayed, Reporter, Shape, replay, run_campaign,
+};
 use clusterd_fuzz::cli::InProcessLab;
+use clusterd_fuzz::generate::Profile;
+use clusterd_fuzz::known::{KnownBug, KnownBugs};
 use clusterd_fuzz::replica::mutants::{Mutant, Mutants};
-use serde::Deserialize;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct KnownBugs {
-    bug: Vec<KnownBug>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct KnownBug {
-    id: String,
-    title: String,
-    /// The versions of clusterd that have it.
-    versions: Vec<String>,
-    /// The setting without which clusterd is right.
-    setting: Option<String>,
-    script: String,
-    /// None where the script is refused as no valid sequence.
-    mutant: Option<String>,
+fn known() -> KnownBugs {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("known-bugs.toml");
+    KnownBugs::read(&path).unwrap()
 }
 
 fn run(bug: &KnownBug, mutants: Mutants) -> Replayed {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(&bug.script);
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", bug.script));
-    replay(&InProcessLab::new(mutants, false), Shape::ONE, &path, &text).unwrap()
+    let text = known().script_of(bug).unwrap();
+    let lab = InProcessLab::new(mutants, false);
+    replay(&lab, Shape::ONE, Path::new(&bug.script), &text).unwrap()
 }
 
 #[test]
 fn every_known_bug_is_shown_by_its_script_on_its_mutant_alone() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("known-bugs.toml");
-    let bugs: KnownBugs = toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-    let ids: BTreeSet<&str> = bugs.bug.iter().map(|bug| bug.id.as_str()).collect();
-    assert_eq!(ids.len(), bugs.bug.len(), "an id stands twice");
-    for bug in &bugs.bug {
+    for bug in known().iter() {
         let KnownBug {
             id,
             title,
             versions,
-            setting,
-            script: _,
             mutant,
+            is_modelled,
+            ..
         } = bug;
         assert!(
             !title.is_empty() && !versions.is_empty(),
             "{id} says too little"
         );
-        assert!(
-            setting.as_ref().is_none_or(|s| s.starts_with("enable_")),
-            "{id}"
-        );
         let healthy = run(bug, Mutants::none());
         assert!(healthy.violations.is_empty(), "{id}: {healthy:?}");
         let Some(mutant) = mutant else {
-            assert!(healthy.invalid.is_some(), "{id} is a valid sequence");
+            let is_refused = healthy.invalid.is_some();
+            assert!(is_refused || *is_modelled, "{id} is a valid sequence");
             continue;
         };
         assert!(healthy.passed(), "{id}: {healthy:?}");
@@ -73,4 +54,54 @@ fn every_known_bug_is_shown_by_its_script_on_its_mutant_alone() {
             "{id}: {sick:?}"
         );
     }
+}
+
+#[test]
+fn rechecking_tells_a_bug_that_is_there_from_one_that_is_gone() {
+    let known = known();
+    let bug = |id: &str| known.iter().find(|bug| bug.id == id).unwrap().clone();
+    let fate = |id: &str, mutants| {
+        let lab = InProcessLab::new(mutants, false);
+        Recheck::of(&bug(id), &known, &lab).fate
+    };
+    let sick = || Mutant::PanicOnHugeLimit.into();
+    assert_eq!(fate("huge-limit", sick()), Fate::StillThere);
+    assert_eq!(fate("top-k-limit-overflows", sick()), Fate::Gone);
+    let refused = fate("lowering-over-arrange-by", sick());
+    assert!(matches!(refused, Fate::Unknown(_)), "{refused:?}");
+}
+
+/// Keeps nothing.
+struct Quiet;
+
+impl Reporter for Quiet {
+    fn on_event(&mut self, _: &CampaignEvent) {}
+}
+
+#[test]
+fn a_campaign_goes_round_the_bugs_that_its_target_has() {
+    let sick: Mutants = [Mutant::PanicOnHugeLimit, Mutant::TopKLimitOverflows]
+        .into_iter()
+        .collect();
+    let broken = |known: KnownBugs| {
+        let lab = InProcessLab::new(sick.clone(), false);
+        let mut config = CampaignConfig {
+            seed: 3,
+            cases: Some(700),
+            jobs: 2,
+            profile: Profile::default().with_operators(50).round(known),
+            ..CampaignConfig::default()
+        };
+        config.budget.max_runs = 0;
+        run_campaign(&config, &lab, &mut Quiet)
+    };
+    let version = semver::Version::new(26, 30, 0);
+    let all = broken(KnownBugs::default());
+    let others = broken(known().of_version(&version));
+    let kinds: Vec<&str> = all.signatures.iter().map(|(s, _)| s.as_str()).collect();
+    assert!(kinds.iter().any(|s| s.starts_with("I-13")), "{kinds:?}");
+    assert!(kinds.iter().any(|s| !s.starts_with("I-13")), "{kinds:?}");
+    assert_eq!(others.signatures, []);
+    let gone_round = &others.tally.gone_round;
+    assert!(gone_round["huge-limit"] > 0 && gone_round["top-k-limit-overflows"] > 0);
 }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use clusterd_fuzz::campaign::{Endless, case_script, viable, with_blocks};
+use clusterd_fuzz::campaign::{Limits, case_script, viable, with_blocks};
 use clusterd_fuzz::generate::Profile;
 use clusterd_fuzz::model::{Expected, Model, Rehearsal};
 use clusterd_fuzz::plan::Relation;
@@ -26,7 +26,7 @@ fn worlds(commands: &[Command]) -> Vec<(Command, Model)> {
 }
 
 fn fails(bug: Bug, commands: &[Command]) -> bool {
-    viable(commands, &Endless::new()).is_ok() && bug(&worlds(commands))
+    viable(commands, &Limits::default()).is_ok() && bug(&worlds(commands))
 }
 
 /// Shrinks the first `starts` generated scripts that show the bug, with operators

@@ -8,8 +8,8 @@ use std::hash::{Hash, Hasher};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clusterd_fuzz::campaign::{
-    Broken, CaseOptions, Finding, Jury, Lab, Rate, Run, Seat, Shape, Standard, Trial, case_script,
-    case_seed, pursue, run_in,
+    Broken, CaseOptions, Finding, Jury, Lab, Rate, Run, Seat, Shape, Standard, Terms, Trial,
+    case_script, case_seed, pursue, run_in,
 };
 use clusterd_fuzz::cli::InProcessLab;
 use clusterd_fuzz::generate::Profile;
@@ -178,7 +178,11 @@ fn pursued(lab: &Flaky, length: usize, max_runs: usize) -> Finding {
         max_runs,
         ..Budget::default()
     };
-    pursue(lab, &broken, &[], true, budget).finding.unwrap()
+    let terms = Terms {
+        budget,
+        ..Terms::default()
+    };
+    pursue(lab, &broken, terms).finding.unwrap()
 }
 
 #[test]

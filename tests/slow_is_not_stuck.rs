@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clusterd_fuzz::campaign::{
-    Broken, CaseOptions, Lab, Outcome, Seat, Shape, pursue, replay, run_in,
+    Broken, CaseOptions, Lab, Outcome, Seat, Shape, Terms, pursue, replay, run_in,
 };
 use clusterd_fuzz::cli::InProcessLab;
 use clusterd_fuzz::driver::play::Source;
@@ -22,7 +22,6 @@ use clusterd_fuzz::replica::meter::Limits;
 use clusterd_fuzz::replica::mutants::{Mutant, Mutants};
 use clusterd_fuzz::script::Command;
 use clusterd_fuzz::script::output::Output;
-use clusterd_fuzz::shrink::Budget;
 use uuid::Uuid;
 
 /// How long a replica says nothing.
@@ -268,9 +267,7 @@ fn a_series_that_gives_way_to_nothing_is_found_and_shrunk_and_named() {
         shape: Shape::ONE,
         violation,
     };
-    let finding = pursue(&lab, &broken, &[], true, Budget::default())
-        .finding
-        .unwrap();
+    let finding = pursue(&lab, &broken, Terms::default()).finding.unwrap();
     let script = finding.script(&[]);
     assert!(
         finding.reproduced && finding.commands.len() <= 8,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::finding::Finding;
+use super::recheck::Recheck;
 use super::trust::Canary;
 use crate::generate::Tally;
 use crate::invariants::Counts;
@@ -45,6 +46,8 @@ pub enum CampaignEvent {
     },
     /// What became of a replica with a bug that always shows.
     Canary(Canary),
+    /// What became of a known bug on the target.
+    Rechecked(Recheck),
     Finished(Summary),
 }
 

@@ -19,8 +19,9 @@ use super::jury::{Jury, Run, Trial};
 use super::lab::{Lab, Shape, run_with};
 use super::rate::{Rate, Standard};
 use super::skeleton::{Skeleton, panic_place};
-use super::viable::{endless, viable};
+use super::viable::{Limits, endless, viable};
 use crate::invariants::Violation;
+use crate::known::KnownBugs;
 use crate::script::Command;
 use crate::shrink::{Budget, Commands, Judge, Shrunk, shrink_with, without};
 
@@ -95,26 +96,38 @@ pub struct Pursued {
     pub strays: Vec<Broken>,
 }
 
+/// How a pursuit goes about it.
+#[derive(Debug, Clone, Default)]
+pub struct Terms {
+    /// Findings of the same kind. What shows only beside them is taken for one of
+    /// them, unless the pursuit is thorough: then it is shrunk, and may turn out to
+    /// be one of them all the same.
+    pub known: Vec<Skeleton>,
+    pub is_thorough: bool,
+    /// Bugs of the target that no candidate may show.
+    pub round: KnownBugs,
+    pub budget: Budget,
+}
+
 /// Confirms and shrinks; where the lab has stand-ins, in those that show it too,
-/// as far as what is found there shows in the lab itself. What shows only beside
-/// `known` bugs of its kind is taken for one of them, unless the pursuit is
-/// thorough: then it is shrunk, and may turn out to be one of them all the same.
-pub fn pursue(
-    lab: &dyn Lab,
-    broken: &Broken,
-    known: &[Skeleton],
-    is_thorough: bool,
-    budget: Budget,
-) -> Pursued {
+/// as far as what is found there shows in the lab itself.
+pub fn pursue(lab: &dyn Lab, broken: &Broken, terms: Terms) -> Pursued {
+    let Terms {
+        known,
+        is_thorough,
+        round,
+        budget,
+    } = terms;
     let strays = Strays::default();
     let hunt = Hunt {
         lab,
         broken,
         strays: &strays,
+        round,
         budget,
     };
-    let finding = match hunt.apart_from(known) {
-        Some(start) => Some(hunt.pursue(start, known)),
+    let finding = match hunt.apart_from(&known) {
+        Some(start) => Some(hunt.pursue(start, &known)),
         None if is_thorough => Some(hunt.pursue(broken.commands.clone(), &[])),
         None => None,
     };
@@ -184,6 +197,7 @@ struct Hunt<'a> {
     lab: &'a dyn Lab,
     broken: &'a Broken,
     strays: &'a Strays,
+    round: KnownBugs,
     budget: Budget,
 }
 
@@ -207,9 +221,12 @@ impl<'a> Hunt<'a> {
             return Some(whole.clone());
         }
         let trial = self.trial(self.lab, self.broken.shape);
-        let endless = endless(whole);
+        let limits = Limits {
+            allowed: endless(whole),
+            known: self.round.clone(),
+        };
         let mut parts = separated(&whole[..end], known).into_iter();
-        parts.find(|part| viable(part, &endless).is_ok() && trial.shows_within(part, GLANCES))
+        parts.find(|part| viable(part, &limits).is_ok() && trial.shows_within(part, GLANCES))
     }
 
     /// Confirms and shrinks `start`, away from what is `avoided`.
@@ -300,6 +317,7 @@ impl<'a> Hunt<'a> {
         }
         let mut jury = Jury::new(&trial, Standard::CERTAIN, finding.runs, budget.max_runs)
             .like(start)
+            .round(&self.round)
             .avoiding(avoided);
         let mut seen = jury.estimate(start);
         finding.runs = jury.runs();
@@ -311,6 +329,7 @@ impl<'a> Hunt<'a> {
         if seen.share() < 0.5 && trial.is_seeded() && exact.shows(start, AS_FOUND) == Some(true) {
             jury = Jury::new(&exact, Standard::Exact, finding.runs + 1, budget.max_runs)
                 .like(start)
+                .round(&self.round)
                 .avoiding(avoided);
             seen = Rate { shows: 1, runs: 1 };
         }

@@ -7,6 +7,7 @@ use std::io::Write;
 use serde_json::{Value, json};
 
 use super::event::{CampaignEvent, CaseReport, Found, Reporter, Summary};
+use super::recheck::{Fate, Recheck};
 use super::trust::Canary;
 
 /// Writes every event as one line.
@@ -82,6 +83,14 @@ fn line(event: &CampaignEvent) -> Value {
         CampaignEvent::Canary(Canary { name, caught_in }) => {
             json!({"event": "canary", "name": name, "caught_in": caught_in})
         }
+        CampaignEvent::Rechecked(Recheck { id, title, fate }) => {
+            let (fate, why) = match fate {
+                Fate::StillThere => ("still-there", None),
+                Fate::Gone => ("gone", None),
+                Fate::Unknown(why) => ("unknown", Some(why)),
+            };
+            json!({"event": "rechecked", "known_bug": id, "title": title, "fate": fate, "why": why})
+        }
         CampaignEvent::TargetFailed { case, reason } => {
             json!({"event": "target-failed", "case": case, "reason": reason})
         }
@@ -107,7 +116,7 @@ fn finished(summary: &Summary) -> Value {
         "event": "finished", "seed": summary.seed, "cases": summary.cases,
         "commands": summary.commands, "failed": summary.failed,
         "generated": summary.tally.commands, "meaningful": summary.tally.meaningful,
-        "cells": cells, "broken": summary.broken, "findings": summary.findings,
+        "gone_round": summary.tally.gone_round, "cells": cells, "broken": summary.broken, "findings": summary.findings,
         "not_to_be_believed": summary.distrust(), "signatures": summary.signatures,
         "target_failures": summary.target_failures, "invalid": summary.invalid,
         "unknown": summary.unknown,

@@ -10,7 +10,8 @@ use std::collections::HashMap;
 
 use super::rate::{Judgment, Rate, Standard};
 use super::skeleton::Skeleton;
-use super::viable::{Endless, endless, viable};
+use super::viable::{Limits, endless, viable};
+use crate::known::KnownBugs;
 use crate::script::Command;
 use crate::shrink::{Judge, text};
 
@@ -37,9 +38,9 @@ pub trait Trial: Sync {
 pub struct Jury<'a> {
     trial: &'a dyn Trial,
     standard: Standard,
-    /// What may be endless in a candidate, because it was in the first script.
-    endless: Endless,
-    /// Bugs that are known, and are not to be found again.
+    /// What no candidate may have.
+    limits: Limits,
+    /// Findings of this campaign, which are not to be found again.
     avoided: Vec<Skeleton>,
     runs: usize,
     /// No last word is looked for beyond so many runs.
@@ -95,7 +96,7 @@ impl<'a> Jury<'a> {
         Jury {
             trial,
             standard,
-            endless: Endless::new(),
+            limits: Limits::default(),
             avoided: Vec::new(),
             runs,
             max_runs,
@@ -105,7 +106,13 @@ impl<'a> Jury<'a> {
 
     /// Lets candidates have what is endless in this script.
     pub fn like(mut self, commands: &[Command]) -> Self {
-        self.endless = endless(commands);
+        self.limits.allowed = endless(commands);
+        self
+    }
+
+    /// Turns away candidates that show one of these.
+    pub fn round(mut self, known: &KnownBugs) -> Self {
+        self.limits.known = known.clone();
         self
     }
 
@@ -226,7 +233,7 @@ impl<'a> Jury<'a> {
 
 impl Judge for Jury<'_> {
     fn is_worth_running(&mut self, candidate: &[Command]) -> bool {
-        if viable(candidate, &self.endless).is_err() {
+        if viable(candidate, &self.limits).is_err() {
             return false;
         }
         if self.avoided.is_empty() {

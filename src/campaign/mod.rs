@@ -17,6 +17,7 @@ mod json_lines;
 mod jury;
 mod lab;
 mod rate;
+mod recheck;
 mod register;
 mod replay;
 mod skeleton;
@@ -36,20 +37,22 @@ use aftermath::Pursuit;
 pub use blocks::{expected_blocks, with_blocks};
 pub use case::{CaseOptions, Outcome, run_case};
 pub use event::{CampaignEvent, CaseReport, Found, Reporter, Summary};
-pub use finding::{Broken, Finding, Pursued, pursue};
+pub use finding::{Broken, Finding, Pursued, Terms, pursue};
 pub use json_lines::JsonLines;
 pub use jury::{Jury, Run, Trial};
 pub use lab::{Lab, LabConfig, ProcessLab, Processed, Seat, Shape, StoreUrls, run_in, run_with};
 pub use rate::{Judgment, Rate, Standard};
+pub use recheck::{Fate, Recheck};
 use register::{Caught, Claim, Register};
 pub use replay::{Facts, ReplayError, Replayed, replay};
 pub use skeleton::Skeleton;
 pub use terminal::Terminal;
 pub use trust::Canary;
-pub use viable::{Endless, endless, viable};
+pub use viable::{Endless, Limits, endless, viable};
 
 use crate::generate::{Choices, Profile, SeededChoices, Stream, Tally, generate_counted};
 use crate::invariants;
+use crate::known::KnownBugs;
 use crate::script::Command;
 use crate::shrink::Budget;
 
@@ -66,6 +69,8 @@ pub struct CampaignConfig {
     /// The first case; others follow. 0 unless one case is looked at again.
     pub first_case: u64,
     pub profile: Profile,
+    /// All bugs that are known: a finding that shows one of them says so.
+    pub known: KnownBugs,
     /// The shape of every target; `None` draws one for each case.
     pub shape: Option<Shape>,
     /// No case is begun after this time.
@@ -97,6 +102,7 @@ impl Default for CampaignConfig {
             schedules: 1,
             first_case: 0,
             profile: Profile::default(),
+            known: KnownBugs::default(),
             shape: None,
             time: None,
             stop_after: 0,
@@ -212,6 +218,7 @@ pub fn run_campaign(
                 | CampaignEvent::Shrinking { .. }
                 | CampaignEvent::KnownAgain { .. }
                 | CampaignEvent::Canary(_)
+                | CampaignEvent::Rechecked(_)
                 | CampaignEvent::Finished(_) => {}
                 CampaignEvent::Found(_) => summary.findings += 1,
             }
@@ -394,13 +401,18 @@ impl Worker<'_> {
     fn pursue(&self, broken: &Broken, late: bool, target_log: Option<String>) -> Vec<Broken> {
         let (config, lab, shared) = (self.config, self.lab, self.shared);
         let signature = broken.violation.signature();
-        let (known, is_thorough) = {
+        let terms = {
             let mut register = shared.register();
             if config.stop_after > 0 && register.len() >= config.stop_after {
                 return Vec::new();
             }
             match register.claim(&signature, || broken.skeleton()) {
-                Claim::Pursue { known, is_thorough } => (known, is_thorough),
+                Claim::Pursue { known, is_thorough } => Terms {
+                    known,
+                    is_thorough,
+                    round: config.profile.known.clone(),
+                    budget: config.budget,
+                },
                 Claim::Leave => return Vec::new(),
             }
         };
@@ -413,7 +425,7 @@ impl Worker<'_> {
             shared.stop.store(true, Ordering::Relaxed);
         }
         let lab = Pursuit { lab, late };
-        let Pursued { finding, strays } = pursue(&lab, broken, &known, is_thorough, config.budget);
+        let Pursued { finding, strays } = pursue(&lab, broken, terms);
         let caught = finding.as_ref().map(|finding| Caught {
             skeleton: finding.skeleton.clone(),
             is_minimal: finding.at_fixpoint,
@@ -431,6 +443,9 @@ impl Worker<'_> {
         let mut facts = config.facts.clone();
         let found_by = format!("{} --case {}", config.command, broken.case);
         facts.push(("found-by", found_by));
+        if let Some(bug) = config.known.shown_in(&finding.commands) {
+            facts.push(("known-bug", bug.id.clone()));
+        }
         let written = config.findings.as_ref().map(|directory| {
             let written = finding.write(directory, config.seed, &facts);
             written.map_err(|error| format!("{}: {error}", directory.display()))

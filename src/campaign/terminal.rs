@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::event::{CampaignEvent, Found, Reporter, Summary};
 use super::finding::Finding;
+use super::recheck::{Fate, Recheck};
 use super::trust::{CANARY_CASES, Canary};
 use crate::invariants;
 use crate::plan::cells;
@@ -95,6 +96,11 @@ impl<W: Write> Reporter for Terminal<W> {
                 None => format!(
                     "canary: a replica with the bug {name} broke no case; expected one of the first {CANARY_CASES}"
                 ),
+            }),
+            CampaignEvent::Rechecked(Recheck { id, title, fate }) => self.say(&match fate {
+                Fate::StillThere => format!("known bug {id} is still there: {title}"),
+                Fate::Gone => format!("known bug {id} is gone; cases go round it no more"),
+                Fate::Unknown(why) => format!("known bug {id}: cannot be told: {why}"),
             }),
             CampaignEvent::TargetFailed { case, reason } => {
                 self.say(&format!("case {case} could not be run: {reason}"));
@@ -200,6 +206,14 @@ fn summarised(summary: &Summary) -> String {
             .count(),
         catalogue.len()
     ));
+    if !tally.gone_round.is_empty() {
+        let bugs = tally
+            .gone_round
+            .iter()
+            .map(|(bug, n)| format!("{bug} {n} times"));
+        let bugs: Vec<String> = bugs.collect();
+        lines.push(format!("went round known bugs: {}", bugs.join(", ")));
+    }
     if *invalid > 0 {
         lines.push(format!("{invalid} scripts were not valid to their end"));
     }

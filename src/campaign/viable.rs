@@ -1,14 +1,16 @@
 //! Whether a script is worth running: valid for its whole length, every command
 //! accepted by the driver, and every wait in it sure to end on a replica that
 //! works; and small: a table function that makes rows without end would take
-//! all memory, so that only those are let pass that were there from the start.
-//! The shrinker asks before it spends time on a candidate.
+//! all memory, so that only those are let pass that were there from the start; and
+//! showing no known bug that is gone round. The shrinker asks before it spends time
+//! on a candidate.
 //!
 //! Invariant: nothing is run; the model alone decides.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
+use crate::known::{KnownBugs, Watch};
 use crate::model::{Rehearsal, endless_calls};
 use crate::script::Command;
 use crate::script::trace::Event;
@@ -36,19 +38,32 @@ fn calls_without_end(event: &Event) -> Endless {
     }
 }
 
-/// Holds, or one line that says what is wrong with which command. Of table
-/// functions that might never end, only those in `allowed` may stand in it.
-pub fn viable(commands: &[Command], allowed: &Endless) -> Result<(), String> {
+/// What a script must not have.
+#[derive(Debug, Clone, Default)]
+pub struct Limits {
+    /// Of table functions that might never end, only these may stand in it.
+    pub allowed: Endless,
+    /// Bugs that it must not show.
+    pub known: KnownBugs,
+}
+
+/// Holds, or one line that says what is wrong with which command.
+pub fn viable(commands: &[Command], limits: &Limits) -> Result<(), String> {
     let mut rehearsal = Rehearsal::new();
+    let mut watch = Watch::default();
     for (step, command) in commands.iter().enumerate() {
         let bad = |why: &dyn Display| format!("command {step} ({}): {why}", command.verb());
+        if let Some(bug) = limits.known.shown_by(command, &watch) {
+            return Err(bad(&format!("it shows the known bug {}", bug.id)));
+        }
+        watch.note(command);
         let rehearsed = rehearsal.play_valid(command).map_err(|e| bad(&e))?;
         let calls: Endless = rehearsed
             .events
             .iter()
             .flat_map(calls_without_end)
             .collect();
-        if !calls.is_subset(allowed) {
+        if !calls.is_subset(&limits.allowed) {
             return Err(bad(&"a table function might never end"));
         }
         rehearsal.end(&rehearsed.waits).map_err(|e| bad(&e))?;
@@ -63,12 +78,19 @@ mod tests {
     use crate::generate::Profile;
     use crate::script::text;
 
+    fn allowing(allowed: Endless) -> Limits {
+        Limits {
+            allowed,
+            known: KnownBugs::default(),
+        }
+    }
+
     #[test]
     fn whatever_is_drawn_is_viable() {
         for case in 0..300 {
             let (commands, _) = case_script(7, case, &Profile::default());
-            let drawn = endless(&commands);
-            assert_eq!(viable(&commands, &drawn), Ok(()), "case {case}");
+            let limits = allowing(endless(&commands));
+            assert_eq!(viable(&commands, &limits), Ok(()), "case {case}");
         }
     }
 
@@ -83,12 +105,12 @@ mod tests {
             );
             text::parse(&script).unwrap().commands()
         };
-        let none = Endless::new();
+        let none = Limits::default();
         assert_eq!(viable(&script("(#0 % 4)"), &none), Ok(()));
         let refused = viable(&script("#0"), &none).unwrap_err();
         assert!(refused.contains("never end"), "{refused}");
         // Unless it was there from the start.
-        let allowed = endless(&script("#0"));
+        let allowed = allowing(endless(&script("#0")));
         assert_eq!(viable(&script("#0"), &allowed), Ok(()));
         assert!(viable(&script("(#0 + 1)"), &allowed).is_err());
     }

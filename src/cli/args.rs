@@ -164,10 +164,25 @@ impl std::str::FromStr for TargetKind {
     }
 }
 
+/// Which bugs of clusterd are known.
+#[derive(Debug, Clone, Args)]
+pub struct KnownArgs {
+    /// A file of known bugs, which cases for spawn: and connect: go round
+    /// (default: the known-bugs.toml that the program was built with).
+    #[arg(long, value_name = "FILE")]
+    pub known_bugs: Option<PathBuf>,
+    /// First run the script of each known bug, say which are gone, and go round
+    /// the others only.
+    #[arg(long)]
+    pub recheck_known: bool,
+}
+
 #[derive(Debug, Args)]
 pub struct Fuzz {
     #[command(flatten)]
     pub target: TargetArgs,
+    #[command(flatten)]
+    pub known: KnownArgs,
     /// Cases to run (default: 200; with --mutant as many as it takes, for 110
     /// seconds).
     #[arg(long)]
@@ -235,10 +250,16 @@ pub struct Replay {
 
 #[derive(Debug, Args)]
 pub struct Show {
-    /// As it was given to `fuzz`: cases for a clusterd that is not ours leave
-    /// out what is known to end one.
+    /// As it was given to `fuzz`: cases for a clusterd that is not ours go round
+    /// known bugs.
     #[arg(long, default_value = "mini", value_name = "TARGET")]
     pub target: TargetKind,
+    /// As it was given to `fuzz`.
+    #[arg(long, value_name = "FILE")]
+    pub known_bugs: Option<PathBuf>,
+    /// As it was given to `fuzz`.
+    #[arg(long, value_name = "VERSION", default_value = v26_30::VERSION)]
+    pub protocol: semver::Version,
     /// The seed of the campaign.
     #[arg(long)]
     pub seed: u64,

@@ -3,15 +3,16 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::args::{Format, Fuzz, Show, TargetArgs, TargetKind};
+use super::args::{Format, Fuzz, KnownArgs, Show, TargetArgs, TargetKind};
 use super::in_process::InProcessLab;
 use super::out::Out;
 use super::{CliError, Done, labs, out, repeat, signals};
 use crate::campaign::{
-    CampaignConfig, CampaignEvent, Canary, JsonLines, Reporter, Summary, Terminal, case_script,
-    run_campaign, with_blocks,
+    CampaignConfig, CampaignEvent, Canary, Fate, JsonLines, Lab, Recheck, Reporter, Summary,
+    Terminal, case_script, run_campaign, with_blocks,
 };
 use crate::generate::{Action, Profile};
+use crate::known::KnownBugs;
 use crate::replica::mutants::Mutant;
 use crate::shrink::Budget;
 
@@ -34,8 +35,14 @@ pub fn fuzz(args: Fuzz) -> Done {
         let findings = args.findings.display();
         CliError::Input(format!("--findings {findings}: cannot be written: {error}"))
     })?;
+    let known = known_bugs(args.known.known_bugs.as_deref())?;
     signals::watch(signals::First::Stops)?;
     let open = labs::open(&args.target, false)?;
+    let mut reporter: Box<dyn Reporter> = match args.format {
+        Format::Text => Box::new(Terminal::new(Out)),
+        Format::Json => Box::new(JsonLines::new(Out)),
+    };
+    let round = going_round(&args, &known, open.lab.as_ref(), reporter.as_mut());
     let seed = args.seed.unwrap_or_else(fresh_seed);
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let jobs = args.jobs.unwrap_or(match &args.target.target {
@@ -61,7 +68,8 @@ pub fn fuzz(args: Fuzz) -> Done {
         jobs,
         schedules: args.schedules,
         first_case: args.case.unwrap_or(0),
-        profile: profile(&args.target.target, args.operators),
+        profile: profile(&args.target.target, args.operators).round(round),
+        known,
         shape: args.target.shape(),
         time: seconds.map(Duration::from_secs),
         stop_after,
@@ -76,10 +84,6 @@ pub fn fuzz(args: Fuzz) -> Done {
         facts: facts(&args.target),
         findings: Some(args.findings),
     };
-    let mut reporter: Box<dyn Reporter> = match args.format {
-        Format::Text => Box::new(Terminal::new(Out)),
-        Format::Json => Box::new(JsonLines::new(Out)),
-    };
     // A replica that has bugs of its own already needs no other one.
     let canary = is_healthy.then(|| {
         let lab = InProcessLab::new(CANARY.into(), false);
@@ -90,6 +94,47 @@ pub fn fuzz(args: Fuzz) -> Done {
     }
     let summary = run_campaign(&config, open.lab.as_ref(), reporter.as_mut());
     verdict(&summary, canary.as_ref())
+}
+
+fn known_bugs(file: Option<&Path>) -> Result<KnownBugs, CliError> {
+    let known = match file {
+        Some(file) => KnownBugs::read(file),
+        None => KnownBugs::built_in(),
+    };
+    known.map_err(CliError::Input)
+}
+
+/// The bugs that the cases go round: those of the version of a clusterd that is
+/// not ours; if they are to be run again, those of them that are not gone.
+fn going_round(
+    args: &Fuzz,
+    known: &KnownBugs,
+    lab: &dyn Lab,
+    reporter: &mut dyn Reporter,
+) -> KnownBugs {
+    let TargetArgs {
+        target, protocol, ..
+    } = &args.target;
+    let KnownArgs { recheck_known, .. } = args.known;
+    let of_version = known.of_version(protocol);
+    let mut gone = Vec::new();
+    for bug in of_version.iter().filter(|_| recheck_known) {
+        let recheck = Recheck::of(bug, known, lab);
+        if recheck.fate == Fate::Gone {
+            gone.push(recheck.id.clone());
+        }
+        reporter.on_event(&CampaignEvent::Rechecked(recheck));
+    }
+    of_version.only(|bug| has_bugs(target) && !gone.contains(&bug.id))
+}
+
+/// Whether a target has the bugs of its version: ours has only those that it is
+/// told to have.
+fn has_bugs(target: &TargetKind) -> bool {
+    match target {
+        TargetKind::Mini | TargetKind::InProcess => false,
+        TargetKind::Spawn(_) | TargetKind::Connect(_) => true,
+    }
 }
 
 /// What a campaign comes to; a violation wins over everything else.
@@ -159,7 +204,10 @@ fn fresh_seed() -> u64 {
 
 /// Prints the script of one case, with the answers that the model expects.
 pub fn show(args: &Show) -> Done {
-    let (commands, _) = case_script(args.seed, args.case, &profile(&args.target, args.operators));
+    let known = known_bugs(args.known_bugs.as_deref())?.of_version(&args.protocol);
+    let round = known.only(|_| has_bugs(&args.target));
+    let profile = profile(&args.target, args.operators).round(round);
+    let (commands, _) = case_script(args.seed, args.case, &profile);
     out::print(with_blocks(&commands))?;
     Ok(true)
 }

@@ -3,7 +3,9 @@
 //! Invariants: it is one line that a shell reads back as it is meant; whatever
 //! decides what is drawn, and on what it runs, is in it; a password is not.
 
-use super::args::{DEFAULT_PATIENCE, DEFAULT_PUBSUB, DEFAULT_SCHEDULES, Fuzz, TargetArgs};
+use super::args::{
+    DEFAULT_PATIENCE, DEFAULT_PUBSUB, DEFAULT_SCHEDULES, Fuzz, KnownArgs, TargetArgs,
+};
 use crate::driver::ALARMS;
 use crate::protocol::v26_30;
 
@@ -20,6 +22,16 @@ pub fn command(args: &Fuzz, seed: u64) -> String {
         flag("schedules", args.schedules.to_string());
     }
     target(&args.target, &mut flag);
+    let KnownArgs {
+        known_bugs,
+        recheck_known,
+    } = &args.known;
+    if let Some(file) = known_bugs {
+        flag("known-bugs", file.display().to_string());
+    }
+    if *recheck_known {
+        words.push("--recheck-known".to_string());
+    }
     words.join(" ")
 }
 
@@ -160,13 +172,15 @@ mod tests {
             "--patience=60",
             "--alarm=two words",
             "--cases=9",
+            "--known-bugs=my bugs.toml",
+            "--recheck-known",
         ]);
         assert_eq!(
             command(&args, 7),
             "clusterd-fuzz fuzz --seed 7 --operators 20 --target 'spawn:/a b/clusterd' \
              --target-arg --flag --target-arg $'it\\'s\\x0aso' --workers 2 --processes 3 \
              --patience 60 --consensus 'postgres://me@127.0.0.1/db?options=--search_path=c' \
-             --blob file:///b --alarm 'two words'"
+             --blob file:///b --alarm 'two words' --known-bugs 'my bugs.toml' --recheck-known"
         );
         assert_eq!(rest(&args, args.cases), "--cases 9");
         assert_eq!(rest(&fuzz(&["--case", "4"]), Some(1)), "--case 4");

@@ -178,7 +178,7 @@ fn details(replayed: &Replayed) -> String {
         ));
     }
     if let Some(what) = &replayed.endless {
-        println!("  without an end: {what}");
+        text.push_str(&format!("  without an end: {what}\n"));
     }
     if let Some(invalid) = &replayed.invalid {
         text.push_str(&format!("  not a valid script: {invalid}\n"));

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::tests::{rehearse_and, script};
 use super::*;
+use crate::known::KnownBugs;
 use crate::model::{Expected, Rehearsal};
 use crate::plan::{Globals, Relation, parse, print};
 use crate::repr::ReprRelationType;
@@ -179,32 +180,59 @@ fn without_operators_plans_are_the_simple_ones() {
     }
 }
 
-#[test]
-fn what_is_left_open_occurs_only_on_demand() {
-    let bold = Profile {
-        monotonic_retractions: true,
-        any_all_beside_distinct: true,
-        negative: true,
-        ..Profile::default().with_operators(100)
-    };
-    for (profile, expected) in [(operators(), false), (bold, true)] {
-        let mut beside = false;
-        for seed in 0..500 {
-            for spec in dataflows(&script(seed, &profile).0) {
-                for (_, plan) in &spec.builds {
-                    plan.visit(&mut |r| beside |= tests_beside_distinct(r));
-                }
+/// How many operators of 500 scripts are such.
+fn count(profile: &Profile, such: impl Fn(&Relation) -> bool) -> usize {
+    let mut found = 0;
+    for seed in 0..500 {
+        for spec in dataflows(&script(seed, profile).0) {
+            for (_, plan) in &spec.builds {
+                plan.visit(&mut |r| found += usize::from(such(r)));
             }
         }
-        assert_eq!(beside, expected);
     }
+    found
 }
 
-fn tests_beside_distinct(r: &Relation) -> bool {
+#[test]
+fn all_and_any_stand_beside_distinct_aggregates() {
     use crate::protocol::v26_30::AggregateFunc;
-    let Relation::Reduce { aggregates, .. } = r else {
-        return false;
+    let beside = |r: &Relation| {
+        let Relation::Reduce { aggregates, .. } = r else {
+            return false;
+        };
+        let test = |f: &AggregateFunc| matches!(f, AggregateFunc::All | AggregateFunc::Any);
+        aggregates.iter().any(|a| test(&a.func)) && aggregates.iter().any(|a| a.distinct)
     };
-    let test = |f: &AggregateFunc| matches!(f, AggregateFunc::All | AggregateFunc::Any);
-    aggregates.iter().any(|a| test(&a.func)) && aggregates.iter().any(|a| a.distinct)
+    assert!(count(&operators(), beside) > 0);
+}
+
+#[test]
+fn a_profile_that_goes_round_known_bugs_draws_none_of_them_and_counts_them() {
+    let all = KnownBugs::built_in().unwrap();
+    let version = semver::Version::new(26, 30, 0);
+    let round = all.of_version(&version);
+    let going = operators().round(round.clone());
+    let mut gone_round = BTreeMap::new();
+    let mut shown = BTreeSet::new();
+    for seed in 0..600 {
+        let (commands, tally) = script(seed, &going);
+        assert_eq!(round.shown_in(&commands), None, "seed {seed}");
+        for (bug, count) in tally.gone_round {
+            *gone_round.entry(bug).or_default() += count;
+        }
+        let (commands, _) = script(seed, &operators());
+        shown.extend(round.shown_in(&commands).map(|bug| bug.id.clone()));
+    }
+    // What is drawn otherwise, and only that, was gone round.
+    let gone_round: BTreeMap<String, u64> = gone_round;
+    for bug in [
+        "huge-limit",
+        "top-k-limit-overflows",
+        "view-seals-after-drop",
+    ] {
+        assert!(
+            shown.contains(bug) && gone_round[bug] > 0,
+            "{bug}: {gone_round:?}"
+        );
+    }
 }

@@ -3,6 +3,8 @@
 //! Invariant: a profile with every switch off generates scripts that upstream's
 //! own driver can run, but for retractions.
 
+use crate::known::KnownBugs;
+
 /// The kinds of steps that a script is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Action {
@@ -131,9 +133,6 @@ pub struct Profile {
     pub sinks: bool,
     /// Move the since that the driver holds.
     pub downgrade: bool,
-    /// Limits of peeks whose double overflows (`spec/replica.md` §11 B02), and of
-    /// a TopK that overflow together with its offset.
-    pub huge_limits: bool,
     /// How many live collections a session may have.
     pub collections: usize,
     /// How many of a hundred dataflows have plans of operators; the others
@@ -150,11 +149,10 @@ pub struct Profile {
     /// `monotonic` where the input retracts: the answer is unspecified
     /// (`spec/replica.md` §16.4).
     pub monotonic_retractions: bool,
-    /// `all` and `any` beside DISTINCT aggregates, which upstream computes
-    /// wrongly (`spec/replica.md` §16.4).
-    pub any_all_beside_distinct: bool,
     /// Now and then a series without an end.
     pub endless: bool,
+    /// Bugs of the target: what shows one of them is not drawn.
+    pub known: KnownBugs,
 }
 
 impl Default for Profile {
@@ -171,7 +169,6 @@ impl Default for Profile {
             two_exports: true,
             sinks: true,
             downgrade: true,
-            huge_limits: true,
             collections: 6,
             operators: 0,
             depth: 4,
@@ -179,8 +176,8 @@ impl Default for Profile {
             ties: true,
             mixed_reduces: true,
             monotonic_retractions: false,
-            any_all_beside_distinct: false,
             endless: true,
+            known: KnownBugs::default(),
         }
     }
 }
@@ -194,12 +191,16 @@ impl Profile {
         self
     }
 
-    /// The same profile for a clusterd that is not ours: without what is known
-    /// to end one (`spec/replica.md` §11 B02), without negative counts, about
-    /// which a clusterd with soft assertions panics, and without series that
-    /// would fill its memory.
+    /// The same profile for a clusterd that is not ours: without negative counts,
+    /// about which a clusterd with soft assertions panics.
     pub fn for_clusterd(mut self) -> Self {
-        (self.huge_limits, self.negative, self.endless) = (false, false, false);
+        self.negative = false;
+        self
+    }
+
+    /// The same profile, going round these bugs.
+    pub fn round(mut self, known: KnownBugs) -> Self {
+        self.known = known;
         self
     }
 

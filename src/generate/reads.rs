@@ -141,14 +141,12 @@ impl World<'_> {
             }
         }
         if self.choices.chance("limit", 2, 3) {
-            let huge = self.profile.huge_limits && self.choices.chance("huge limit", 1, 8);
+            let huge = self.choices.chance("huge limit", 1, 8);
             selection.limit = Some(match huge {
                 true => i64::MAX as u64,
                 false => self.choices.between("rows wanted", 0, 3),
             });
-            if !huge {
-                selection.offset = self.choices.draw("rows skipped", 2);
-            }
+            selection.offset = self.choices.draw("rows skipped", 2);
         }
         let columns: Option<Vec<Column>> = key
             .unwrap_or_default()

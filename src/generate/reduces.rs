@@ -2,8 +2,7 @@
 //! Source: `spec/plan.md` §2.5, §2.6, §5.8, `spec/lowering.md` §2.8.
 //!
 //! Invariants: aggregates are of one class unless the dataflow is planned; a
-//! `monotonic` flag is true of its input, and `all` and `any` stand beside no
-//! DISTINCT aggregate, unless the profile's switches say otherwise.
+//! `monotonic` flag is true of its input, unless the profile says otherwise.
 
 use super::relations::{Drawn, Planner, WIDEST};
 use super::scalars::{self, Over, columns_of};
@@ -66,7 +65,6 @@ impl Planner<'_, '_> {
         if aggregates.is_empty() {
             aggregates.push(count_all());
         }
-        self.keep_apart(&mut aggregates);
         let monotonic = self.may_promise(&input);
         let expected_group_size = self.group_size();
         let input = self.perhaps_arranged(input);
@@ -173,7 +171,6 @@ impl Planner<'_, '_> {
                     },
                     false => test,
                 };
-                let distinct = distinct && self.profile.any_all_beside_distinct;
                 Some(AggregateExpr {
                     func,
                     expr,
@@ -277,20 +274,6 @@ impl Planner<'_, '_> {
         })
     }
 
-    /// `all` and `any` share their total with DISTINCT aggregates, which makes
-    /// them wrong upstream (`spec/replica.md` §16.4).
-    fn keep_apart(&mut self, aggregates: &mut Vec<AggregateExpr>) {
-        if self.profile.any_all_beside_distinct {
-            return;
-        }
-        let tests = |a: &AggregateExpr| matches!(a.func, AggregateFunc::All | AggregateFunc::Any);
-        if aggregates.iter().any(tests) {
-            for aggregate in aggregates {
-                aggregate.distinct = false;
-            }
-        }
-    }
-
     fn may_promise(&mut self, input: &Drawn) -> bool {
         let allowed = input.monotonic || self.profile.monotonic_retractions;
         allowed && self.choices.chance("monotonic", 2, 3)
@@ -372,8 +355,7 @@ impl Planner<'_, '_> {
             .copied()
             .filter(|c| columns[*c].scalar_type == ReprScalarType::Int64)
             .collect();
-        let huge = 2 * u64::from(self.profile.huge_limits);
-        match self.choices.weighted("limit", &[12, 4, 2, huge]) {
+        match self.choices.weighted("limit", &[12, 4, 2, 2]) {
             Some(1) => None,
             Some(3) => Some(int64(
                 i64::MAX - self.choices.draw("less than the most", 1) as i64,

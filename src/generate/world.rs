@@ -12,6 +12,7 @@ use super::choices::Choices;
 use super::flows::{Flow, FlowExport, Form};
 use super::profile::Profile;
 use super::values::Column;
+use crate::known::Watch;
 use crate::model::{Life, Model, Objection, Rehearsal};
 use crate::repr::{GlobalId, Timestamp};
 use crate::script::trace::Wait;
@@ -25,6 +26,8 @@ pub struct World<'a> {
     pub choices: &'a mut dyn Choices,
     pub profile: &'a Profile,
     rehearsal: Rehearsal,
+    /// What known bugs ask of the commands so far.
+    watch: Watch,
     pub commands: Vec<Command>,
     pub tally: Tally,
     pub schemas: Vec<Schema>,
@@ -46,6 +49,8 @@ pub struct Tally {
     /// Commands with an effect that an invariant looks at.
     pub meaningful: u64,
     pub by_verb: BTreeMap<&'static str, u64>,
+    /// Commands that were not written because they show a known bug, by its id.
+    pub gone_round: BTreeMap<String, u64>,
 }
 
 impl Tally {
@@ -55,6 +60,9 @@ impl Tally {
         self.meaningful += other.meaningful;
         for (verb, count) in &other.by_verb {
             *self.by_verb.entry(verb).or_default() += count;
+        }
+        for (bug, count) in &other.gone_round {
+            *self.gone_round.entry(bug.clone()).or_default() += count;
         }
     }
 }
@@ -106,6 +114,7 @@ impl<'a> World<'a> {
             choices,
             profile,
             rehearsal: Rehearsal::new(),
+            watch: Watch::default(),
             commands: Vec::new(),
             tally: Tally::default(),
             schemas: Vec::new(),
@@ -123,10 +132,15 @@ impl<'a> World<'a> {
         self.rehearsal.model()
     }
 
-    /// Writes a command, if the sequence stays valid with it, and takes note of
-    /// what its wait tells. A caller that writes one that waits has asked the
-    /// model whether it ends. True if it was written.
+    /// Writes a command, if the sequence stays valid with it and it shows no bug
+    /// that the profile goes round, and takes note of what its wait tells. A caller
+    /// that writes one that waits has asked the model whether it ends. True if it
+    /// was written.
     pub fn emit(&mut self, command: Command, meaningful: bool) -> bool {
+        if let Some(bug) = self.profile.known.shown_by(&command, &self.watch) {
+            *self.tally.gone_round.entry(bug.id.clone()).or_default() += 1;
+            return false;
+        }
         let rehearsed = match self.rehearsal.play_valid(&command) {
             Ok(rehearsed) => rehearsed,
             Err(objection) => {
@@ -143,6 +157,7 @@ impl<'a> World<'a> {
         self.tally.commands += 1;
         self.tally.meaningful += u64::from(meaningful);
         *self.tally.by_verb.entry(command.verb()).or_default() += 1;
+        self.watch.note(&command);
         self.commands.push(command);
         true
     }

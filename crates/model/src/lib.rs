@@ -27,7 +27,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use answer::{ErrorTexts, Expected, Undefined};
-pub use endless::endless_calls;
+pub use endless::{Length, endless_calls};
 pub use multiset::Multiset;
 pub use rehearsal::{Failure, Objection, Rehearsal, Rehearsed};
 pub use session::{Collection, Life, Peek, Permission, Session};
