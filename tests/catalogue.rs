@@ -40,6 +40,24 @@ fn every_invariant_says_where_it_comes_from() {
 }
 
 #[test]
+fn every_leniency_has_its_reason_in_the_catalogue() {
+    let text = document("invariants.md");
+    let listed = text.lines().filter_map(|line| line.strip_prefix("* **L-"));
+    let listed: Vec<String> = listed
+        .map(|line| {
+            let (code, rest) = line.split_once("** ").unwrap();
+            assert!(
+                rest.contains(": ") || rest.contains(" ("),
+                "L-{code} gives no reason"
+            );
+            format!("L-{code}")
+        })
+        .collect();
+    let known: Vec<&str> = invariants::Leniency::ALL.iter().map(|l| l.code()).collect();
+    assert_eq!(listed, known);
+}
+
+#[test]
 fn every_flag_of_the_fuzzer_is_in_the_readme() {
     use clap::CommandFactory;
     let readme = document("README.md");

@@ -82,6 +82,7 @@ impl Lab for SilentLab {
             patience: self.patience,
             seed: Some(seed),
             keep_log: false,
+            one_worker: false,
             linger: Duration::ZERO,
         }
     }

@@ -141,6 +141,7 @@ impl Lab for LosingLab {
             patience: Duration::from_secs(10),
             seed: Some(seed),
             keep_log: false,
+            one_worker: false,
             linger: Duration::ZERO,
         }
     }

@@ -6,11 +6,13 @@
 //! nothing random is decided here.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use crate::driver::Driver;
 use crate::driver::runner::{GivenUp, Runner, RunnerConfig};
-use crate::invariants::{Checker, Counts, Violation};
+use crate::invariants::situations::Situation;
+use crate::invariants::{self, Checker, Conditions, Counts, Uses, Violation};
 use crate::model::Model;
 use crate::plan::cells;
 use crate::script::Command;
@@ -26,6 +28,8 @@ pub struct CaseOptions {
     pub seed: Option<u64>,
     /// Keeps every event, one line each.
     pub keep_log: bool,
+    /// The target has one worker in all.
+    pub one_worker: bool,
     /// For how long the target is looked at when the session is over: what it
     /// does then counts as the case's.
     pub linger: Duration,
@@ -42,6 +46,9 @@ pub struct Outcome {
     pub failed: usize,
     /// What each executed command answered.
     pub answers: Vec<Result<Output, String>>,
+    pub situations: BTreeSet<Situation>,
+    /// How often each leniency was used.
+    pub leniencies: Uses,
     /// The surface cells of the dataflows that were sent.
     pub cells: cells::Counts,
     pub elapsed: Duration,
@@ -69,6 +76,11 @@ impl Outcome {
         Outcome {
             counts: counts.collect(),
             elapsed: self.elapsed + other.elapsed,
+            situations: &self.situations | &other.situations,
+            leniencies: {
+                invariants::add_uses(&mut self.leniencies, &other.leniencies);
+                self.leniencies
+            },
             invalid: self.invalid.or(other.invalid),
             ..other
         }
@@ -92,11 +104,14 @@ pub fn run_case(
     let start = Instant::now();
     // A wait must run out as "stuck" only after the whole patience.
     let patience_ms = options.patience.as_millis() as u64;
-    let checker = RefCell::new(Checker::with_patience(match options.seed {
-        // Without a clock nothing is waited for: what does not come at once
-        // never comes.
-        Some(_) => 0,
-        None => patience_ms.saturating_sub(1),
+    let checker = RefCell::new(Checker::under(Conditions {
+        patience_ms: match options.seed {
+            // Without a clock nothing is waited for: what does not come at once
+            // never comes.
+            Some(_) => 0,
+            None => patience_ms.saturating_sub(1),
+        },
+        one_worker: options.one_worker,
     }));
     let log = RefCell::new(Vec::new());
     let config = RunnerConfig {
@@ -150,6 +165,8 @@ pub fn run_case(
     let checker = checker.into_inner();
     outcome.violations = checker.violations().to_vec();
     outcome.counts = checker.counts();
+    outcome.leniencies = checker.leniencies().clone();
+    outcome.situations = checker.situations().clone();
     if let Some((step, why)) = checker.model().invalid() {
         outcome.invalid = Some(format!("command {step}: {why}"));
     }

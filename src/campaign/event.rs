@@ -1,6 +1,7 @@
 //! What a campaign tells: typed events, and the consumers of them. Every output
 //! (terminal, JSON lines) is such a consumer; none of them influences the run.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,7 +9,8 @@ use super::finding::Finding;
 use super::recheck::Recheck;
 use super::trust::Canary;
 use crate::generate::Tally;
-use crate::invariants::Counts;
+use crate::invariants::situations::{Occurrences, Situation};
+use crate::invariants::{self, Counts, Uses};
 use crate::plan::cells;
 
 /// One thing that a campaign has to say.
@@ -69,6 +71,8 @@ pub struct CaseReport {
     pub failed: usize,
     pub violations: Vec<String>,
     pub counts: Vec<(&'static str, Counts)>,
+    pub situations: BTreeSet<Situation>,
+    pub leniencies: Uses,
     pub cells: cells::Counts,
     pub tally: Tally,
     pub invalid: Option<String>,
@@ -88,6 +92,10 @@ pub struct Summary {
     pub tally: Tally,
     /// Per invariant: what came of it over all cases.
     pub counts: Vec<(&'static str, Counts)>,
+    /// In how many cases each situation occurred.
+    pub situations: Occurrences,
+    /// How often each leniency was used.
+    pub leniencies: Uses,
     /// The surface cells that were sent to the target.
     pub cells: cells::Counts,
     /// Cases that broke an invariant.
@@ -117,6 +125,10 @@ impl Summary {
         self.failed += report.failed as u64;
         self.tally.add(&report.tally);
         cells::add(&mut self.cells, &report.cells);
+        invariants::add_uses(&mut self.leniencies, &report.leniencies);
+        for situation in &report.situations {
+            *self.situations.entry(*situation).or_default() += 1;
+        }
         self.broken += u64::from(!report.violations.is_empty());
         self.invalid += u64::from(report.invalid.is_some());
         self.unknown += u64::from(report.unknown.is_some());
@@ -149,6 +161,12 @@ impl Summary {
             Some((_, n)) => *n += 1,
             None => self.signatures.push((signature.to_string(), 1)),
         }
+    }
+
+    /// The situations that never occurred.
+    pub fn never(&self) -> impl Iterator<Item = Situation> {
+        let all = Situation::ALL.iter().copied();
+        all.filter(|situation| !self.situations.contains_key(situation))
     }
 
     /// Cases a second.

@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use super::event::{CampaignEvent, CaseReport, Found, Reporter, Summary};
 use super::recheck::{Fate, Recheck};
 use super::trust::Canary;
+use crate::invariants::Leniency;
+use crate::invariants::situations::Situation;
 
 /// Writes every event as one line.
 pub struct JsonLines<W: Write> {
@@ -39,6 +41,8 @@ fn line(event: &CampaignEvent) -> Value {
             failed,
             violations,
             counts: _,
+            situations: _,
+            leniencies: _,
             cells: _,
             tally: _,
             invalid,
@@ -83,19 +87,22 @@ fn line(event: &CampaignEvent) -> Value {
         CampaignEvent::Canary(Canary { name, caught_in }) => {
             json!({"event": "canary", "name": name, "caught_in": caught_in})
         }
-        CampaignEvent::Rechecked(Recheck { id, title, fate }) => {
-            let (fate, why) = match fate {
-                Fate::StillThere => ("still-there", None),
-                Fate::Gone => ("gone", None),
-                Fate::Unknown(why) => ("unknown", Some(why)),
-            };
-            json!({"event": "rechecked", "known_bug": id, "title": title, "fate": fate, "why": why})
-        }
+        CampaignEvent::Rechecked(recheck) => rechecked(recheck),
         CampaignEvent::TargetFailed { case, reason } => {
             json!({"event": "target-failed", "case": case, "reason": reason})
         }
         CampaignEvent::Finished(summary) => finished(summary),
     }
+}
+
+fn rechecked(recheck: &Recheck) -> Value {
+    let Recheck { id, title, fate } = recheck;
+    let (fate, why) = match fate {
+        Fate::StillThere => ("still-there", None),
+        Fate::Gone => ("gone", None),
+        Fate::Unknown(why) => ("unknown", Some(why)),
+    };
+    json!({"event": "rechecked", "known_bug": id, "title": title, "fate": fate, "why": why})
 }
 
 fn finished(summary: &Summary) -> Value {
@@ -112,11 +119,22 @@ fn finished(summary: &Summary) -> Value {
     let cells: BTreeMap<String, usize> = (summary.cells.iter())
         .map(|(cell, count)| (cell.to_string(), *count))
         .collect();
+    let situations: BTreeMap<&str, u64> = (Situation::ALL.iter())
+        .map(|s| (s.text(), summary.situations.get(s).copied().unwrap_or(0)))
+        .collect();
+    let leniencies: BTreeMap<&str, u64> = (Leniency::ALL.iter())
+        .map(|l| (l.code(), summary.leniencies.get(l).copied().unwrap_or(0)))
+        .collect();
+    let idle: Vec<Value> = (summary.tally.idle())
+        .map(|(verb, reason, count)| json!({"verb": verb, "reason": reason, "count": count}))
+        .collect();
     json!({
         "event": "finished", "seed": summary.seed, "cases": summary.cases,
         "commands": summary.commands, "failed": summary.failed,
-        "generated": summary.tally.commands, "meaningful": summary.tally.meaningful,
-        "gone_round": summary.tally.gone_round, "cells": cells, "broken": summary.broken, "findings": summary.findings,
+        "generated": summary.tally.commands(), "content": summary.tally.content(),
+        "meaningful": summary.tally.meaningful(), "idle": idle,
+        "answers": summary.tally.answers, "empty_answers": summary.tally.empty,
+        "gone_round": summary.tally.gone_round, "situations": situations, "leniencies": leniencies, "cells": cells, "broken": summary.broken, "findings": summary.findings,
         "not_to_be_believed": summary.distrust(), "signatures": summary.signatures,
         "target_failures": summary.target_failures, "invalid": summary.invalid,
         "unknown": summary.unknown,

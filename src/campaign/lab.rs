@@ -417,6 +417,7 @@ impl Lab for ProcessLab {
             patience: self.config.patience,
             seed: None,
             keep_log: self.config.keep_log,
+            one_worker: false,
             linger: Duration::ZERO,
         }
     }
@@ -472,7 +473,11 @@ pub fn run_with(
 ) -> Result<Outcome, String> {
     loop {
         let mut seat = lab.seat(shape, seed)?;
-        let (outcome, driver) = run_case(commands, seat.driver, options);
+        let options = CaseOptions {
+            one_worker: shape == Shape::ONE,
+            ..options.clone()
+        };
+        let (outcome, driver) = run_case(commands, seat.driver, &options);
         seat.driver = driver;
         // What ends before it is asked for anything was ended by the case before.
         let mut outcome = match outcome {

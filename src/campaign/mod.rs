@@ -16,6 +16,7 @@ mod finding;
 mod json_lines;
 mod jury;
 mod lab;
+mod matrix;
 mod rate;
 mod recheck;
 mod register;
@@ -41,6 +42,7 @@ pub use finding::{Broken, Finding, Pursued, Terms, pursue};
 pub use json_lines::JsonLines;
 pub use jury::{Jury, Run, Trial};
 pub use lab::{Lab, LabConfig, ProcessLab, Processed, Seat, Shape, StoreUrls, run_in, run_with};
+pub use matrix::{Row as MatrixRow, Solved, matrix};
 pub use rate::{Judgment, Rate, Standard};
 pub use recheck::{Fate, Recheck};
 use register::{Caught, Claim, Register};
@@ -307,6 +309,8 @@ impl Worker<'_> {
                 failed: outcome.failed,
                 violations: kinds.keys().cloned().collect(),
                 counts: outcome.counts,
+                situations: outcome.situations,
+                leniencies: outcome.leniencies,
                 cells: outcome.cells,
                 tally,
                 invalid: outcome.invalid,

@@ -10,7 +10,9 @@ use super::event::{CampaignEvent, Found, Reporter, Summary};
 use super::finding::Finding;
 use super::recheck::{Fate, Recheck};
 use super::trust::{CANARY_CASES, Canary};
+use crate::generate::Tally;
 use crate::invariants;
+use crate::invariants::situations::Situation;
 use crate::plan::cells;
 
 /// Shows a campaign to a person.
@@ -97,11 +99,7 @@ impl<W: Write> Reporter for Terminal<W> {
                     "canary: a replica with the bug {name} broke no case; expected one of the first {CANARY_CASES}"
                 ),
             }),
-            CampaignEvent::Rechecked(Recheck { id, title, fate }) => self.say(&match fate {
-                Fate::StillThere => format!("known bug {id} is still there: {title}"),
-                Fate::Gone => format!("known bug {id} is gone; cases go round it no more"),
-                Fate::Unknown(why) => format!("known bug {id}: cannot be told: {why}"),
-            }),
+            CampaignEvent::Rechecked(recheck) => self.say(&rechecked(recheck)),
             CampaignEvent::TargetFailed { case, reason } => {
                 self.say(&format!("case {case} could not be run: {reason}"));
             }
@@ -110,6 +108,15 @@ impl<W: Write> Reporter for Terminal<W> {
                 self.say(&summarised(summary));
             }
         }
+    }
+}
+
+fn rechecked(recheck: &Recheck) -> String {
+    let Recheck { id, title, fate } = recheck;
+    match fate {
+        Fate::StillThere => format!("known bug {id} is still there: {title}"),
+        Fate::Gone => format!("known bug {id} is gone; cases go round it no more"),
+        Fate::Unknown(why) => format!("known bug {id}: cannot be told: {why}"),
     }
 }
 
@@ -146,6 +153,33 @@ fn shown(found: &Found) -> String {
     )
 }
 
+/// A share in percent.
+fn percent(part: u64, whole: u64) -> String {
+    format!("{:.1} %", 100.0 * part as f64 / whole.max(1) as f64)
+}
+
+/// How much of the scripts meant something.
+fn worth(tally: &Tally) -> Vec<String> {
+    let (content, meaningful) = (tally.content(), tally.meaningful());
+    let mut idle: Vec<_> = tally.idle().collect();
+    idle.sort_by_key(|(_, _, count)| std::cmp::Reverse(*count));
+    let idle: Vec<String> = (idle.iter().take(5))
+        .map(|(verb, reason, count)| format!("{verb}: {reason} ({})", percent(*count, content)))
+        .collect();
+    vec![
+        format!(
+            "{} of {content} commands beside handshakes and schemas show something; the others: {}",
+            percent(meaningful, content),
+            idle.join("; ")
+        ),
+        format!(
+            "{} of {} answers are empty",
+            percent(tally.empty, tally.answers),
+            tally.answers
+        ),
+    ]
+}
+
 /// The end of a campaign, for a tired reader: what was looked at, how often,
 /// and what came of it.
 fn summarised(summary: &Summary) -> String {
@@ -156,6 +190,8 @@ fn summarised(summary: &Summary) -> String {
         failed,
         tally,
         counts,
+        situations,
+        leniencies,
         cells,
         broken,
         findings,
@@ -191,12 +227,23 @@ fn summarised(summary: &Summary) -> String {
     if !unchecked.is_empty() {
         lines.push(format!("never checked: {}", unchecked.join(", ")));
     }
-    let share = 100 * tally.meaningful / tally.commands.max(1);
     lines.push(format!(
-        "{cases} cases, {commands} commands ({share} % meaningful, {failed} answered an error) in {:.1} s: {:.1} cases/s",
+        "{cases} cases, {commands} commands ({failed} answered an error) in {:.1} s: {:.1} cases/s",
         elapsed.as_secs_f64(),
         summary.rate()
     ));
+    lines.extend(worth(tally));
+    lines.push(format!(
+        "{} of {} situations occurred",
+        situations.len(),
+        Situation::ALL.len()
+    ));
+    lines.extend(summary.never().map(|s| format!("never: {}", s.text())));
+    let used = leniencies
+        .iter()
+        .map(|(l, n)| format!("{} {n} ({})", l.code(), l.text()));
+    let used: Vec<String> = used.collect();
+    lines.push(format!("leniencies used: {}", used.join("; ")));
     let catalogue = cells::catalogue();
     lines.push(format!(
         "{} of {} surface cells of plans were rendered (`clusterd-fuzz coverage` lists them)",

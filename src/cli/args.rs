@@ -50,6 +50,9 @@ pub enum Command {
     /// Run the cases of a campaign in process and print which operators, in
     /// which variants, their dataflows made a replica render.
     Coverage(Coverage),
+    /// Hunt the mutants in process, from several seeds, and print how fast each is
+    /// found.
+    Mutants(Mutants),
     /// Look into persist shards.
     Shard(Shard),
     /// Print the mutants that `--mutant` takes: name, tab, one line.
@@ -282,6 +285,36 @@ pub struct Coverage {
     /// As it is given to `fuzz`.
     #[arg(long, value_name = "PERCENT", default_value_t = DEFAULT_OPERATORS)]
     pub operators: u64,
+}
+
+#[derive(Debug, Args)]
+pub struct Mutants {
+    /// Only this one (may repeat; default: all of them).
+    #[arg(long, value_name = "NAME")]
+    pub mutant: Vec<replica::mutants::Mutant>,
+    /// Hunts of each, from as many seeds.
+    #[arg(long, value_name = "N", default_value_t = 10,
+        value_parser = clap::value_parser!(u64).range(1..))]
+    pub seeds: u64,
+    /// The first seed; the others follow it.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Seconds after which a hunt is given up.
+    #[arg(long, default_value_t = 60)]
+    pub seconds: u64,
+    /// Hunts at the same time, each on one core (default: one a core).
+    #[arg(long)]
+    pub jobs: Option<usize>,
+    /// As it is given to `fuzz`.
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_SCHEDULES,
+        value_parser = clap::value_parser!(u64).range(1..))]
+    pub schedules: u64,
+    /// As it is given to `fuzz`.
+    #[arg(long, value_name = "PERCENT", default_value_t = DEFAULT_OPERATORS)]
+    pub operators: u64,
+    /// `text`, or `json` for one mutant a line.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
 }
 
 #[derive(Debug, Args)]

@@ -86,6 +86,7 @@ impl Lab for InProcessLab {
             patience: Duration::from_secs(10),
             seed: Some(seed),
             keep_log: self.keep_log,
+            one_worker: false,
             linger: Duration::ZERO,
         }
     }

@@ -10,6 +10,7 @@ mod coverage;
 mod fuzz;
 mod in_process;
 mod labs;
+mod mutants;
 mod out;
 mod repeat;
 mod replay;
@@ -71,6 +72,7 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::Replay(args) => replay::replay(&args),
         Command::Show(args) => fuzz::show(&args),
         Command::Coverage(args) => coverage::coverage(&args),
+        Command::Mutants(args) => mutants::mutants(&args),
         Command::Shard(args) => shard::shard(&args),
         Command::ListMutants => out::print(replica::mutants::list()).map(|()| true),
         Command::Miniclusterd(_) => Ok(true),

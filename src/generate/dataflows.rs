@@ -6,6 +6,7 @@
 
 use super::flows::{Flow, FlowExport, Planning};
 use super::plans;
+use super::tally::Worth;
 use super::world::World;
 use crate::plan::{Globals, type_of};
 use crate::repr::{GlobalId, Timestamp};
@@ -136,14 +137,14 @@ impl World<'_> {
         }
         for id in views {
             if !self.choices.chance("read-only for now", 1, 4) {
-                self.emit(Command::AllowWrites { id }, true);
+                self.emit(Command::AllowWrites { id }, Worth::Shows);
             }
         }
         true
     }
 
     pub fn schedule_id(&mut self, id: GlobalId) -> bool {
-        self.emit(Command::Schedule { id }, true)
+        self.emit(Command::Schedule { id }, Worth::Shows)
     }
 
     /// Schedules something that is not.

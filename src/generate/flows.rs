@@ -4,8 +4,10 @@
 //! Invariant: what an export says of its collection (columns, retractions) is
 //! true of every later dataflow that imports it.
 
+use super::tally::Worth;
 use super::values::Column;
 use super::world::World;
+use crate::model::Shard;
 use crate::plan::{Relation, RelationType};
 use crate::repr::{GlobalId, ReprColumnType, Timestamp};
 use crate::script::{
@@ -200,13 +202,15 @@ impl World<'_> {
         // An empty collection shows little.
         let meaningful = flow.imports.iter().any(|source| match source {
             FlowSource::Shard(index) => {
-                let shard = self.model().shard(&self.shards[*index].alias);
-                shard.is_some_and(|s| s.times().next().is_some())
+                let alias = &self.shards[*index].alias;
+                let written = |shard: &Shard| shard.times().next().is_some();
+                self.model().shard(alias).is_some_and(written) || self.model().may_be_written(alias)
             }
             FlowSource::Index { .. } => true,
         });
         let meaningful = meaningful || flow.imports.is_empty();
-        let written = self.emit(command, meaningful);
+        let worth = Worth::if_so(meaningful, "what it reads was never written");
+        let written = self.emit(command, worth);
         if written {
             self.flows.push(flow);
         }

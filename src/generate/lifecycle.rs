@@ -5,6 +5,7 @@
 //! no as_of whose snapshot may still be wanted.
 
 use super::flows::FlowExport;
+use super::tally::Worth;
 use super::world::{NEVER, World};
 use crate::repr::{GlobalId, Timestamp};
 use crate::script::{Command, Setting};
@@ -77,7 +78,7 @@ impl World<'_> {
                 });
             }
         }
-        self.emit(Command::UpdateConfiguration { settings }, true)
+        self.emit(Command::UpdateConfiguration { settings }, Worth::Shows)
     }
 
     /// Compacts an index; often looks at it before and after.
@@ -98,6 +99,9 @@ impl World<'_> {
             Some(1) => last.max(since),
             // Beyond what is sealed: nothing can be read until it is.
             Some(2) => last.max(since) + 1,
+            _ if last > since && !self.choices.chance("compacted to where it is", 1, 12) => {
+                self.choices.between("compaction frontier", since + 1, last)
+            }
             _ => self
                 .choices
                 .between("compaction frontier", since, last.max(since)),
@@ -117,13 +121,23 @@ impl World<'_> {
         &mut self,
         id: GlobalId,
         frontier: Option<Timestamp>,
-        meaningful: bool,
+        advances: bool,
     ) -> bool {
-        self.emit(Command::AllowCompaction { id, frontier }, meaningful)
+        let worth = Worth::if_so(advances, "the since stays where it is");
+        self.emit(Command::AllowCompaction { id, frontier }, worth)
     }
 
-    /// Drops what is not read, and often waits for its end.
-    pub fn drop_export(&mut self) -> bool {
+    /// Drops what is not read, and often waits for its end; sometimes then what
+    /// only it read.
+    pub fn drop_some(&mut self) -> bool {
+        let dropped = self.drop_export();
+        if dropped && self.choices.chance("drop another one", 1, 3) {
+            self.drop_export();
+        }
+        dropped
+    }
+
+    fn drop_export(&mut self) -> bool {
         let free: Vec<GlobalId> = self
             .live_exports()
             .into_iter()
@@ -133,6 +147,11 @@ impl World<'_> {
             return false;
         }
         let id = free[self.choices.index("dropped collection", free.len())];
+        self.drop_id(id)
+    }
+
+    /// Drops an export that may be dropped.
+    pub fn drop_id(&mut self, id: GlobalId) -> bool {
         if !self.allow_compaction(id, None, true) {
             return false;
         }
@@ -173,7 +192,7 @@ impl World<'_> {
                 shard: alias,
                 since,
             },
-            true,
+            Worth::Shows,
         )
     }
 }

@@ -24,6 +24,7 @@ mod scalars;
 mod seeded;
 mod sessions;
 mod sinks;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -33,7 +34,7 @@ mod writes;
 pub use choices::{ByteChoices, Choice, Choices, Recording, Replayed};
 pub use profile::{Action, Profile};
 pub use seeded::{SeededChoices, Stream};
-pub use world::Tally;
+pub use tally::{Tally, Uses, Worth};
 
 use self::world::World;
 use crate::repr::{GlobalId, Timestamp};
@@ -54,9 +55,9 @@ pub fn generate_counted(choices: &mut dyn Choices, profile: &Profile) -> (Vec<Co
     world.negative = profile.negative && world.choices.chance("negative counts", 1, 8);
     world.handshake();
     // Empty collections show little.
-    for _ in 0..2 {
+    for _ in 0..3 {
         if world.choices.chance("rows at the start", 3, 4) {
-            world.write();
+            world.write_another();
         }
     }
     let (least, most) = profile.steps;
@@ -95,7 +96,7 @@ impl World<'_> {
             Some(Action::CreateDataflow) => self.create_dataflow(),
             Some(Action::Schedule) => self.schedule(),
             Some(Action::Compact) => self.compact(),
-            Some(Action::Drop) => self.drop_export(),
+            Some(Action::Drop) => self.drop_some(),
             Some(Action::Count) => self.count(),
             Some(Action::Peek) => self.peek(),
             Some(Action::StartPeek) => self.start_peek(),
@@ -136,7 +137,7 @@ impl World<'_> {
         while !self.open_peeks.is_empty() {
             if !self.model().must_answer(self.open_peeks[0].uuid) {
                 let peek = self.open_peeks[0].name.clone();
-                self.emit(Command::CancelPeek { peek }, true);
+                self.emit(Command::CancelPeek { peek }, Worth::Shows);
             }
             self.await_open_peek(0);
         }
@@ -168,6 +169,8 @@ impl World<'_> {
         times.push(self.choices.between("time of last look", first, last));
         times.sort_unstable();
         times.dedup();
+        // That a collection is empty is seen at its last time.
+        times.retain(|ts| *ts == last || !self.is_empty(id, *ts));
         for ts in times {
             self.peek_at(id, ts);
         }

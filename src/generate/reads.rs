@@ -4,11 +4,15 @@
 //! Invariant: a command that waits is written only if the model says that the
 //! wait ends without another command.
 
+use super::tally::Worth;
 use super::values::{self, Column};
 use super::world::{OpenPeek, World};
 use crate::model::Expected;
 use crate::repr::{GlobalId, Timestamp};
 use crate::script::{Command, DEFAULT_TIMEOUT_SECS, OrderBy, Selection};
+
+/// Why a read shows little.
+const EMPTY: &str = "an empty answer";
 
 impl World<'_> {
     /// A peek of an index at a time that is sealed.
@@ -21,12 +25,27 @@ impl World<'_> {
         if readable.is_empty() {
             return false;
         }
-        let id = readable[self.choices.index("peeked collection", readable.len())];
-        let Some((first, last)) = self.readable(id) else {
-            return false;
-        };
-        let ts = self.time_between(first, last);
+        // What is empty says less; it is peeked if nothing better was drawn soon.
+        for _ in 0..2 {
+            let (id, ts) = self.some_peek(&readable);
+            if !self.is_empty(id, ts) {
+                return self.peek_at(id, ts);
+            }
+        }
+        let (id, ts) = self.some_peek(&readable);
         self.peek_at(id, ts)
+    }
+
+    /// One of the collections, and a time at which it can be read.
+    fn some_peek(&mut self, readable: &[GlobalId]) -> (GlobalId, Timestamp) {
+        let id = readable[self.choices.index("peeked collection", readable.len())];
+        let (first, last) = self.readable(id).unwrap_or_default();
+        (id, self.time_between(first, last))
+    }
+
+    /// Whether a collection has no rows and no errors at a time.
+    pub fn is_empty(&self, id: GlobalId, ts: Timestamp) -> bool {
+        matches!(self.model().contents(id, ts), Expected::Rows(rows) if rows.is_empty())
     }
 
     fn readable_indexes(&self) -> Vec<GlobalId> {
@@ -49,12 +68,12 @@ impl World<'_> {
         if !readable.is_some_and(|(first, last)| (first..=last).contains(&ts)) {
             return false;
         }
-        let meaningful = match self.model().contents(id, ts) {
-            Expected::Rows(rows) => !rows.is_empty(),
-            Expected::Errors(_) | Expected::Either(..) => true,
-            Expected::Undefined(_) => false,
+        let worth = match self.model().contents(id, ts) {
+            Expected::Rows(rows) => Worth::if_so(!rows.is_empty(), EMPTY),
+            Expected::Errors(_) | Expected::Either(..) => Worth::Shows,
+            Expected::Undefined(_) => Worth::Idle("an answer that the model does not know"),
         };
-        self.write_peek(id, ts, meaningful)
+        self.write_peek(id, ts, worth)
     }
 
     /// A peek below what some index was compacted to: an error.
@@ -71,7 +90,7 @@ impl World<'_> {
             true => last,
             false => self.choices.between("time below the since", 0, last),
         };
-        self.write_peek(id, ts, true)
+        self.write_peek(id, ts, Worth::Shows)
     }
 
     /// The last time at which a peek of the index is refused, if that can be
@@ -83,7 +102,7 @@ impl World<'_> {
         (compacted > collection.as_of() && sealed >= compacted).then(|| compacted - 1)
     }
 
-    fn write_peek(&mut self, id: GlobalId, ts: Timestamp, meaningful: bool) -> bool {
+    fn write_peek(&mut self, id: GlobalId, ts: Timestamp, worth: Worth) -> bool {
         let selection = self.drawn_selection(id);
         let schema = match selection.literals.is_empty() {
             true => self.peek_schema(id),
@@ -98,7 +117,12 @@ impl World<'_> {
             ts,
             selection,
         };
-        self.emit(command, meaningful)
+        let written = self.emit(command, worth);
+        if written && !matches!(worth, Worth::Idle(reason) if reason != EMPTY) {
+            self.tally.answers += 1;
+            self.tally.empty += u64::from(worth == Worth::Idle(EMPTY));
+        }
+        written
     }
 
     /// The schema that reads an index back and types its key: the key's columns
@@ -185,7 +209,7 @@ impl World<'_> {
             return false;
         };
         let ts = self.time_between(first, last);
-        self.emit(Command::Count { id, ts }, true)
+        self.emit(Command::Count { id, ts }, Worth::Shows)
     }
 
     /// A peek that is not waited for yet, at a time that may not be sealed.
@@ -225,7 +249,7 @@ impl World<'_> {
             schema: Some(schema),
             ts,
         };
-        if !self.emit(command, true) {
+        if !self.emit(command, Worth::Shows) {
             return false;
         }
         if let Some(uuid) = self.started(&name) {
@@ -254,7 +278,7 @@ impl World<'_> {
             peek: open.name,
             timeout_secs: DEFAULT_TIMEOUT_SECS,
         };
-        self.emit(command, true)
+        self.emit(command, Worth::Shows)
     }
 
     /// Cancels a started peek.
@@ -273,8 +297,13 @@ impl World<'_> {
             true => false,
             false => {
                 let index = open[self.choices.index("cancelled peek", open.len())];
-                let peek = self.open_peeks[index].name.clone();
-                self.emit(Command::CancelPeek { peek }, true)
+                let OpenPeek { name, id, .. } = self.open_peeks[index].clone();
+                let written = self.emit(Command::CancelPeek { peek: name }, Worth::Shows);
+                let drop = written && self.choices.chance("drop what was peeked", 1, 2);
+                if drop && self.is_live(id) && self.model().check_drop(id).is_ok() {
+                    self.drop_id(id);
+                }
+                written
             }
         }
     }

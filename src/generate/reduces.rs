@@ -2,13 +2,14 @@
 //! Source: `spec/plan.md` §2.5, §2.6, §5.8, `spec/lowering.md` §2.8.
 //!
 //! Invariants: aggregates are of one class unless the dataflow is planned; a
-//! `monotonic` flag is true of its input, unless the profile says otherwise.
+//! `monotonic` flag is true of its input, unless the profile says otherwise; no
+//! aggregate gives NULL where its type has none.
 
 use super::relations::{Drawn, Planner, WIDEST};
 use super::scalars::{self, Over, columns_of};
-use crate::plan::Relation;
 use crate::plan::functions::AGGREGATES;
 use crate::plan::scalar::{binary, boolean, column, int64, literal};
+use crate::plan::{Relation, may_be_null};
 use crate::protocol::v26_30::{
     AggregateExpr, AggregateFunc, BinaryFunc, ColumnOrder, MirScalarExpr, UnaryFunc, VariadicFunc,
 };
@@ -65,6 +66,7 @@ impl Planner<'_, '_> {
         if aggregates.is_empty() {
             aggregates.push(count_all());
         }
+        self.keep_types(&mut aggregates, over);
         let monotonic = self.may_promise(&input);
         let expected_group_size = self.group_size();
         let input = self.perhaps_arranged(input);
@@ -272,6 +274,20 @@ impl Planner<'_, '_> {
             expr: scalars::draw(self.choices, over, &arg, depth),
             distinct,
         })
+    }
+
+    /// Beside a DISTINCT aggregate, `all` and `any` may be NULL (`spec/replica.md`
+    /// §16.4). Their types say so only where an argument may be NULL; an optimizer
+    /// may find that none is.
+    fn keep_types(&self, aggregates: &mut Vec<AggregateExpr>, over: Over<'_>) {
+        let never_null =
+            |a: &AggregateExpr| self.planned || may_be_null(&a.expr, over.columns) == Some(false);
+        let tests = |a: &AggregateExpr| matches!(a.func, AggregateFunc::All | AggregateFunc::Any);
+        if aggregates.iter().any(|a| tests(a) && never_null(a)) {
+            for aggregate in aggregates {
+                aggregate.distinct = false;
+            }
+        }
     }
 
     fn may_promise(&mut self, input: &Drawn) -> bool {

@@ -85,6 +85,8 @@ pub struct Planner<'c, 'p> {
     pub choices: &'c mut dyn Choices,
     pub profile: &'p Profile,
     pub readable: Vec<Readable>,
+    /// What is readable and was not read yet.
+    unread: BTreeSet<GlobalId>,
     /// Counts may become negative.
     pub negative: bool,
     /// Nothing may fail: an error with a negative count, inside a recursion,
@@ -104,10 +106,17 @@ impl<'c, 'p> Planner<'c, 'p> {
             negative: false,
             careful: false,
             readable: Vec::new(),
+            unread: BTreeSet::new(),
             planned,
             locals: Vec::new(),
             next_local: 0,
         }
+    }
+
+    /// Makes something readable, which plans then tend to read.
+    pub fn offer(&mut self, readable: Readable) {
+        self.unread.insert(readable.id);
+        self.readable.push(readable);
     }
 
     /// Draws a whole plan.
@@ -186,6 +195,12 @@ impl<'c, 'p> Planner<'c, 'p> {
             // The joins would stay unplanned, and bindings stand at the top.
             (weights[13], weights[14], weights[15]) = (0, 0, 0);
         }
+        if self.unread.len() > 1 {
+            // What reads several inputs: unions, differences, joins.
+            for (form, times) in [(6, 8), (7, 5), (8, 3), (14, 10)] {
+                weights[form] *= times;
+            }
+        }
         match self.choices.weighted("operator of a plan", &weights) {
             Some(1) => self.atop(below, Self::map),
             Some(2) => self.atop(below, Self::project),
@@ -226,9 +241,14 @@ impl<'c, 'p> Planner<'c, 'p> {
         if globals == 0 || self.choices.chance("constant", 1, 8) {
             return self.constant();
         }
-        // The newest, so that what was built is read.
-        let newest = globals - 1;
-        let index = newest - self.choices.index("read collection", globals);
+        let is_unread = |at: &usize| self.unread.contains(&self.readable[*at].id);
+        let unread: Vec<usize> = (0..globals).filter(is_unread).collect();
+        let index = match !unread.is_empty() && self.choices.chance("read something else", 3, 4) {
+            true => unread[self.choices.index("unread collection", unread.len())],
+            // The newest, so that what was built is read.
+            false => globals - 1 - self.choices.index("read collection", globals),
+        };
+        self.unread.remove(&self.readable[index].id);
         Drawn::read(&self.readable[index])
     }
 

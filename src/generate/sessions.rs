@@ -6,6 +6,7 @@
 
 use super::flows::{Flow, FlowExport, FlowSource, Form};
 use super::plans;
+use super::tally::Worth;
 use super::world::World;
 use crate::repr::{GlobalId, Timestamp};
 use crate::script::Command;
@@ -25,7 +26,7 @@ impl World<'_> {
         if self.choices.chance("configure in the handshake", 1, 6) {
             self.configure();
         }
-        self.emit(Command::InitializationComplete, false);
+        self.emit(Command::InitializationComplete, Worth::Frame);
     }
 
     fn create_instance(&mut self) {
@@ -34,7 +35,7 @@ impl World<'_> {
             expiration_offset: None,
             arrangement_dictionary_compression: self.choices.chance("compression", 1, 8),
         };
-        self.emit(command, false);
+        self.emit(command, Worth::Frame);
     }
 
     pub fn reconnect(&mut self) -> bool {
@@ -84,7 +85,7 @@ impl World<'_> {
             .collect();
         let again = plan.iter().any(|(_, fate, _)| *fate != Fate::Omit);
         self.open_peeks.clear();
-        if !self.emit(command, again) {
+        if !self.emit(command, Worth::if_so(again, "nothing is created again")) {
             return false;
         }
         self.create_instance();
@@ -103,7 +104,7 @@ impl World<'_> {
             for id in ids {
                 // Whether an unfinished view goes on without is not specified.
                 if writing.contains(&id) {
-                    self.emit(Command::AllowWrites { id }, true);
+                    self.emit(Command::AllowWrites { id }, Worth::Shows);
                 }
                 match scheduled.contains(&id) {
                     true if !self.choices.chance("schedule after", 1, 6) => {
@@ -114,7 +115,7 @@ impl World<'_> {
                 }
             }
         }
-        self.emit(Command::InitializationComplete, false);
+        self.emit(Command::InitializationComplete, Worth::Frame);
         for id in late {
             // What was kept keeps its schedule too.
             if !self.choices.chance("leave it to its old schedule", 1, 3) {

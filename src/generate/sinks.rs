@@ -8,6 +8,7 @@
 use super::flows::{FlowExport, FlowSource, Form};
 use super::plans;
 use super::relations::Readable;
+use super::tally::Worth;
 use super::values::Column;
 use super::world::{Owner, Shard, World};
 use crate::repr::{GlobalId, Timestamp};
@@ -101,7 +102,7 @@ impl World<'_> {
             true => false,
             false => {
                 let id = views[self.choices.index("view", views.len())];
-                self.emit(Command::AllowWrites { id }, true)
+                self.emit(Command::AllowWrites { id }, Worth::Shows)
             }
         }
     }
@@ -136,7 +137,7 @@ impl World<'_> {
             up_to,
             timeout_secs: DEFAULT_TIMEOUT_SECS,
         };
-        self.emit(command, true)
+        self.emit(command, Worth::Shows)
     }
 
     /// A live dataflow again, under other ids: at another as_of, exported in

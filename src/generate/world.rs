@@ -4,13 +4,12 @@
 //! Invariant: every command goes through [`World::emit`], which asks the model
 //! whether the sequence stays valid; what would not is not written.
 
-use std::collections::BTreeMap;
-
 use uuid::Uuid;
 
 use super::choices::Choices;
 use super::flows::{Flow, FlowExport, Form};
 use super::profile::Profile;
+use super::tally::{Tally, Worth};
 use super::values::Column;
 use crate::known::Watch;
 use crate::model::{Life, Model, Objection, Rehearsal};
@@ -40,31 +39,6 @@ pub struct World<'a> {
     pub negative: bool,
     flows_made: u64,
     peeks_made: u64,
-}
-
-/// How much of a script means something.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tally {
-    pub commands: u64,
-    /// Commands with an effect that an invariant looks at.
-    pub meaningful: u64,
-    pub by_verb: BTreeMap<&'static str, u64>,
-    /// Commands that were not written because they show a known bug, by its id.
-    pub gone_round: BTreeMap<String, u64>,
-}
-
-impl Tally {
-    /// Adds another script's tally.
-    pub fn add(&mut self, other: &Tally) {
-        self.commands += other.commands;
-        self.meaningful += other.meaningful;
-        for (verb, count) in &other.by_verb {
-            *self.by_verb.entry(verb).or_default() += count;
-        }
-        for (bug, count) in &other.gone_round {
-            *self.gone_round.entry(bug.clone()).or_default() += count;
-        }
-    }
 }
 
 #[derive(Debug, Clone)]
@@ -136,7 +110,7 @@ impl<'a> World<'a> {
     /// that the profile goes round, and takes note of what its wait tells. A caller
     /// that writes one that waits has asked the model whether it ends. True if it
     /// was written.
-    pub fn emit(&mut self, command: Command, meaningful: bool) -> bool {
+    pub fn emit(&mut self, command: Command, worth: Worth) -> bool {
         if let Some(bug) = self.profile.known.shown_by(&command, &self.watch) {
             *self.tally.gone_round.entry(bug.id.clone()).or_default() += 1;
             return false;
@@ -154,9 +128,7 @@ impl<'a> World<'a> {
         };
         let ended = self.rehearsal.end(&rehearsed.waits);
         debug_assert!(ended.is_ok(), "{command}: {ended:?}");
-        self.tally.commands += 1;
-        self.tally.meaningful += u64::from(meaningful);
-        *self.tally.by_verb.entry(command.verb()).or_default() += 1;
+        self.tally.command(command.verb(), worth);
         self.watch.note(&command);
         self.commands.push(command);
         true
@@ -215,13 +187,6 @@ impl<'a> World<'a> {
         self.model()
             .collection(id)
             .is_some_and(|collection| collection.life == Life::Live)
-    }
-
-    /// The dataflow that exports this.
-    pub fn flow_of(&self, id: GlobalId) -> Option<&Flow> {
-        self.flows
-            .iter()
-            .find(|flow| flow.exports.iter().any(|export| export.id == id))
     }
 
     /// The first time at which an index can be read.
@@ -283,7 +248,7 @@ impl<'a> World<'a> {
             name: name.clone(),
             columns: super::values::definition(&columns),
         };
-        if !self.emit(command, false) {
+        if !self.emit(command, Worth::Frame) {
             return None;
         }
         self.schemas.push(Schema {
@@ -304,6 +269,6 @@ impl<'a> World<'a> {
             timeout_secs: DEFAULT_TIMEOUT_SECS,
             allow_timeout: false,
         };
-        self.emit(command, true)
+        self.emit(command, Worth::Shows)
     }
 }

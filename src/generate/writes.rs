@@ -5,6 +5,7 @@
 //! retracted is there, so that no multiplicity becomes negative, unless the
 //! profile wants that.
 
+use super::tally::Worth;
 use super::values;
 use super::world::{Owner, Shard, World};
 use crate::model::Multiset;
@@ -15,7 +16,7 @@ impl World<'_> {
     /// A shard to read, an old one or a new one.
     pub fn some_shard(&mut self) -> Option<usize> {
         let all = (0..self.shards.len()).collect();
-        self.old_or_new(all, 10)
+        self.old_or_new(all, 25)
     }
 
     /// A shard to write, an old one or a new one.
@@ -79,11 +80,24 @@ impl World<'_> {
         let Some(shard) = self.written_shard() else {
             return false;
         };
+        self.write_to(shard)
+    }
+
+    fn write_to(&mut self, shard: usize) -> bool {
         let ts = self.upper(shard);
         match self.choices.weighted("form of write", &[8, 1, 1]) {
             Some(1) => self.write_synthetic(shard, ts),
             Some(2) if ts == 0 => self.write_spread(shard),
             _ => self.write_rows(shard, ts),
+        }
+    }
+
+    /// Rows in a shard, often one that is new.
+    pub fn write_another(&mut self) -> bool {
+        let own = self.own_shards();
+        match self.old_or_new(own, 2) {
+            Some(shard) => self.write_to(shard),
+            None => false,
         }
     }
 
@@ -105,7 +119,7 @@ impl World<'_> {
             rows: Vec::new(),
         };
         let read = self.is_read(shard);
-        self.emit(command, read)
+        self.emit(command, Worth::if_so(read, "no dataflow reads the shard"))
     }
 
     fn schema_name(&self, shard: usize) -> String {
@@ -121,7 +135,7 @@ impl World<'_> {
             start: self.choices.draw("first synthetic row", 4),
             row_bytes: self.choices.draw("width of synthetic texts", 3) as usize,
         };
-        self.emit(command, true)
+        self.emit(command, Worth::Shows)
     }
 
     fn write_spread(&mut self, shard: usize) -> bool {
@@ -135,7 +149,7 @@ impl World<'_> {
             start: self.choices.draw("first synthetic row", 4),
             row_bytes: self.choices.draw("width of synthetic texts", 3) as usize,
         };
-        self.emit(command, true)
+        self.emit(command, Worth::Shows)
     }
 
     fn write_rows(&mut self, shard: usize, ts: Timestamp) -> bool {
@@ -180,7 +194,7 @@ impl World<'_> {
             ts,
             rows: lines,
         };
-        self.emit(command, true)
+        self.emit(command, Worth::Shows)
     }
 
     /// A retraction of something present; `None` for an insertion.

@@ -11,8 +11,12 @@
 //! replica does after a forbidden command is no bug. The same holds from
 //! a write on that may or may not have happened.
 
+use std::collections::BTreeSet;
+
+use super::leniency::{Leniency, Uses};
+use super::situations::{Situation, Situations};
 use super::verdict::{Counts, Verdicts, Violation};
-use super::{Invariant, all_with_patience};
+use super::{Conditions, Invariant, all_under};
 use crate::model::Model;
 use crate::script::trace::Event;
 
@@ -21,6 +25,7 @@ pub struct Checker {
     model: Model,
     invariants: Vec<Box<dyn Invariant>>,
     verdicts: Verdicts,
+    situations: Situations,
 }
 
 impl Default for Checker {
@@ -32,13 +37,12 @@ impl Default for Checker {
 impl Checker {
     /// A checker of all invariants.
     pub fn new() -> Self {
-        Checker::with_patience(0)
+        Checker::under(Conditions::default())
     }
 
-    /// A checker that calls a wait stuck only if it ran for `patience_ms`;
-    /// shorter ones are unknown. 0 trusts the runner's own patience.
-    pub fn with_patience(patience_ms: u64) -> Self {
-        Checker::of(all_with_patience(patience_ms))
+    /// A checker of a run under these conditions.
+    pub fn under(conditions: Conditions) -> Self {
+        Checker::of(all_under(conditions))
     }
 
     /// A checker of some invariants.
@@ -47,11 +51,13 @@ impl Checker {
             model: Model::new(),
             verdicts: Verdicts::new(invariants.len()),
             invariants,
+            situations: Situations::default(),
         }
     }
 
     /// Takes note of the next event.
     pub fn on_event(&mut self, event: &Event) {
+        self.situations.before(event, &self.model);
         if event.is_drivers() {
             self.model.apply(event);
             self.judge(event);
@@ -59,6 +65,7 @@ impl Checker {
             self.judge(event);
             self.model.apply(event);
         }
+        self.situations.after(event, &self.model);
     }
 
     fn judge(&mut self, event: &Event) {
@@ -70,7 +77,7 @@ impl Checker {
             if valid {
                 invariant.on_event(event, &self.model, &mut self.verdicts);
             } else if matches!(event, Event::Finished) {
-                self.verdicts.unknown();
+                self.verdicts.open(Leniency::Invalid);
             }
         }
     }
@@ -88,6 +95,16 @@ impl Checker {
             .enumerate()
             .map(|(index, invariant)| (invariant.id(), self.verdicts.counts(index)))
             .collect()
+    }
+
+    /// How often each leniency was used.
+    pub fn leniencies(&self) -> &Uses {
+        self.verdicts.leniencies()
+    }
+
+    /// The situations that occurred.
+    pub fn situations(&self) -> &BTreeSet<Situation> {
+        self.situations.seen()
     }
 
     /// The model in its present state.

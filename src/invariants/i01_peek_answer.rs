@@ -6,7 +6,7 @@
 //! Does not apply below the since (I-14), before the time is sealed (I-15), to
 //! cancelled answers, and where the model does not evaluate the plan (unknown).
 
-use super::{Finding, Invariant, Place, Verdicts, answers, described, show};
+use super::{Finding, Invariant, Leniency, Place, Verdicts, answers, described, show};
 use crate::model::{Expected, Model, Multiset, Undefined};
 use crate::protocol::v26_30::PeekResponse;
 use crate::script::selection::Finish;
@@ -36,7 +36,7 @@ impl Invariant for PeekAnswer {
                 | Undefined::Unsupported(_)
                 | Undefined::ReplicaWrites(_),
             ) => {
-                return verdicts.unknown();
+                return verdicts.open(Leniency::Unevaluated);
             }
             Expected::Undefined(
                 Undefined::Unknown(_)
@@ -47,12 +47,18 @@ impl Invariant for PeekAnswer {
                 | Undefined::BeyondUntil { .. }
                 | Undefined::Arity { .. },
             ) => return,
-            Expected::Rows(_) | Expected::Errors(_) | Expected::Either(..) => {}
+            Expected::Rows(_) => {}
+            Expected::Errors(errors) => {
+                if !errors.is_one() {
+                    verdicts.granted(Leniency::AnyError);
+                }
+            }
+            Expected::Either(..) => verdicts.granted(Leniency::EarlyErrors),
         }
         match answer {
             PeekResponse::Canceled => {}
             // Scripts turn the stash off; where it is on, the rows lie elsewhere.
-            PeekResponse::Stashed(_) => verdicts.unknown(),
+            PeekResponse::Stashed(_) => verdicts.open(Leniency::Stashed),
             PeekResponse::Rows(collections) => match show::rows_of(collections) {
                 Err(text) => verdicts.violated(broken("undecodable", text)),
                 Ok(rows) => match &expected {

@@ -5,7 +5,7 @@
 //! Does not apply to peeks whose session ended, nor to cancelled ones as far as
 //! a missing answer is concerned (I-23).
 
-use super::{Finding, Invariant, Place, Verdicts, described, show};
+use super::{Finding, Invariant, Leniency, Place, Verdicts, described, show};
 use crate::model::Model;
 use crate::protocol::v26_30::ComputeResponse;
 use crate::script::trace::{Event, Wait};
@@ -42,7 +42,7 @@ impl Invariant for OneAnswer {
                     return;
                 }
                 if *waited_ms < self.patience_ms {
-                    return verdicts.unknown();
+                    return verdicts.open(Leniency::Impatient);
                 }
                 verdicts.violated(Finding {
                     kind: "unanswered",
@@ -55,7 +55,7 @@ impl Invariant for OneAnswer {
                 for uuid in model.session().peeks.keys() {
                     let answered = model.session().peeks[uuid].answered;
                     if !answered && model.must_answer(*uuid) {
-                        verdicts.unknown();
+                        verdicts.open(Leniency::Unsettled);
                     }
                 }
             }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::kinds::{self, Last};
-use super::{Finding, Invariant, Place, Verdicts, described, show};
+use super::{Finding, Invariant, Leniency, Place, Verdicts, described, show};
 use crate::model::Model;
 use crate::repr::GlobalId;
 use crate::script::trace::{Event, Wait};
@@ -47,7 +47,7 @@ impl Invariant for DropEmpties {
                 waited_ms,
             } if model.is_dropped(*id) && model.session().initialized && !model.is_lost() => {
                 if *waited_ms < self.patience_ms {
-                    return verdicts.unknown();
+                    return verdicts.open(Leniency::Impatient);
                 }
                 verdicts.violated(Finding {
                     kind: "not-empty",
@@ -62,7 +62,7 @@ impl Invariant for DropEmpties {
                 });
                 for collection in dropped {
                     if !self.last.get(&collection.id).is_some_and(Last::is_done) {
-                        verdicts.unknown();
+                        verdicts.open(Leniency::Unsettled);
                     }
                 }
             }

@@ -6,7 +6,7 @@
 //! not passed the as_of, and after a drop (I-10).
 
 use super::kinds;
-use super::{Finding, Invariant, Place, Verdicts, described, show};
+use super::{Finding, Invariant, Leniency, Place, Verdicts, described, show};
 use crate::model::Model;
 use crate::repr::Antichain;
 use crate::script::trace::{Event, Wait};
@@ -56,7 +56,7 @@ impl Invariant for Progress {
                     return;
                 }
                 if *waited_ms < self.patience_ms {
-                    return verdicts.unknown();
+                    return verdicts.open(Leniency::Impatient);
                 }
                 let must = must.unwrap_or_default();
                 let waited = show::waited(*waited_ms);

@@ -5,7 +5,7 @@
 //! Invariant: what a target does between two cases counts as what the same
 //! target does in a case, of the case before.
 
-use super::{Finding, Invariant, Place, Verdicts, Violation, described};
+use super::{Finding, Invariant, Leniency, Place, Verdicts, Violation, described};
 use crate::model::Model;
 use crate::script::trace::Event;
 
@@ -29,7 +29,7 @@ impl Invariant for NoCrash {
             },
         };
         if model.overflows() {
-            return verdicts.unknown();
+            return verdicts.open(Leniency::Overflow);
         }
         verdicts.violated(Finding {
             kind,

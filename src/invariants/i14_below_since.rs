@@ -1,17 +1,15 @@
 //! I-14: a peek of an index at a time that was compacted before it was sent is
-//! answered with an error that says so, never with rows. Source:
+//! answered with an error that says to where and for which time, never with rows;
+//! before an as_of that was not compacted, by no rows or by such an error. Source:
 //! `spec/replica.md` §5.2, §10 I-12.
 //!
-//! Does not apply to times before the as_of that were not compacted (both empty
-//! rows and an error are fine), nor to what reconciliation kept.
+//! Does not apply before the as_of of what reconciliation kept: its arrangement may
+//! hold what was there before.
 
-use super::{Finding, Invariant, Place, Verdicts, answers, described, show};
-use crate::model::Model;
+use super::{Finding, Invariant, Leniency, Place, Verdicts, answers, described, show};
+use crate::model::{Model, REFUSAL};
 use crate::protocol::v26_30::PeekResponse;
 use crate::script::trace::Event;
-
-/// How the error begins; the numbers follow.
-const BEGINS: &str = "Arrangement compaction frontier (";
 
 pub struct BelowSince;
 
@@ -23,22 +21,38 @@ impl Invariant for BelowSince {
             return;
         };
         let ts = peek.spec.ts;
-        let Some(compacted) = peek.compacted.as_ref().filter(|c| !c.less_equal(ts)) else {
+        let index = model.collection(peek.spec.id).filter(|c| c.is_index());
+        let Some(index) = index.filter(|_| !peek.disturbed) else {
             return;
         };
-        let applies = model.collection(peek.spec.id).is_some_and(|c| c.is_index());
-        if !applies || peek.disturbed {
+        let place = Place::peek(peek.spec.id, ts, uuid);
+        if let Some(refusal) = peek.refusal() {
+            let right = match answer {
+                PeekResponse::Canceled => return,
+                PeekResponse::Error(text) => refusal.matches(text),
+                PeekResponse::Rows(_) | PeekResponse::Stashed(_) => false,
+            };
+            return verdicts.check(right, || Finding {
+                kind: "read-below-since",
+                place,
+                expected: format!("the error {refusal}"),
+                observed: show::answer(answer),
+            });
+        }
+        if ts >= index.as_of() || index.retained {
             return;
         }
         let right = match answer {
             PeekResponse::Canceled => return,
-            PeekResponse::Error(text) => text.starts_with(BEGINS),
-            PeekResponse::Rows(_) | PeekResponse::Stashed(_) => false,
+            PeekResponse::Error(text) => text.starts_with(REFUSAL),
+            PeekResponse::Rows(rows) => show::rows_of(rows).is_ok_and(|rows| rows.is_empty()),
+            PeekResponse::Stashed(_) => false,
         };
+        verdicts.granted(Leniency::BeforeAsOf);
         verdicts.check(right, || Finding {
-            kind: "read-below-since",
-            place: Place::peek(peek.spec.id, ts, uuid),
-            expected: format!("the error `{BEGINS}…`: it was compacted to {compacted} before"),
+            kind: "read-before-as-of",
+            place,
+            expected: format!("no rows, or an error that begins `{REFUSAL}`"),
             observed: show::answer(answer),
         });
     }

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::kinds::{self, Kind, Last};
-use super::{Finding, Invariant, Place, Verdicts, described};
+use super::{Finding, Invariant, Leniency, Place, Verdicts, described};
 use crate::model::Model;
 use crate::repr::GlobalId;
 use crate::script::trace::Event;
@@ -45,7 +45,7 @@ impl Invariant for OutputIsWrite {
                     let (write, output) = (last.get(Kind::Write), last.get(Kind::Output));
                     if write != output {
                         // A report may still be on its way.
-                        verdicts.unknown();
+                        verdicts.open(Leniency::Unsettled);
                         tracing::debug!(%id, ?write, ?output, "frontiers differ at the end");
                     }
                 }

@@ -1,7 +1,7 @@
 //! I-23: a cancelled peek is answered too, and soon, even if its time is never
 //! sealed. Source: `spec/replica.md` §10 I-10.
 
-use super::{Finding, Invariant, Place, Verdicts, described, show};
+use super::{Finding, Invariant, Leniency, Place, Verdicts, described, show};
 use crate::model::Model;
 use crate::protocol::v26_30::ComputeResponse;
 use crate::script::trace::{Event, Wait};
@@ -33,7 +33,7 @@ impl Invariant for CancelAnswered {
                     return;
                 }
                 if *waited_ms < self.patience_ms {
-                    return verdicts.unknown();
+                    return verdicts.open(Leniency::Impatient);
                 }
                 verdicts.violated(Finding {
                     kind: "cancel-unanswered",

@@ -11,7 +11,9 @@ mod answers;
 mod batches;
 mod checker;
 mod kinds;
+mod leniency;
 mod show;
+pub mod situations;
 mod verdict;
 
 mod i01_peek_answer;
@@ -49,6 +51,7 @@ mod i31_same_meaning;
 pub use checker::Checker;
 pub use i13_no_crash::after_case;
 pub use kinds::Kind;
+pub use leniency::{Leniency, Uses, add as add_uses};
 pub use verdict::{Counts, Finding, Place, Verdicts, Violation};
 
 use crate::model::Model;
@@ -72,12 +75,25 @@ pub trait Invariant: Send {
 
 /// Every invariant, in the order of the catalogue.
 pub fn all() -> Vec<Box<dyn Invariant>> {
-    all_with_patience(0)
+    all_under(Conditions::default())
 }
 
-/// Every invariant; a wait that ran for less than `patience_ms` is no proof
-/// that something is stuck.
-pub fn all_with_patience(patience_ms: u64) -> Vec<Box<dyn Invariant>> {
+/// What checkers must know of a run beside its events.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Conditions {
+    /// A wait that ran for less than so many milliseconds is no proof that
+    /// something is stuck; 0 trusts the runner's own patience.
+    pub patience_ms: u64,
+    /// There is one worker in all: what may differ between workers does not.
+    pub one_worker: bool,
+}
+
+/// Every invariant, of a run under these conditions.
+pub fn all_under(conditions: Conditions) -> Vec<Box<dyn Invariant>> {
+    let Conditions {
+        patience_ms,
+        one_worker,
+    } = conditions;
     vec![
         Box::new(i01_peek_answer::PeekAnswer),
         Box::new(i02_frontiers_advance::FrontiersAdvance::default()),
@@ -106,7 +122,10 @@ pub fn all_with_patience(patience_ms: u64) -> Vec<Box<dyn Invariant>> {
         Box::new(i25_batches_join::BatchesJoin::default()),
         Box::new(i26_batch_updates::BatchUpdates),
         Box::new(i27_subscribe_sum::SubscribeSum::default()),
-        Box::new(i28_subscribe_end::SubscribeEnd::new(patience_ms)),
+        Box::new(i28_subscribe_end::SubscribeEnd::new(
+            patience_ms,
+            one_worker,
+        )),
         Box::new(i29_view_contents::ViewContents),
         Box::new(i30_view_upper::ViewUpper::default()),
         Box::new(i31_same_meaning::SameMeaning::default()),

@@ -8,6 +8,8 @@ use std::fmt;
 
 use uuid::Uuid;
 
+use super::leniency::{Leniency, Uses};
+
 use crate::repr::{GlobalId, Timestamp};
 
 /// How often an invariant was looked at, and what came of it.
@@ -150,6 +152,7 @@ const KEPT: usize = 200;
 pub struct Verdicts {
     counts: Vec<Counts>,
     violations: Vec<Violation>,
+    leniencies: Uses,
     current: Current,
 }
 
@@ -195,8 +198,14 @@ impl Verdicts {
     }
 
     /// The premise held, but the question could not be decided.
-    pub fn unknown(&mut self) {
+    pub fn open(&mut self, why: Leniency) {
         self.counts[self.current.index].unknown += 1;
+        self.granted(why);
+    }
+
+    /// More than one thing would have held.
+    pub fn granted(&mut self, why: Leniency) {
+        *self.leniencies.entry(why).or_default() += 1;
     }
 
     /// The premise held, and the invariant did not.
@@ -242,6 +251,11 @@ impl Verdicts {
 
     pub fn violations(&self) -> &[Violation] {
         &self.violations
+    }
+
+    /// How often each leniency was used.
+    pub fn leniencies(&self) -> &Uses {
+        &self.leniencies
     }
 
     pub fn counts(&self, index: usize) -> Counts {

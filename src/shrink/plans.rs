@@ -11,8 +11,8 @@ use std::collections::BTreeSet;
 
 use super::edits::Commands;
 use crate::plan::{Relation, resolve_types, scalar};
-use crate::protocol::v26_30::MirScalarExpr;
-use crate::repr::GlobalId;
+use crate::protocol::v26_30::{Id, MirScalarExpr};
+use crate::repr::{GlobalId, LocalId};
 use crate::script::interpret::{Interpreter, Uuids};
 use crate::script::{Command, Export, Plan};
 
@@ -191,9 +191,29 @@ fn variants(operator: &Relation) -> Vec<Relation> {
         .into_iter()
         .filter_map(|child| fitted(child.clone(), arity))
         .collect();
+    if let Relation::Let { id, value, body } = operator {
+        out.push(inlined(body, *id, value));
+    }
     out.extend(without_a_part(operator));
     out.extend(with_simpler_scalars(operator));
     out
+}
+
+/// The body of a binding with its value wherever it is read.
+fn inlined(body: &Relation, bound: LocalId, value: &Relation) -> Relation {
+    let is_bound_again = |r: &Relation| matches!(r, Relation::Let { id, .. } if *id == bound);
+    let reads_it =
+        |r: &Relation| matches!(r, Relation::Get { id: Id::Local(id), .. } if *id == bound);
+    if reads_it(body) {
+        return value.clone();
+    }
+    let mut body = body.clone();
+    if !is_bound_again(&body) {
+        for child in body.children_mut() {
+            *child = inlined(child, bound, value);
+        }
+    }
+    body
 }
 
 /// A plan with this many columns: the first ones, or the first one again.

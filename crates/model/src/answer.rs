@@ -57,6 +57,11 @@ impl ErrorTexts {
         self.exact.is_empty() && self.prefixes.is_empty()
     }
 
+    /// Whether it is one whole text, so that nothing is left to choose.
+    pub fn is_one(&self) -> bool {
+        self.exact.len() == 1 && self.prefixes.is_empty()
+    }
+
     /// Whether it is about a row with a negative count, perhaps among others.
     pub fn is_negative_row(&self) -> bool {
         self.prefixes.contains(NEGATIVE_ROW)

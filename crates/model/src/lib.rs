@@ -29,6 +29,7 @@ use std::sync::Arc;
 pub use answer::{ErrorTexts, Expected, Undefined};
 pub use endless::{Length, endless_calls};
 pub use multiset::Multiset;
+pub use read::REFUSAL;
 pub use rehearsal::{Failure, Objection, Rehearsal, Rehearsed};
 pub use session::{Collection, Life, Peek, Permission, Session};
 pub use shard::Shard;

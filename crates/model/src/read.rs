@@ -40,7 +40,11 @@ impl Model {
         }
         match self.readable(id) {
             Ok(collection) => {
-                if let Some(error) = compacted_away(collection, ts) {
+                let compacted = collection
+                    .compacted
+                    .as_ref()
+                    .filter(|_| collection.is_index());
+                if let Some(error) = refusal(compacted, ts) {
                     return Expected::Errors(error);
                 }
                 let contents = self.contents_since(collection, ts, &collection.since);
@@ -229,16 +233,24 @@ impl Model {
     }
 }
 
-/// The error of a peek below what an index was compacted to (`spec/replica.md`
-/// §5.2).
-fn compacted_away(collection: &Collection, ts: Timestamp) -> Option<ErrorTexts> {
-    let compacted = collection.compacted.as_ref()?;
-    let applies = collection.is_index() && !compacted.less_equal(ts);
-    applies.then(|| {
-        ErrorTexts::exact(format!(
-            "Arrangement compaction frontier ({compacted}) is beyond the time of the attempted read ({ts})"
-        ))
-    })
+/// How the error of a peek below what an index was compacted to begins.
+pub const REFUSAL: &str = "Arrangement compaction frontier (";
+
+/// The error of a peek at `ts` of an index that was compacted, if it was compacted
+/// beyond that (`spec/replica.md` §5.2).
+fn refusal(compacted: Option<&Antichain>, ts: Timestamp) -> Option<ErrorTexts> {
+    let compacted = compacted.filter(|compacted| !compacted.less_equal(ts))?;
+    Some(ErrorTexts::exact(format!(
+        "{REFUSAL}{compacted}) is beyond the time of the attempted read ({ts})"
+    )))
+}
+
+impl Peek {
+    /// The error that it must be answered, of an index, because that was compacted
+    /// before the peek was sent.
+    pub fn refusal(&self) -> Option<ErrorTexts> {
+        refusal(self.compacted.as_ref(), self.spec.ts)
+    }
 }
 
 /// Contents as a read of a shard tells them: an error is told whatever its count

@@ -25,7 +25,7 @@ pub mod text;
 mod types;
 
 pub use builder::{BuildError, BuiltDataflow, DataflowBuilder, IndexInfo};
-pub use check::type_of;
+pub use check::{may_be_null, type_of};
 pub use mfp::Mfp;
 pub use relation::{JoinImplementation, Lookup, RecBinding, Relation};
 pub use resolve::{resolve_types, typed};

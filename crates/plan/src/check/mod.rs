@@ -21,8 +21,15 @@ use crate::relation::{RecBinding, Relation};
 use crate::types::{Globals, Locals, RelationType, TypeError};
 use keys::Keys;
 use problem::{Problem, expect};
-use protocol::v26_30::Id;
-use repr::LocalId;
+use protocol::v26_30::{Id, MirScalarExpr};
+use repr::{LocalId, ReprColumnType};
+
+/// Whether an expression over the given columns may be NULL, as its type says;
+/// `None` if it has none.
+pub fn may_be_null(e: &MirScalarExpr, columns: &[ReprColumnType]) -> Option<bool> {
+    let typ = scalar::scalar_type(e, columns).ok()?;
+    Some(typ.nullable)
+}
 
 /// Infers the type of a plan that reads `globals`, or says what is wrong.
 pub fn type_of(relation: &Relation, globals: &Globals) -> Result<RelationType, TypeError> {
