@@ -1,13 +1,14 @@
 //! Every finding that was kept: on a healthy replica nothing is wrong, and on
-//! the mutant that its header names something is; and every mutant has one. What
-//! this file alone can catch: an invariant that no longer sees a bug that it once
-//! saw.
+//! the mutant that its header names the invariant breaks that its header names, in
+//! the same way; every mutant and every invariant has one. What this file alone can
+//! catch: an invariant that no longer sees a bug that it once saw.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clusterd_fuzz::campaign::{Facts, Shape, replay};
 use clusterd_fuzz::cli::InProcessLab;
+use clusterd_fuzz::invariants;
 use clusterd_fuzz::replica::mutants::{Mutant, Mutants};
 
 fn scripts() -> Vec<PathBuf> {
@@ -19,15 +20,32 @@ fn scripts() -> Vec<PathBuf> {
     paths
 }
 
+/// What the first line of a finding says that it breaks: `I-01/wrong-rows`.
+fn headed(text: &str) -> Option<String> {
+    let (what, _) = text.lines().next()?.strip_prefix("# ")?.split_once(": ")?;
+    let (invariant, kind) = what.split_once(' ')?;
+    Some(format!("{invariant}/{kind}"))
+}
+
+/// Invariants of which another one sees every breakage that a replica could show:
+/// where the model knows an answer, a changed one is a wrong one (I-01), and what
+/// follows the empty frontier does not advance (I-02).
+const IMPLIED: [&str; 5] = ["I-09", "I-11", "I-19", "I-22", "I-31"];
+
 #[test]
-fn findings_pass_on_the_healthy_replica_and_fail_on_their_mutants() {
+fn findings_pass_on_the_healthy_replica_and_break_on_their_mutants_what_they_say() {
     let mut wrong = Vec::new();
     let mut found = BTreeSet::new();
+    let mut heading = BTreeSet::new();
+    let mut alone = BTreeSet::new();
     for path in scripts() {
         let name = path.file_name().unwrap().to_str().unwrap().to_string();
         let text = std::fs::read_to_string(&path).unwrap();
         let facts = Facts::parse(&text).unwrap();
         let shape = facts.shape().unwrap_or(Shape::ONE);
+        let signature = headed(&text).unwrap_or_else(|| panic!("{name} says not what it breaks"));
+        let (invariant, _) = signature.split_once('/').unwrap();
+        heading.insert(invariant.to_string());
         let healthy = InProcessLab::new(Mutants::none(), false);
         let replayed = replay(&healthy, shape, &path, &text).unwrap();
         if !replayed.passed() {
@@ -38,8 +56,15 @@ fn findings_pass_on_the_healthy_replica_and_fail_on_their_mutants() {
             let mutant: Mutant = mutant.parse().unwrap();
             let sick = InProcessLab::new(mutant.into(), false);
             let replayed = replay(&sick, shape, &path, &text).unwrap();
-            if replayed.violations.is_empty() {
-                wrong.push(format!("{name} breaks no invariant on {mutant}"));
+            let broken = replayed.violations.iter();
+            let broken: BTreeSet<String> = broken.map(|v| v.signature()).collect();
+            if !broken.contains(&signature) {
+                wrong.push(format!(
+                    "{name} breaks {broken:?} on {mutant}, not {signature}"
+                ));
+            }
+            if broken.iter().all(|other| other.starts_with(invariant)) {
+                alone.insert(invariant.to_string());
             }
             found.insert(mutant);
         }
@@ -47,6 +72,16 @@ fn findings_pass_on_the_healthy_replica_and_fail_on_their_mutants() {
     for mutant in Mutant::ALL {
         if !found.contains(mutant) {
             wrong.push(format!("no finding shows {mutant}"));
+        }
+    }
+    for invariant in invariants::all() {
+        let id = invariant.id();
+        if !heading.contains(id) {
+            wrong.push(format!("{id} heads no finding"));
+        }
+        if alone.contains(id) == IMPLIED.contains(&id) {
+            let others = "and no other invariant sees it";
+            wrong.push(format!("{id}: alone {}: {others}", alone.contains(id)));
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));

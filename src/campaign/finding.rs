@@ -250,7 +250,7 @@ impl<'a> Hunt<'a> {
             }
             let trial = self.trial(lab, found.shape);
             let mut jury = Jury::new(&trial, Standard::CERTAIN, runs, budget.max_runs);
-            let place = jury.settle(&trail);
+            let place = jury.settle(&trail).place;
             let rate = jury.tell(&trail[place]);
             runs = jury.runs();
             if rate.is_reliable() && place == trail.len() - 1 {

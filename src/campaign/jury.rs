@@ -13,7 +13,7 @@ use super::skeleton::Skeleton;
 use super::viable::{Limits, endless, viable};
 use crate::known::KnownBugs;
 use crate::script::Command;
-use crate::shrink::{Judge, text};
+use crate::shrink::{Judge, Settled, text};
 
 /// Which run of a script it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -299,12 +299,43 @@ impl Judge for Jury<'_> {
         self.runs
     }
 
-    /// Looks back from the simplest in growing steps, and then in between.
-    fn settle(&mut self, trail: &[Vec<Command>]) -> usize {
-        let last = trail.len() - 1;
+    fn settle(&mut self, trail: &[Vec<Command>]) -> Settled {
         if self.standard == Standard::Exact {
-            return last;
+            return Settled {
+                place: trail.len() - 1,
+                is_anew: false,
+            };
         }
+        let mut good = self.look_back(trail);
+        let is_back = good == 0 && trail.len() > 1 && self.runs < self.max_runs;
+        let is_anew = is_back && !self.last_word(&trail[0]);
+        if is_anew {
+            // Not even the first script shows it as often as luck had it: the
+            // others were held against too much.
+            let told = self.told.get(&text(&trail[0])).copied();
+            self.standard = Standard::of(told.unwrap_or_default());
+            good = self.look_back(trail);
+        }
+        let told = |at: usize| self.told.get(&text(&trail[at])).copied();
+        // What shows more often than the first script sets the standard.
+        if let (Some(rate), Standard::Likely(expected)) = (told(good), self.standard)
+            && rate.is_reliable()
+            && rate.share() > expected
+        {
+            self.standard = Standard::of(rate);
+        }
+        Settled {
+            place: good,
+            is_anew,
+        }
+    }
+}
+
+impl Jury<'_> {
+    /// The last script of a trail that shows the finding often enough, or the first
+    /// one: looks back from the simplest in growing steps, and then in between.
+    fn look_back(&mut self, trail: &[Vec<Command>]) -> usize {
+        let last = trail.len() - 1;
         let (mut good, mut bad, mut step) = (last, trail.len(), 1);
         while good > 0 && !self.last_word(&trail[good]) {
             if self.runs >= self.max_runs {
@@ -321,14 +352,6 @@ impl Judge for Jury<'_> {
                 true => good = middle,
                 false => bad = middle,
             }
-        }
-        let told = |at: usize| self.told.get(&text(&trail[at])).copied();
-        // What shows more often than the first script sets the standard.
-        if let (Some(rate), Standard::Likely(expected)) = (told(good), self.standard)
-            && rate.is_reliable()
-            && rate.share() > expected
-        {
-            self.standard = Standard::of(rate);
         }
         good
     }

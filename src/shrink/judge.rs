@@ -22,7 +22,17 @@ pub trait Judge {
     /// Every pass was tried once more. Of a trail of scripts, each simpler than
     /// the one before, the place of the last that fails often enough to be
     /// kept. (That each failed when it was taken may have been luck.)
-    fn settle(&mut self, trail: &[Vec<Command>]) -> usize;
+    fn settle(&mut self, trail: &[Vec<Command>]) -> Settled;
+}
+
+/// Where a trail was settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settled {
+    /// The place in the trail.
+    pub place: usize,
+    /// Candidates are held against less from now on: those that were turned away
+    /// may be taken.
+    pub is_anew: bool,
 }
 
 /// A failure that shows always or never.
@@ -57,7 +67,10 @@ impl Judge for Certain<'_> {
         self.runs
     }
 
-    fn settle(&mut self, trail: &[Vec<Command>]) -> usize {
-        trail.len() - 1
+    fn settle(&mut self, trail: &[Vec<Command>]) -> Settled {
+        Settled {
+            place: trail.len() - 1,
+            is_anew: false,
+        }
     }
 }

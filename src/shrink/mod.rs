@@ -44,7 +44,7 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 pub use edits::{Commands, without};
-pub use judge::Judge;
+pub use judge::{Judge, Settled};
 pub use order::{Complexity, text};
 pub use stop::Stop;
 
@@ -127,14 +127,12 @@ pub fn shrink_with(mut commands: Commands, budget: Budget, judge: &mut dyn Judge
             pass(&mut shrinker);
             tracing::debug!(pass = name, runs = shrinker.judge.runs(), simplest = ?shrinker.measure);
         }
-        if !budget.stop.is_raised() {
-            shrinker.settle();
-        }
+        let is_anew = !budget.stop.is_raised() && shrinker.settle();
         if shrinker.exhausted() {
             break false;
         }
         // What was taken back is not taken again: each round comes further.
-        if shrinker.best == before {
+        if shrinker.best == before && !is_anew {
             break true;
         }
     };
@@ -214,11 +212,17 @@ impl Shrinker<'_> {
         Complexity::measured(candidate, measure) < best
     }
 
-    /// Goes back to the simplest script that fails as it must.
-    fn settle(&mut self) {
-        let last = self.judge.settle(&self.trail).min(self.trail.len() - 1);
+    /// Goes back to the simplest script that fails as it must. True if all
+    /// candidates are worth another look.
+    fn settle(&mut self) -> bool {
+        let Settled { place, is_anew } = self.judge.settle(&self.trail);
+        let last = place.min(self.trail.len() - 1);
+        if is_anew {
+            self.seen.clear();
+        }
         self.trail.truncate(last + 1);
         self.best = self.trail[last].clone();
         self.measure = Measure::of(&self.best);
+        is_anew
     }
 }

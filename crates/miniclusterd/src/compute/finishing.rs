@@ -101,7 +101,8 @@ impl<'a> Collector<'a> {
     /// The answer with the rows that were taken.
     pub fn answer(&mut self) -> PeekResponse {
         self.sort();
-        PeekResponse::Rows(vec![RowCollection::from_rows(&self.rows)])
+        let rows = self.seams.in_order(std::mem::take(&mut self.rows));
+        PeekResponse::Rows(vec![RowCollection::from_rows(&rows)])
     }
 }
 

@@ -113,6 +113,8 @@ mutants! {
         "cancelling a pending peek does nothing";
     PeekAnsweredTwice, Peek, "peek-answered-twice-after-reconnect",
         "after a reconnect every peek is answered twice";
+    AnswersReversed, Peek, "answers-reversed",
+        "the rows of an answer come in the opposite order";
     PanicOnHugeLimit, Peek, "panic-on-huge-limit",
         "an ordered peek whose doubled limit overflows ends the process";
 
@@ -129,6 +131,20 @@ mutants! {
         "an index that is another name of an imported one holds back the input frontier";
     OutputAhead, Frontier, "output-ahead-of-write",
         "the output frontier of an index runs one ahead of its write frontier";
+    OutputBehind, Frontier, "output-behind-write",
+        "the output frontier of an index stays one behind its write frontier";
+    FrontiersRepeated, Frontier, "frontiers-repeated",
+        "every report of frontiers that are not empty is made twice";
+    FrontiersEmpty, Frontier, "frontiers-without-kind",
+        "a report of frontiers that are not empty is followed by one of no kind";
+    InputBelowAsOf, Frontier, "input-frontier-below-as-of",
+        "the first input frontier is just before the as-of (with an as-of of 2 or more)";
+    WriteAtAsOf, Frontier, "first-frontier-at-as-of",
+        "the first write frontier is the as-of, as if its snapshot were still to come";
+    WriteAfterAsOf, Frontier, "first-frontier-just-after-as-of",
+        "the first write frontier is the one after the as-of, also of what was kept and is further";
+    StatusTooEarly, Reconciliation, "status-before-initialization",
+        "a new connection is told a status before its initialization is complete";
 
     // Compaction.
     CompactionPastSince, Compaction, "compaction-past-since",
@@ -180,6 +196,8 @@ mutants! {
         "the updates of a subscribe's batch are not sorted by the order that was asked for";
     SubscribeDropsErrors, Subscribe, "subscribe-drops-errors",
         "a subscribe tells rows although its collection is an error";
+    SubscribeLowerStays, Subscribe, "subscribe-lower-stays",
+        "every batch is said to begin at time 0, where the first one began";
     SubscribeGap, Subscribe, "subscribe-gap",
         "every batch of a subscribe but the first leaves out the updates of its first time";
     SubscribeDropSilent, Subscribe, "subscribe-drop-silent",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Mutant, Mutants};
 use crate::compute::{Collection, Outgoing, Reported};
-use protocol::v26_30::{ComputeResponse, FrontiersResponse};
+use protocol::v26_30::{ComputeResponse, FrontiersResponse, StatusResponse};
 use repr::{Antichain, GlobalId, Timestamp};
 
 /// The seams of one worker.
@@ -31,6 +31,11 @@ impl FrontierSeams {
                 return (upper, output);
             }
         }
+        if self.mutants.is(Mutant::OutputBehind)
+            && let Some(time) = upper.as_option().filter(|time| *time > as_of + 1)
+        {
+            return (upper, Antichain::from_elem(time - 1));
+        }
         (upper.clone(), upper)
     }
 
@@ -50,16 +55,31 @@ impl FrontierSeams {
         collection: &Collection,
         write: &Antichain,
     ) -> Option<Outgoing> {
-        let first = match &collection.reported.write {
-            Reported::Not(lower) => lower <= write,
+        let is_first = |reported: &Reported, now: &Antichain| match reported {
+            Reported::Not(lower) => lower <= now,
             Reported::Up(_) => false,
         };
-        let below = collection.as_of.checked_sub(1)?;
-        let says = self.mutants.is(Mutant::FirstFrontierBelowAsOf)
-            && self.worker == 0
-            && first
-            && below > 0;
-        says.then(|| written(id, &Antichain::from_elem(below)))
+        if self.worker != 0 {
+            return None;
+        }
+        let as_of = collection.as_of;
+        let below = Antichain::from_option(as_of.checked_sub(1).filter(|below| *below > 0));
+        let after = Antichain::from_elem(as_of + 1);
+        if self.mutants.is(Mutant::InputBelowAsOf) {
+            let is_first = is_first(&collection.reported.input, &collection.input_frontier());
+            return (is_first && !below.is_empty()).then(|| read(id, &below));
+        }
+        if !is_first(&collection.reported.write, write) {
+            return None;
+        }
+        if self.mutants.is(Mutant::FirstFrontierBelowAsOf) && !below.is_empty() {
+            return Some(written(id, &below));
+        }
+        if self.mutants.is(Mutant::WriteAtAsOf) && as_of > 0 && after <= *write {
+            return Some(written(id, &Antichain::from_elem(as_of)));
+        }
+        let falls_back = self.mutants.is(Mutant::WriteAfterAsOf) && after < *write;
+        falls_back.then(|| written(id, &after))
     }
 
     /// What is said of an index when it is compacted: nothing.
@@ -84,6 +104,10 @@ impl FrontierSeams {
         self,
         collections: &BTreeMap<GlobalId, Collection>,
     ) -> Vec<Outgoing> {
+        if self.mutants.is(Mutant::StatusTooEarly) && self.worker == 0 {
+            let status = ComputeResponse::Status(StatusResponse::Placeholder);
+            return vec![Outgoing::Direct(status)];
+        }
         if !self.mutants.is(Mutant::ReportsTooEarly) || self.worker != 0 {
             return Vec::new();
         }
@@ -117,6 +141,15 @@ impl FrontierSeams {
 /// One further.
 fn beyond(frontier: &Antichain) -> Antichain {
     Antichain::from_option(frontier.as_option().map(|t| t.saturating_add(1)))
+}
+
+/// A report of an input frontier, past the reports of the other workers.
+fn read(id: GlobalId, input: &Antichain) -> Outgoing {
+    let response = FrontiersResponse {
+        input_frontier: Some(input.clone()),
+        ..FrontiersResponse::default()
+    };
+    Outgoing::Direct(ComputeResponse::Frontiers(id, response))
 }
 
 /// A report of a write frontier, past the reports of the other workers.

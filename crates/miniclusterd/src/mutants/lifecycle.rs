@@ -3,8 +3,8 @@
 use super::{Mutant, Mutants};
 use crate::compute::StartToken;
 use crate::halt::End;
-use protocol::v26_30::ComputeResponse;
-use repr::GlobalId;
+use protocol::v26_30::{ComputeResponse, FrontiersResponse, SubscribeResponse};
+use repr::{Antichain, GlobalId};
 
 #[derive(Debug, Clone, Copy)]
 pub struct LifecycleSeams(pub(super) Mutants);
@@ -35,24 +35,61 @@ impl LifecycleSeams {
 /// The seams of one connection.
 #[derive(Debug, Clone, Copy)]
 pub struct ConnectionSeams {
-    repeats_peeks: bool,
+    mutants: Mutants,
+    reconnected: bool,
 }
 
 impl ConnectionSeams {
     pub(super) fn new(mutants: Mutants, reconnected: bool) -> Self {
         ConnectionSeams {
-            repeats_peeks: reconnected && mutants.is(Mutant::PeekAnsweredTwice),
+            mutants,
+            reconnected,
         }
     }
 
     /// The responses that go out, in order: each once.
     pub fn responses(self, mut responses: Vec<ComputeResponse>) -> Vec<ComputeResponse> {
-        if self.repeats_peeks {
+        if self.mutants.is(Mutant::PeekAnsweredTwice) && self.reconnected {
             let peeks: Vec<_> = responses.iter().filter(|r| is_peek(r)).cloned().collect();
             responses.extend(peeks);
         }
+        if self.mutants.is(Mutant::FrontiersRepeated) {
+            let reports: Vec<_> = responses.iter().filter_map(unfinished).collect();
+            let again = reports
+                .into_iter()
+                .map(|(id, report)| ComputeResponse::Frontiers(id, report));
+            responses.extend(again);
+        } else if self.mutants.is(Mutant::FrontiersEmpty) {
+            let reports: Vec<_> = responses.iter().filter_map(unfinished).collect();
+            let none = |id| ComputeResponse::Frontiers(id, FrontiersResponse::default());
+            responses.extend(reports.into_iter().map(|(id, _)| none(id)));
+        }
+        if self.mutants.is(Mutant::SubscribeLowerStays) {
+            for response in &mut responses {
+                if let ComputeResponse::SubscribeResponse(_, SubscribeResponse::Batch(batch)) =
+                    response
+                {
+                    batch.lower = Antichain::minimum();
+                }
+            }
+        }
         responses
     }
+}
+
+/// A report of frontiers, none of which is empty.
+fn unfinished(response: &ComputeResponse) -> Option<(GlobalId, FrontiersResponse)> {
+    let ComputeResponse::Frontiers(id, report) = response else {
+        return None;
+    };
+    let FrontiersResponse {
+        write_frontier,
+        input_frontier,
+        output_frontier,
+    } = report;
+    let told = [write_frontier, input_frontier, output_frontier];
+    let is_over = told.into_iter().flatten().any(Antichain::is_empty);
+    (!is_over).then(|| (*id, report.clone()))
 }
 
 fn is_peek(response: &ComputeResponse) -> bool {

@@ -91,6 +91,14 @@ impl PeekSeams {
         rows >= needed.saturating_mul(2)
     }
 
+    /// The rows of an answer, which are in order.
+    pub fn in_order<T>(self, mut rows: Vec<T>) -> Vec<T> {
+        if self.0.is(Mutant::AnswersReversed) {
+            rows.reverse();
+        }
+        rows
+    }
+
     /// Whether a finishing can be applied: each can.
     ///
     /// Errors: how the replica ends.
