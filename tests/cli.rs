@@ -335,3 +335,46 @@ fn what_processes_never_say_is_shrunk_without_waiting_for_it_each_time() {
     assert!(!said.contains("perhaps not to the end"), "{said}");
     assert!(said.contains("\n4 commands (shrunk from "), "{said}");
 }
+
+/// The script that a hunt wrote, and the exit code of the hunt.
+fn hunted(arguments: &[&str], findings: &Path) -> (i32, String) {
+    let folder = ["--findings", findings.to_str().unwrap()];
+    let hunt = fuzzer(&[arguments, &folder].concat());
+    let entries = std::fs::read_dir(findings).unwrap();
+    let names = entries.map(|entry| entry.unwrap().path().to_str().unwrap().to_string());
+    let is_shrunk = |name: &String| name.ends_with(".spec") && !name.ends_with(".original.spec");
+    let mut scripts: Vec<String> = names.filter(is_shrunk).collect();
+    scripts.sort();
+    let script = scripts
+        .first()
+        .map(|path| std::fs::read_to_string(path).unwrap());
+    (code(&hunt), script.unwrap_or_default())
+}
+
+#[test]
+fn the_line_that_a_finding_was_found_by_finds_it_again() {
+    for mutant in ["peek-early", "null-key-dropped", "reconcile-forgets-drop"] {
+        let (first, again) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let hunt = [
+            "fuzz",
+            "--target",
+            "in-process",
+            "--mutant",
+            mutant,
+            "--seed",
+            "4",
+        ];
+        let (code, script) = hunted(&hunt, first.path());
+        assert_eq!(code, 1, "{mutant}");
+        let found_by = script
+            .lines()
+            .find_map(|line| line.strip_prefix("# found-by: "));
+        let line = found_by.unwrap_or_else(|| panic!("{mutant}: no found-by in\n{script}"));
+        let words: Vec<&str> = line.split(' ').collect();
+        assert_eq!(words[0], "clusterd-fuzz");
+        let (code, same) = hunted(&words[1..], again.path());
+        assert_eq!(code, 1, "{mutant}: {line}");
+        let heading = |script: &str| script.lines().next().unwrap_or_default().to_string();
+        assert_eq!(heading(&same), heading(&script), "{mutant}: {line}");
+    }
+}
