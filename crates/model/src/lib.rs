@@ -244,8 +244,11 @@ impl Model {
                 }
             },
             ComputeResponse::Frontiers(id, report) => {
-                if let Some(write) = &report.write_frontier {
-                    self.frontier_reached(*id, write);
+                // A view that may not write yet has only its output frontier to tell
+                // what it has read.
+                let told = [&report.write_frontier, &report.output_frontier];
+                for frontier in told.into_iter().flatten() {
+                    self.frontier_reached(*id, frontier);
                 }
             }
             ComputeResponse::SubscribeResponse(..)
@@ -266,7 +269,7 @@ impl Model {
         }
     }
 
-    /// Takes note of a write frontier that was reported. That of what was
+    /// Takes note of a write or output frontier that was reported. That of what was
     /// dropped is empty, and tells nothing of what was read before.
     fn frontier_reached(&mut self, id: GlobalId, frontier: &Antichain) {
         let Some(collection) = self.session.live(id) else {
