@@ -163,15 +163,15 @@ fn worth(tally: &Tally) -> Vec<String> {
     let (content, meaningful) = (tally.content(), tally.meaningful());
     let mut idle: Vec<_> = tally.idle().collect();
     idle.sort_by_key(|(_, _, count)| std::cmp::Reverse(*count));
-    let idle: Vec<String> = (idle.iter().take(5))
+    let idle: Vec<String> = (idle.iter().take(3))
         .map(|(verb, reason, count)| format!("{verb}: {reason} ({})", percent(*count, content)))
         .collect();
     vec![
         format!(
-            "{} of {content} commands beside handshakes and schemas show something; the others: {}",
-            percent(meaningful, content),
-            idle.join("; ")
+            "{} of {content} commands show something (handshakes and schemas apart)",
+            percent(meaningful, content)
         ),
+        format!("  the others: {}", idle.join("; ")),
         format!(
             "{} of {} answers are empty",
             percent(tally.empty, tally.answers),
@@ -239,11 +239,15 @@ fn summarised(summary: &Summary) -> String {
         Situation::ALL.len()
     ));
     lines.extend(summary.never().map(|s| format!("never: {}", s.text())));
-    let used = leniencies
-        .iter()
-        .map(|(l, n)| format!("{} {n} ({})", l.code(), l.text()));
-    let used: Vec<String> = used.collect();
-    lines.push(format!("leniencies used: {}", used.join("; ")));
+    let used: Vec<String> = (leniencies.iter())
+        .map(|(leniency, times)| format!("{} {times} times", leniency.code()))
+        .collect();
+    if !used.is_empty() {
+        lines.push(format!(
+            "leniencies used (invariants.md says why): {}",
+            used.join(", ")
+        ));
+    }
     let catalogue = cells::catalogue();
     lines.push(format!(
         "{} of {} surface cells of plans were rendered (`clusterd-fuzz coverage` lists them)",
