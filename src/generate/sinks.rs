@@ -55,6 +55,7 @@ impl World<'_> {
             source: self.source_id(number),
             schema,
             append_only: collection.monotonic,
+            part_bytes: None,
             owner: Owner::View,
         });
         Some(Form::View { shard: number })

@@ -56,6 +56,8 @@ pub struct Shard {
     pub schema: usize,
     /// Nothing is ever retracted from it.
     pub append_only: bool,
+    /// The size at which the parts of its writes are cut, all of which go to blob.
+    pub part_bytes: Option<u64>,
     pub owner: Owner,
 }
 

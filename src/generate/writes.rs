@@ -58,14 +58,25 @@ impl World<'_> {
         let number = self.shards.len();
         let append_only =
             self.profile.append_only && self.choices.chance("append-only shard", 1, 3);
+        let part_bytes = self.part_bytes();
         self.shards.push(Shard {
             alias: format!("s{number}"),
             source: self.source_id(number),
             schema,
             append_only,
+            part_bytes,
             owner: Owner::Driver,
         });
         Some(number)
+    }
+
+    /// How large the parts of a shard's writes are: as writers make them, or small
+    /// ones in blob, which have statistics.
+    fn part_bytes(&mut self) -> Option<u64> {
+        let small = self.profile.small_parts && self.choices.chance("parts in blob", 1, 3);
+        // A row has 24 bytes and more: one row a part, a few, or all.
+        let sizes = [1000, 64, 1];
+        small.then(|| sizes[self.choices.index("bytes of a part", sizes.len())])
     }
 
     /// The first time of a shard that is not sealed, as far as is known.
@@ -116,6 +127,7 @@ impl World<'_> {
             shard: self.shards[shard].alias.clone(),
             schema: Some(self.schema_name(shard)),
             ts: self.upper(shard),
+            part_bytes: None,
             rows: Vec::new(),
         };
         let read = self.is_read(shard);
@@ -192,6 +204,7 @@ impl World<'_> {
             shard: alias,
             schema: Some(self.schema_name(shard)),
             ts,
+            part_bytes: self.shards[shard].part_bytes,
             rows: lines,
         };
         self.emit(command, Worth::Shows)
