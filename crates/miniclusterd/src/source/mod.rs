@@ -10,8 +10,10 @@
 
 mod feed;
 mod operator;
+mod pushdown;
 mod reader;
 
 pub use feed::{Feed, Inline};
 pub use operator::{SourceStream, persist_source};
+pub use pushdown::PartFilter;
 pub use reader::{Event, SourceReader};

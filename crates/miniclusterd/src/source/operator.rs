@@ -63,6 +63,9 @@ pub fn persist_source<'s>(
                             .collect();
                         output.session(&*may_send).give_container(&mut updates);
                     }
+                    Ok(Event::Violation(why)) => {
+                        fate.post(End::abort(format!("{why} (in source {id})")));
+                    }
                     Ok(Event::Frontier(frontier)) => match frontier.as_option() {
                         Some(time) if time > as_of => may_send.downgrade(&time),
                         Some(_) => {}
