@@ -249,7 +249,14 @@ impl<'c, 'p> Planner<'c, 'p> {
             false => globals - 1 - self.choices.index("read collection", globals),
         };
         self.unread.remove(&self.readable[index].id);
-        Drawn::read(&self.readable[index])
+        let read = Drawn::read(&self.readable[index]);
+        // What a shard gives is often filtered where it is read.
+        let filters = read.keys.is_empty() && !self.careful;
+        match filters && self.choices.chance("filter at a shard", 1, 3) {
+            true if self.choices.chance("of now", 1, 2) => self.of_now(read),
+            true => self.filter(read),
+            false => read,
+        }
     }
 
     fn constant(&mut self) -> Drawn {

@@ -73,10 +73,11 @@ impl World<'_> {
     /// How large the parts of a shard's writes are: as writers make them, or small
     /// ones in blob, which have statistics.
     fn part_bytes(&mut self) -> Option<u64> {
-        let small = self.profile.small_parts && self.choices.chance("parts in blob", 1, 3);
-        // A row has 24 bytes and more: one row a part, a few, or all.
-        let sizes = [1000, 64, 1];
-        small.then(|| sizes[self.choices.index("bytes of a part", sizes.len())])
+        let small = self.profile.small_parts && self.choices.chance("parts in blob", 1, 2);
+        // A row has 24 bytes and more: all rows a part, a few, or one.
+        let sizes = [1000, 100, 1];
+        let drawn = self.choices.weighted("bytes of a part", &[4, 2, 1]);
+        small.then(|| sizes[drawn.unwrap_or(0)])
     }
 
     /// The first time of a shard that is not sealed, as far as is known.
@@ -176,7 +177,10 @@ impl World<'_> {
             (Some(known), Some(last)) => known.contents(last),
             (Some(_), None) | (None, _) => Multiset::new(),
         };
-        let count = self.choices.between("rows", 1, self.profile.rows);
+        // Parts of several rows have a least and a greatest one, and some between.
+        let part_bytes = self.shards[shard].part_bytes;
+        let most = self.profile.rows * if part_bytes.is_some() { 2 } else { 1 };
+        let count = self.choices.between("rows", 1, most);
         let mut lines: Vec<RowLine> = Vec::new();
         for _ in 0..count {
             let retraction = match self.shards[shard].append_only {
@@ -204,7 +208,7 @@ impl World<'_> {
             shard: alias,
             schema: Some(self.schema_name(shard)),
             ts,
-            part_bytes: self.shards[shard].part_bytes,
+            part_bytes,
             rows: lines,
         };
         self.emit(command, Worth::Shows)

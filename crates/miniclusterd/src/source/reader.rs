@@ -165,7 +165,10 @@ impl SourceReader {
         };
         match filter.verdict(part, from) {
             Verdict::Read => part.fetch(),
-            Verdict::PassOver => Ok(Vec::new()),
+            Verdict::PassOver => {
+                tracing::debug!(part = part.name(), from, "passing over a part");
+                Ok(Vec::new())
+            }
             Verdict::Audit => {
                 let updates = part.fetch()?;
                 if let Some(why) = filter.audit(part, &updates) {
