@@ -105,6 +105,7 @@ impl World<'_> {
             monotonic: self.shards[shard].append_only,
             size: SHARD_SIZE,
             keys: Vec::new(),
+            statistics: self.shards[shard].part_bytes.is_some(),
         };
         (FlowSource::Shard(shard), readable)
     }
@@ -117,6 +118,7 @@ impl World<'_> {
             monotonic: export.monotonic,
             size: export.size,
             keys: vec![export.key()?.to_vec()],
+            statistics: false,
         };
         let on = export.on;
         Some((FlowSource::Index { index, on }, readable))
@@ -154,6 +156,7 @@ impl World<'_> {
                 monotonic: drawn.monotonic,
                 size: drawn.size,
                 keys: Vec::new(),
+                statistics: false,
             };
             planner.offer(readable.clone());
             built.push((plan, readable));

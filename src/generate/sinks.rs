@@ -172,6 +172,7 @@ impl World<'_> {
                 monotonic: export.monotonic,
                 size: export.size,
                 keys: Vec::new(),
+                statistics: false,
             };
             let built = old.contains(&export.on);
             let drawn = self.drawn_export(id, &collection, built);

@@ -157,7 +157,7 @@ fn statistics_of_another_type_or_shape_say_nothing() {
     assert_eq!(read.columns[0].values, ValueStats::Any);
     let renamed = RelationDesc::from_columns([("d", S::Int64, false)]);
     let read = decode_stats(&renamed, &bytes).unwrap();
-    assert_eq!(read.columns, [unknown.clone()]);
+    assert_eq!(read.columns, std::slice::from_ref(&unknown));
     // Two columns of one name cannot be told apart.
     let twice = RelationDesc::from_columns([("c", S::Int64, false), ("c", S::Int64, false)]);
     let read = decode_stats(&twice, &bytes).unwrap();
