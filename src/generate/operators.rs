@@ -7,7 +7,7 @@
 
 use super::flows::{Flow, FlowExport, FlowSource, Planning};
 use super::relations::{Planner, Readable};
-use super::world::World;
+use super::world::{Owner, World};
 use crate::plan::{Globals, Relation, typed};
 use crate::repr::{GlobalId, Timestamp};
 use crate::script::JoinChoice;
@@ -105,7 +105,10 @@ impl World<'_> {
             monotonic: self.shards[shard].append_only,
             size: SHARD_SIZE,
             keys: Vec::new(),
-            statistics: self.shards[shard].part_bytes.is_some(),
+            statistics: match self.shards[shard].owner {
+                Owner::Driver => self.shards[shard].part_bytes.is_some(),
+                Owner::View => self.views_in_blob,
+            },
         };
         (FlowSource::Shard(shard), readable)
     }

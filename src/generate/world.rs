@@ -37,6 +37,8 @@ pub struct World<'a> {
     pub open_peeks: Vec<OpenPeek>,
     /// Counts may become negative in this case.
     pub negative: bool,
+    /// What views write goes to blob, with statistics.
+    pub views_in_blob: bool,
     flows_made: u64,
     peeks_made: u64,
 }
@@ -98,6 +100,7 @@ impl<'a> World<'a> {
             flows: Vec::new(),
             open_peeks: Vec::new(),
             negative: false,
+            views_in_blob: false,
             flows_made: 0,
             peeks_made: 0,
         }

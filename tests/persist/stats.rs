@@ -38,7 +38,7 @@ fn statistics_and_least_keys_are_the_bytes_that_real_writers_wrote() {
                     ours, part.structured_key_lower,
                     "{name}: the least of {key}"
                 );
-                let stats = decode_stats(&desc, &theirs).unwrap();
+                let stats = decode_stats(&desc, &desc, &theirs).unwrap();
                 assert_eq!(stats.len, columns.len() as u64);
                 let reader = KeyReader::new(&desc, &columns.keys).unwrap();
                 for i in 0..columns.len() {

@@ -17,3 +17,6 @@ pub use feed::{Feed, Inline};
 pub use operator::{SourceStream, persist_source};
 pub use pushdown::PartFilter;
 pub use reader::{Event, SourceReader};
+
+#[cfg(test)]
+mod tests;

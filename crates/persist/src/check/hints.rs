@@ -24,7 +24,7 @@ pub(super) fn hints_hold(
     let schema = part.schema_id.and_then(|id| state.schemas.get(&id));
     if let (Some(bytes), Some(schema)) = (&part.key_stats, schema) {
         let desc = decode_schemas(schema).map_err(|e| e.to_string())?;
-        let stats = decode_stats(&desc, bytes).map_err(|e| e.to_string())?;
+        let stats = decode_stats(&desc, &desc, bytes).map_err(|e| e.to_string())?;
         if stats.len != columns.len() as u64 {
             return Err(format!("its statistics are of {} updates", stats.len));
         }

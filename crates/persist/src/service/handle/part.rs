@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::format::description::Description;
 use crate::format::rows::stats::{PartStats, decode_stats};
-use crate::format::rows::{KeyReader, Update};
+use crate::format::rows::{KeyReader, Update, decode_schemas};
 use crate::format::trace::HollowBatch;
 use crate::format::wire::state::ProtoHollowBatchPart;
 use crate::service::error::PersistError;
@@ -95,7 +95,9 @@ impl LeasedPart {
     /// can be read.
     pub fn stats(&self) -> Option<PartStats> {
         let stats = self.part.key_stats.as_ref()?;
-        decode_stats(&self.schema.desc, stats).ok()
+        let state = self.shard.state();
+        let written = decode_schemas(state.schemas.get(&self.part.schema_id?)?).ok()?;
+        decode_stats(&written, &self.schema.desc, stats).ok()
     }
 
     /// No update of it has a time before this one.

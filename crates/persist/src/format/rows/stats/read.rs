@@ -78,11 +78,16 @@ impl PartStats {
     }
 }
 
-/// The statistics in `bytes` (`key_stats`), as a reader of rows of `desc` sees
-/// them.
+/// The statistics in `bytes` (`key_stats`) of a part that was written with the schema
+/// `written`, as a reader of rows of `desc` sees them. Statistics name their columns as
+/// the writer's schema does; a reader finds a column by its number.
 ///
 /// Errors: bytes that are no statistics.
-pub fn decode_stats(desc: &RelationDesc, bytes: &[u8]) -> Result<PartStats, Corrupt> {
+pub fn decode_stats(
+    written: &RelationDesc,
+    desc: &RelationDesc,
+    bytes: &[u8],
+) -> Result<PartStats, Corrupt> {
     let stats = ProtoStructStats::decode(bytes)
         .map_err(|e| Corrupt::new("part statistics", e.to_string()))?;
     let errors = errors(&stats);
@@ -90,30 +95,31 @@ pub fn decode_stats(desc: &RelationDesc, bytes: &[u8]) -> Result<PartStats, Corr
         Some(StatsKind::Struct(rows)) => Some(rows),
         Some(StatsKind::Primitive(_) | StatsKind::Bytes(_) | StatsKind::None(_)) | None => None,
     };
-    let name = |index: usize| {
-        let found = desc.metadata.get(&ColumnIndex(index));
-        found.map(|column| column.name.0.to_string())
+    let known = |index: usize, scalar: &SqlScalarType| {
+        let name = written
+            .metadata
+            .get(&ColumnIndex(index))?
+            .name
+            .0
+            .to_string();
+        let (_, column) = live_columns(written).find(|(at, _)| *at == index)?;
+        let names = written.metadata.values().map(|column| &*column.name.0);
+        // Columns of one name cannot be told apart.
+        let alone = names.filter(|other| *other == name).count() == 1;
+        let found = rows?.cols.get(&name)?;
+        (alone && column.scalar_type == *scalar)
+            .then(|| of_column(scalar, found, stats.len, errors))
     };
-    let names: Vec<Option<String>> = live_columns(desc).map(|(index, _)| name(index)).collect();
-    let columns = live_columns(desc)
-        .zip(&names)
-        .map(|((_, column), name)| {
-            // Columns of one name cannot be told apart.
-            let alone = names.iter().filter(|other| *other == name).count() == 1;
-            let found = name.as_ref().filter(|_| alone);
-            let found = found.and_then(|name| rows?.cols.get(name));
-            let unknown = ColumnStats {
-                nullable: true,
-                values: ValueStats::Any,
-            };
-            let read = found.map(|found| of_column(&column.scalar_type, found, stats.len, errors));
-            read.unwrap_or(unknown)
+    let columns = live_columns(desc).map(|(index, column)| {
+        known(index, &column.scalar_type).unwrap_or(ColumnStats {
+            nullable: true,
+            values: ValueStats::Any,
         })
-        .collect();
+    });
     Ok(PartStats {
         len: stats.len,
         errors,
-        columns,
+        columns: columns.collect(),
     })
 }
 

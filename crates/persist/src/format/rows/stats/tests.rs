@@ -18,7 +18,7 @@ fn of_keys(scalar: &S, nullable: bool, keys: &[SourceDatum]) -> PartStats {
         builder.push(key).unwrap();
     }
     let bytes = encode_stats(&desc, &builder.finish(), 1024).unwrap();
-    decode_stats(&desc, &bytes).unwrap()
+    decode_stats(&desc, &desc, &bytes).unwrap()
 }
 
 fn rows(datums: &[Datum<'_>]) -> Vec<SourceDatum> {
@@ -153,21 +153,35 @@ fn statistics_of_another_type_or_shape_say_nothing() {
         values: ValueStats::Any,
     };
     let as_text = RelationDesc::from_columns([("c", S::String, false)]);
-    let read = decode_stats(&as_text, &bytes).unwrap();
-    assert_eq!(read.columns[0].values, ValueStats::Any);
+    let read = decode_stats(&desc, &as_text, &bytes).unwrap();
+    assert_eq!(read.columns, std::slice::from_ref(&unknown));
     let renamed = RelationDesc::from_columns([("d", S::Int64, false)]);
-    let read = decode_stats(&renamed, &bytes).unwrap();
+    let read = decode_stats(&renamed, &desc, &bytes).unwrap();
     assert_eq!(read.columns, std::slice::from_ref(&unknown));
     // Two columns of one name cannot be told apart.
     let twice = RelationDesc::from_columns([("c", S::Int64, false), ("c", S::Int64, false)]);
-    let read = decode_stats(&twice, &bytes).unwrap();
+    let read = decode_stats(&twice, &twice, &bytes).unwrap();
     assert_eq!(read.columns, [unknown.clone(), unknown]);
     // Counts that contradict each other tell of no errors.
     let mut stats = collect(&desc, &keys).unwrap();
     stats.cols.remove("err");
     let bytes = prost::Message::encode_to_vec(&stats);
-    assert_eq!(decode_stats(&desc, &bytes).unwrap().errors, None);
-    assert!(decode_stats(&desc, b"\xff\xff").is_err());
+    let read = decode_stats(&desc, &desc, &bytes).unwrap();
+    assert_eq!(read.errors, None);
+    assert!(decode_stats(&desc, &desc, b"\xff\xff").is_err());
+}
+
+#[test]
+fn a_reader_finds_columns_by_their_numbers_whatever_it_calls_them() {
+    let written = RelationDesc::from_columns([("a", S::Int64, false), ("b", S::Int64, false)]);
+    let mut builder = KeyBuilder::new(&written);
+    let row = Row::pack([Datum::Int64(1), Datum::Int64(9)]);
+    builder.push(&Ok(row.clone())).unwrap();
+    let bytes = encode_stats(&written, &builder.finish(), 1024).unwrap();
+    let swapped = RelationDesc::from_columns([("b", S::Int64, false), ("a", S::Int64, false)]);
+    let stats = decode_stats(&written, &swapped, &bytes).unwrap();
+    assert!(stats.allow(&Ok(row)), "{stats:?}");
+    assert!(!stats.columns[0].allows(Datum::Int64(9)));
 }
 
 #[test]
@@ -182,7 +196,7 @@ fn what_exceeds_the_budget_is_left_out_and_read_as_unknown() {
     let keys = builder.finish();
     let bytes = encode_stats(&desc, &keys, 350).unwrap();
     assert!(bytes.len() <= 350, "{}", bytes.len());
-    let stats = decode_stats(&desc, &bytes).unwrap();
+    let stats = decode_stats(&desc, &desc, &bytes).unwrap();
     let known = stats.columns.iter().map(|c| c.values != ValueStats::Any);
     assert_eq!(known.collect::<Vec<_>>(), [false, true, false, true]);
     assert!(stats.allow(&Ok(row)) && stats.errors == Some(0));
