@@ -43,65 +43,6 @@ pub(super) fn unary(func: &UnaryFunc) -> Shape<1> {
             specials: true,
             ..shape([true], Fails::Never)
         },
-        Not
-        | CastInt16ToInt32
-        | CastInt16ToInt64
-        | CastInt32ToInt64
-        | CastUint16ToUint32
-        | CastUint16ToUint64
-        | CastUint32ToUint64
-        | CastUint16ToInt32
-        | CastUint16ToInt64
-        | CastUint32ToInt64
-        | CastInt16ToFloat32
-        | CastInt16ToFloat64
-        | CastInt32ToFloat32
-        | CastInt32ToFloat64
-        | CastInt64ToFloat32
-        | CastInt64ToFloat64
-        | CastFloat32ToFloat64
-        | CastInt16ToNumeric(None)
-        | CastInt32ToNumeric(None)
-        | CastInt64ToNumeric(None)
-        | CastUint64ToNumeric(None)
-        | CastUint64ToMzTimestamp
-        | CastUint32ToMzTimestamp
-        | NegFloat32
-        | NegFloat64
-        | NegNumeric
-        | CeilFloat32
-        | CeilFloat64
-        | FloorFloat32
-        | FloorFloat64
-        | RoundFloat32
-        | RoundFloat64
-        | TruncFloat32
-        | TruncFloat64 => shape([true], Fails::Never),
-        NegInt16
-        | NegInt32
-        | NegInt64
-        | CastInt16ToUint16
-        | CastInt16ToUint32
-        | CastInt16ToUint64
-        | CastInt32ToInt16
-        | CastInt32ToUint16
-        | CastInt32ToUint32
-        | CastInt32ToUint64
-        | CastInt64ToInt16
-        | CastInt64ToInt32
-        | CastInt64ToUint16
-        | CastInt64ToUint32
-        | CastInt64ToUint64
-        | CastUint64ToInt64
-        | CastInt32ToMzTimestamp
-        | CastInt64ToMzTimestamp
-        | StepMzTimestamp
-        | CastFloat32ToInt16
-        | CastFloat32ToInt32
-        | CastFloat32ToInt64
-        | CastFloat64ToInt16
-        | CastFloat64ToInt32
-        | CastFloat64ToInt64 => shape([true], Fails::AtAnEnd),
         // Fractions have no time, and very small numbers no float of 32 bits.
         CastNumericToMzTimestamp
         | CastFloat64ToFloat32
@@ -132,8 +73,84 @@ pub(super) fn unary(func: &UnaryFunc) -> Shape<1> {
         | TrimLeadingWhitespace
         | TrimTrailingWhitespace
         | Reverse => shape([false], Fails::Never),
+        other if never_turns_nor_fails(other) => shape([true], Fails::Never),
+        other if may_leave_its_type(other) => shape([true], Fails::AtAnEnd),
         _ => shape([false], Fails::Anywhere),
     }
+}
+
+/// Monotone functions that have a value for every argument.
+fn never_turns_nor_fails(func: &UnaryFunc) -> bool {
+    use UnaryFunc::*;
+    matches!(
+        func,
+        Not | CastInt16ToInt32
+            | CastInt16ToInt64
+            | CastInt32ToInt64
+            | CastUint16ToUint32
+            | CastUint16ToUint64
+            | CastUint32ToUint64
+            | CastUint16ToInt32
+            | CastUint16ToInt64
+            | CastUint32ToInt64
+            | CastInt16ToFloat32
+            | CastInt16ToFloat64
+            | CastInt32ToFloat32
+            | CastInt32ToFloat64
+            | CastInt64ToFloat32
+            | CastInt64ToFloat64
+            | CastFloat32ToFloat64
+            | CastInt16ToNumeric(None)
+            | CastInt32ToNumeric(None)
+            | CastInt64ToNumeric(None)
+            | CastUint64ToNumeric(None)
+            | CastUint64ToMzTimestamp
+            | CastUint32ToMzTimestamp
+            | NegFloat32
+            | NegFloat64
+            | NegNumeric
+            | CeilFloat32
+            | CeilFloat64
+            | FloorFloat32
+            | FloorFloat64
+            | RoundFloat32
+            | RoundFloat64
+            | TruncFloat32
+            | TruncFloat64
+    )
+}
+
+/// Monotone functions that fail where the result is too large or too small.
+fn may_leave_its_type(func: &UnaryFunc) -> bool {
+    use UnaryFunc::*;
+    matches!(
+        func,
+        NegInt16
+            | NegInt32
+            | NegInt64
+            | CastInt16ToUint16
+            | CastInt16ToUint32
+            | CastInt16ToUint64
+            | CastInt32ToInt16
+            | CastInt32ToUint16
+            | CastInt32ToUint32
+            | CastInt32ToUint64
+            | CastInt64ToInt16
+            | CastInt64ToInt32
+            | CastInt64ToUint16
+            | CastInt64ToUint32
+            | CastInt64ToUint64
+            | CastUint64ToInt64
+            | CastInt32ToMzTimestamp
+            | CastInt64ToMzTimestamp
+            | StepMzTimestamp
+            | CastFloat32ToInt16
+            | CastFloat32ToInt32
+            | CastFloat32ToInt64
+            | CastFloat64ToInt16
+            | CastFloat64ToInt32
+            | CastFloat64ToInt64
+    )
 }
 
 /// The shape of a function of two arguments.
