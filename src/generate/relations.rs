@@ -255,8 +255,8 @@ impl<'c, 'p> Planner<'c, 'p> {
         let read = Drawn::read(&self.readable[index]);
         // A part is passed over by what is filtered where its shard is read.
         let filters = self.readable[index].statistics && !self.careful;
-        match filters && self.choices.chance("filter at a shard", 1, 3) {
-            true if self.choices.chance("of now", 1, 2) => self.of_now(read),
+        match filters && self.choices.chance("filter at a shard", 2, 5) {
+            true if self.choices.chance("of now", 2, 3) => self.of_now(read),
             true => self.filter(read),
             false => read,
         }

@@ -363,7 +363,7 @@ fn computed_moment(choices: &mut dyn Choices, over: Over<'_>) -> Option<MirScala
     let number = column(columns[choices.index("column", columns.len())]);
     let number = unary(cast.func.clone(), number);
     let by = value(choices, &numeric);
-    let computed = match choices.weighted("computed bound", &[4, 4, 1, 1]) {
+    let computed = match choices.weighted("computed bound", &[8, 8, 1, 1]) {
         Some(1) => binary(BinaryFunc::DivNumeric, number, divisor(choices, &numeric)),
         Some(2) => binary(BinaryFunc::AddNumeric, number, by),
         Some(3) => binary(BinaryFunc::SubNumeric, number, by),
@@ -380,7 +380,7 @@ pub fn moment(choices: &mut dyn Choices, over: Over<'_>) -> MirScalarExpr {
             fallible: true,
             ..over
         };
-        if choices.chance("computed bound", 1, 2)
+        if choices.chance("computed bound", 2, 3)
             && let Some(expr) = computed_moment(choices, over)
         {
             return expr;

@@ -177,9 +177,15 @@ impl World<'_> {
             (Some(known), Some(last)) => known.contents(last),
             (Some(_), None) | (None, _) => Multiset::new(),
         };
-        // Parts of several rows have a least and a greatest one, and some between.
+        // A part of several rows has a least and a greatest one, and some between; the
+        // uncommon values are all least or greatest.
         let part_bytes = self.shards[shard].part_bytes;
-        let most = self.profile.rows * if part_bytes.is_some() { 2 } else { 1 };
+        let (times, rarely) = if part_bytes.is_some() {
+            (2, 12)
+        } else {
+            (1, 3)
+        };
+        let most = self.profile.rows * times;
         let count = self.choices.between("rows", 1, most);
         let mut lines: Vec<RowLine> = Vec::new();
         for _ in 0..count {
@@ -190,7 +196,7 @@ impl World<'_> {
             let line = match retraction {
                 Some(line) => line,
                 None => RowLine {
-                    cells: values::row(self.choices, &columns),
+                    cells: values::row(self.choices, &columns, rarely),
                     diff: match self.choices.chance("several copies", 1, 6) {
                         true => 2,
                         false => 1,
