@@ -255,7 +255,7 @@ impl<'c, 'p> Planner<'c, 'p> {
         let read = Drawn::read(&self.readable[index]);
         // A part is passed over by what is filtered where its shard is read.
         let filters = self.readable[index].statistics && !self.careful;
-        match filters && self.choices.chance("filter at a shard", 2, 5) {
+        match filters && self.choices.chance("filter at a shard", 1, 5) {
             true if self.choices.chance("of now", 2, 3) => self.of_now(read),
             true => self.filter(read),
             false => read,
