@@ -21,6 +21,7 @@ use clusterd_fuzz::driver::{
 use clusterd_fuzz::persist::{PersistClient, PubSubServer};
 use clusterd_fuzz::protocol::v26_30::{self, PersistLocation};
 use clusterd_fuzz::repr::{Antichain, GlobalId, Timestamp};
+use clusterd_fuzz::script::append::Append;
 
 const APPENDS: u64 = 200;
 const INDEX: GlobalId = GlobalId::User(2);
@@ -128,9 +129,14 @@ fn measure(name: &str, scratch: &Path, consensus: &str, how: How, interval: &str
     let mut latencies = Vec::new();
     for t in 1..=APPENDS {
         std::thread::sleep(PAUSE);
-        let (from, to) = (Antichain::from_elem(t), Antichain::from_elem(t + 1));
+        let append = Append {
+            updates: Vec::new(),
+            lower: t,
+            upper: t + 1,
+            part_bytes: None,
+        };
         let start = Instant::now();
-        let appended = driver.host_mut().append(shard, &desc, &[], from, to);
+        let appended = driver.host_mut().append(shard, &desc, &append);
         appended.unwrap();
         await_write_frontier(&mut driver, t + 1);
         latencies.push(start.elapsed());

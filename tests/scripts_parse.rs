@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use clusterd_fuzz::script::{Script, text};
+use clusterd_fuzz::script::{Script, json, json_print, text};
 
 fn scripts() -> Vec<(PathBuf, String)> {
     let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/scripts");
@@ -72,4 +72,21 @@ fn a_bad_script_is_one_line_with_its_place() {
     for (source, expected) in cases {
         assert_eq!(text::parse(source).unwrap_err().to_string(), expected);
     }
+}
+
+#[test]
+fn the_size_of_parts_is_said_by_both_forms_and_is_beyond_upstream() {
+    let source = "define-schema name=t\n  a bigint\n----\nok\n\n\
+                  write-rows shard=s ts=0 part-bytes=64 schema=t\n  1\n----\nwrote 1\n";
+    let script = text::parse(source).unwrap();
+    assert_eq!(script.to_string(), source);
+    let commands = script.commands();
+    assert!(commands[0].is_upstream() && !commands[1].is_upstream());
+    let json = json_print::converted(&script).join("\n");
+    assert!(json.contains("\"part_bytes\":64"), "{json}");
+    let again = json::parse(&json).unwrap().into_iter();
+    assert_eq!(again.map(|(_, c)| c).collect::<Vec<_>>(), commands);
+    let bad = source.replace("64", "few");
+    let error = text::parse(&bad).unwrap_err().to_string();
+    assert!(error.starts_with("line 6: argument `part-bytes` is not an integer"));
 }

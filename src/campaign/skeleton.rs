@@ -119,7 +119,10 @@ impl Skeleton {
             | Command::ExpectCount { .. }
             | Command::WriteSingleTs { .. }
             | Command::WriteSpread { .. } => {}
-            Command::WriteRows { rows, .. } => {
+            Command::WriteRows {
+                rows, part_bytes, ..
+            } => {
+                self.add_if(part_bytes.is_some(), "small parts");
                 self.add_if(rows.iter().any(|row| row.diff < 0), "retraction");
                 self.add_if(rows.iter().any(|row| row.diff > 1), "multiplicity");
             }

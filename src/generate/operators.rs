@@ -7,7 +7,7 @@
 
 use super::flows::{Flow, FlowExport, FlowSource, Planning};
 use super::relations::{Planner, Readable};
-use super::world::World;
+use super::world::{Owner, World};
 use crate::plan::{Globals, Relation, typed};
 use crate::repr::{GlobalId, Timestamp};
 use crate::script::JoinChoice;
@@ -105,6 +105,10 @@ impl World<'_> {
             monotonic: self.shards[shard].append_only,
             size: SHARD_SIZE,
             keys: Vec::new(),
+            statistics: match self.shards[shard].owner {
+                Owner::Driver => self.shards[shard].part_bytes.is_some(),
+                Owner::View => self.views_in_blob,
+            },
         };
         (FlowSource::Shard(shard), readable)
     }
@@ -117,6 +121,7 @@ impl World<'_> {
             monotonic: export.monotonic,
             size: export.size,
             keys: vec![export.key()?.to_vec()],
+            statistics: false,
         };
         let on = export.on;
         Some((FlowSource::Index { index, on }, readable))
@@ -154,6 +159,7 @@ impl World<'_> {
                 monotonic: drawn.monotonic,
                 size: drawn.size,
                 keys: Vec::new(),
+                statistics: false,
             };
             planner.offer(readable.clone());
             built.push((plan, readable));

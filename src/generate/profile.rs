@@ -142,6 +142,8 @@ pub struct Profile {
     pub depth: u64,
     /// Shards into which rows only come, so that plans may say `monotonic`.
     pub append_only: bool,
+    /// Writes whose parts are small and in blob, with statistics.
+    pub small_parts: bool,
     /// Orders that leave ties; they are broken by whole rows.
     pub ties: bool,
     /// Reduces that mix classes of aggregates, where the dataflow is planned.
@@ -173,6 +175,7 @@ impl Default for Profile {
             operators: 0,
             depth: 4,
             append_only: false,
+            small_parts: true,
             ties: true,
             mixed_reduces: true,
             monotonic_retractions: false,

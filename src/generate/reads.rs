@@ -182,7 +182,7 @@ impl World<'_> {
         {
             let count = self.choices.between("literals", 1, 3);
             for _ in 0..count {
-                let literal = values::row(self.choices, &columns);
+                let literal = values::row(self.choices, &columns, 3);
                 if !selection.literals.contains(&literal) {
                     selection.literals.push(literal);
                 }

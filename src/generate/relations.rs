@@ -36,6 +36,8 @@ pub struct Readable {
     pub size: u64,
     /// Keys by which it can be read as an arrangement.
     pub keys: Vec<Vec<usize>>,
+    /// A shard with parts that may be passed over, by their statistics.
+    pub statistics: bool,
 }
 
 /// A plan, and what is known of its result.
@@ -57,6 +59,7 @@ impl Drawn {
             monotonic,
             size,
             keys,
+            statistics: _,
         } = readable.clone();
         Drawn {
             plan: Relation::get_global(id, typ.clone()),
@@ -249,7 +252,14 @@ impl<'c, 'p> Planner<'c, 'p> {
             false => globals - 1 - self.choices.index("read collection", globals),
         };
         self.unread.remove(&self.readable[index].id);
-        Drawn::read(&self.readable[index])
+        let read = Drawn::read(&self.readable[index]);
+        // A part is passed over by what is filtered where its shard is read.
+        let filters = self.readable[index].statistics && !self.careful;
+        match filters && self.choices.chance("filter at a shard", 1, 5) {
+            true if self.choices.chance("of now", 2, 3) => self.of_now(read),
+            true => self.filter(read),
+            false => read,
+        }
     }
 
     fn constant(&mut self) -> Drawn {

@@ -59,10 +59,7 @@ pub fn value(choices: &mut dyn Choices, typ: &ReprScalarType) -> MirScalarExpr {
         ReprScalarType::UInt32 => Datum::UInt32(small.unsigned_abs() as u32),
         ReprScalarType::UInt64 => Datum::UInt64(small.unsigned_abs()),
         ReprScalarType::Float64 => Datum::Float64(small as f64 / 2.0),
-        ReprScalarType::Numeric => match Numeric::new(small.into(), 0) {
-            Some(n) => Datum::Numeric(n),
-            None => Datum::Null,
-        },
+        ReprScalarType::Numeric => half(small),
         ReprScalarType::Date => Datum::Date(small as i32),
         ReprScalarType::MzTimestamp => Datum::MzTimestamp(2 * small.unsigned_abs()),
         ReprScalarType::String => Datum::String(text),
@@ -72,9 +69,26 @@ pub fn value(choices: &mut dyn Choices, typ: &ReprScalarType) -> MirScalarExpr {
     literal(datum, typ.clone())
 }
 
-/// A column of the type if there is one, else a literal.
+/// Half of a number, as a decimal.
+fn half(n: i64) -> Datum<'static> {
+    let half = match n % 2 {
+        0 => Numeric::new((n / 2).into(), 0),
+        _ => Numeric::new((n * 5).into(), -1),
+    };
+    half.map_or(Datum::Null, Datum::Numeric)
+}
+
+/// A column of the type if there is one, else a literal, or a column of another type
+/// that is cast.
 pub fn leaf(choices: &mut dyn Choices, over: Over<'_>, typ: &ReprScalarType) -> MirScalarExpr {
     let fitting = columns_of(over.columns, typ);
+    let casts = casts(over, typ);
+    if fitting.is_empty() && !casts.is_empty() && choices.chance("cast column", 1, 2) {
+        let cast = casts[choices.index("cast", casts.len())];
+        let columns = columns_of(over.columns, &cast.arg);
+        let of = column(columns[choices.index("column", columns.len())]);
+        return unary(cast.func.clone(), of);
+    }
     if !fitting.is_empty() && !choices.chance("literal instead of a column", 1, 4) {
         return column(fitting[choices.index("column", fitting.len())]);
     }
@@ -82,6 +96,18 @@ pub fn leaf(choices: &mut dyn Choices, over: Over<'_>, typ: &ReprScalarType) -> 
         true => literal(Datum::Null, typ.clone()),
         false => value(choices, typ),
     }
+}
+
+/// The functions that make a value of the type of a column, where something may fail.
+fn casts(over: Over<'_>, typ: &ReprScalarType) -> Vec<&'static Unary> {
+    if !over.fallible || over.careful {
+        return Vec::new();
+    }
+    let all = EVALUATED.unary.iter().copied();
+    all.filter(|f| f.result == *typ && f.arg != *typ)
+        .filter(|f| !columns_of(over.columns, &f.arg).is_empty())
+        .filter(|f| format!("{:?}", f.func).starts_with("Cast"))
+        .collect()
 }
 
 /// An expression of the type, at most `depth` calls deep.
@@ -235,6 +261,20 @@ fn arithmetic(
             BinaryFunc::DivInt64,
             BinaryFunc::ModInt64,
         ],
+        ReprScalarType::Numeric if over.fallible => [
+            BinaryFunc::AddNumeric,
+            BinaryFunc::SubNumeric,
+            BinaryFunc::MulNumeric,
+            BinaryFunc::DivNumeric,
+            BinaryFunc::ModNumeric,
+        ],
+        ReprScalarType::Float64 if over.fallible => [
+            BinaryFunc::AddFloat64,
+            BinaryFunc::SubFloat64,
+            BinaryFunc::MulFloat64,
+            BinaryFunc::DivFloat64,
+            BinaryFunc::ModFloat64,
+        ],
         _ => return None,
     };
     let left = draw(choices, over, typ, depth);
@@ -253,12 +293,14 @@ fn arithmetic(
     })
 }
 
-/// An integer that is not zero, nor the one whose quotient overflows.
+/// A number that is not zero, nor the one whose quotient overflows.
 fn divisor(choices: &mut dyn Choices, typ: &ReprScalarType) -> MirScalarExpr {
     let n = 2 + choices.index("divisor", 2) as i64;
     let datum = match typ {
         ReprScalarType::Int16 => Datum::Int16(n as i16),
         ReprScalarType::Int32 => Datum::Int32(n as i32),
+        ReprScalarType::Float64 => Datum::Float64(n as f64),
+        ReprScalarType::Numeric => Numeric::new(n.into(), 0).map_or(Datum::Null, Datum::Numeric),
         _ => Datum::Int64(n),
     };
     literal(datum, typ.clone())
@@ -271,7 +313,9 @@ fn call(
     typ: &ReprScalarType,
     depth: usize,
 ) -> Option<MirScalarExpr> {
-    let of_columns = |arg: &ReprScalarType| !columns_of(over.columns, arg).is_empty();
+    let of_columns = |arg: &ReprScalarType| {
+        !columns_of(over.columns, arg).is_empty() || depth > 0 && !casts(over, arg).is_empty()
+    };
     let unaries: Vec<&Unary> = EVALUATED
         .unary
         .iter()
@@ -310,6 +354,24 @@ pub fn now() -> MirScalarExpr {
     MirScalarExpr::CallUnmaterializable(UnmaterializableFunc::MzNow)
 }
 
+/// A time that is computed of a number: a column, moved or scaled.
+fn computed_moment(choices: &mut dyn Choices, over: Over<'_>) -> Option<MirScalarExpr> {
+    let numeric = ReprScalarType::Numeric;
+    let casts = casts(over, &numeric);
+    let cast = *choices.pick("number of a bound", &casts)?;
+    let columns = columns_of(over.columns, &cast.arg);
+    let number = column(columns[choices.index("column", columns.len())]);
+    let number = unary(cast.func.clone(), number);
+    let by = value(choices, &numeric);
+    let computed = match choices.weighted("computed bound", &[8, 8, 1, 1]) {
+        Some(1) => binary(BinaryFunc::DivNumeric, number, divisor(choices, &numeric)),
+        Some(2) => binary(BinaryFunc::AddNumeric, number, by),
+        Some(3) => binary(BinaryFunc::SubNumeric, number, by),
+        _ => binary(BinaryFunc::MulNumeric, number, by),
+    };
+    Some(unary(UnaryFunc::CastNumericToMzTimestamp, computed))
+}
+
 /// A bound for `mz_now()`: a column, something cast to a time, or a literal.
 pub fn moment(choices: &mut dyn Choices, over: Over<'_>) -> MirScalarExpr {
     let typ = ReprScalarType::MzTimestamp;
@@ -318,6 +380,11 @@ pub fn moment(choices: &mut dyn Choices, over: Over<'_>) -> MirScalarExpr {
             fallible: true,
             ..over
         };
+        if choices.chance("computed bound", 2, 3)
+            && let Some(expr) = computed_moment(choices, over)
+        {
+            return expr;
+        }
         if let Some(expr) = call(choices, over, &typ, 0) {
             return expr;
         }

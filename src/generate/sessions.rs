@@ -9,7 +9,7 @@ use super::plans;
 use super::tally::Worth;
 use super::world::World;
 use crate::repr::{GlobalId, Timestamp};
-use crate::script::Command;
+use crate::script::{Command, Setting};
 
 /// What a new session does with a dataflow of the old one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,21 @@ impl World<'_> {
         if self.choices.chance("configure in the handshake", 1, 6) {
             self.configure();
         }
+        self.views_in_blob = self.profile.small_parts && self.choices.chance("views in blob", 1, 6);
+        if self.views_in_blob {
+            self.set("persist_inline_writes_single_max_bytes", "usize", "0");
+        }
         self.emit(Command::InitializationComplete, Worth::Frame);
+    }
+
+    fn set(&mut self, name: &str, ty: &str, value: &str) {
+        let setting = Setting {
+            name: name.to_string(),
+            ty: ty.to_string(),
+            value: value.to_string(),
+        };
+        let settings = vec![setting];
+        self.emit(Command::UpdateConfiguration { settings }, Worth::Frame);
     }
 
     fn create_instance(&mut self) {

@@ -55,6 +55,7 @@ impl World<'_> {
             source: self.source_id(number),
             schema,
             append_only: collection.monotonic,
+            part_bytes: None,
             owner: Owner::View,
         });
         Some(Form::View { shard: number })
@@ -171,6 +172,7 @@ impl World<'_> {
                 monotonic: export.monotonic,
                 size: export.size,
                 keys: Vec::new(),
+                statistics: false,
             };
             let built = old.contains(&export.on);
             let drawn = self.drawn_export(id, &collection, built);

@@ -130,22 +130,22 @@ pub fn definition(columns: &[Column]) -> Vec<ColumnDef> {
         .collect()
 }
 
-/// Draws a row.
-pub fn row(choices: &mut dyn Choices, columns: &[Column]) -> Vec<Cell> {
+/// Draws a row; one in `rarely` values is an uncommon one.
+pub fn row(choices: &mut dyn Choices, columns: &[Column], rarely: u64) -> Vec<Cell> {
     columns
         .iter()
-        .map(|column| value(choices, *column))
+        .map(|column| value(choices, *column, rarely))
         .collect()
 }
 
-fn value(choices: &mut dyn Choices, column: Column) -> Cell {
+fn value(choices: &mut dyn Choices, column: Column, rarely: u64) -> Cell {
     if column.nullable && choices.chance("null", 1, 4) {
         return Value::Null.into();
     }
     let mut values = column.ty.values();
     // The first few values are the likely ones.
     let common = values.len().min(3);
-    let index = match choices.chance("uncommon value", 1, 3) {
+    let index = match choices.chance("uncommon value", 1, rarely) {
         false => choices.index("value", common),
         true => choices.index("value", values.len()),
     };

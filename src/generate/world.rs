@@ -37,6 +37,8 @@ pub struct World<'a> {
     pub open_peeks: Vec<OpenPeek>,
     /// Counts may become negative in this case.
     pub negative: bool,
+    /// What views write goes to blob, with statistics.
+    pub views_in_blob: bool,
     flows_made: u64,
     peeks_made: u64,
 }
@@ -56,6 +58,8 @@ pub struct Shard {
     pub schema: usize,
     /// Nothing is ever retracted from it.
     pub append_only: bool,
+    /// The size at which the parts of its writes are cut, all of which go to blob.
+    pub part_bytes: Option<u64>,
     pub owner: Owner,
 }
 
@@ -96,6 +100,7 @@ impl<'a> World<'a> {
             flows: Vec::new(),
             open_peeks: Vec::new(),
             negative: false,
+            views_in_blob: false,
             flows_made: 0,
             peeks_made: 0,
         }

@@ -58,14 +58,26 @@ impl World<'_> {
         let number = self.shards.len();
         let append_only =
             self.profile.append_only && self.choices.chance("append-only shard", 1, 3);
+        let part_bytes = self.part_bytes();
         self.shards.push(Shard {
             alias: format!("s{number}"),
             source: self.source_id(number),
             schema,
             append_only,
+            part_bytes,
             owner: Owner::Driver,
         });
         Some(number)
+    }
+
+    /// How large the parts of a shard's writes are: as writers make them, or small
+    /// ones in blob, which have statistics.
+    fn part_bytes(&mut self) -> Option<u64> {
+        let small = self.profile.small_parts && self.choices.chance("parts in blob", 1, 2);
+        // A row has 24 bytes and more: all rows a part, a few, or one.
+        let sizes = [1000, 100, 1];
+        let drawn = self.choices.weighted("bytes of a part", &[4, 2, 1]);
+        small.then(|| sizes[drawn.unwrap_or(0)])
     }
 
     /// The first time of a shard that is not sealed, as far as is known.
@@ -116,6 +128,7 @@ impl World<'_> {
             shard: self.shards[shard].alias.clone(),
             schema: Some(self.schema_name(shard)),
             ts: self.upper(shard),
+            part_bytes: None,
             rows: Vec::new(),
         };
         let read = self.is_read(shard);
@@ -164,7 +177,16 @@ impl World<'_> {
             (Some(known), Some(last)) => known.contents(last),
             (Some(_), None) | (None, _) => Multiset::new(),
         };
-        let count = self.choices.between("rows", 1, self.profile.rows);
+        // A part of several rows has a least and a greatest one, and some between; the
+        // uncommon values are all least or greatest.
+        let part_bytes = self.shards[shard].part_bytes;
+        let (times, rarely) = if part_bytes.is_some() {
+            (2, 12)
+        } else {
+            (1, 3)
+        };
+        let most = self.profile.rows * times;
+        let count = self.choices.between("rows", 1, most);
         let mut lines: Vec<RowLine> = Vec::new();
         for _ in 0..count {
             let retraction = match self.shards[shard].append_only {
@@ -174,7 +196,7 @@ impl World<'_> {
             let line = match retraction {
                 Some(line) => line,
                 None => RowLine {
-                    cells: values::row(self.choices, &columns),
+                    cells: values::row(self.choices, &columns, rarely),
                     diff: match self.choices.chance("several copies", 1, 6) {
                         true => 2,
                         false => 1,
@@ -192,6 +214,7 @@ impl World<'_> {
             shard: alias,
             schema: Some(self.schema_name(shard)),
             ts,
+            part_bytes,
             rows: lines,
         };
         self.emit(command, Worth::Shows)

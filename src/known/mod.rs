@@ -33,13 +33,14 @@ macro_rules! scripts {
 }
 
 /// The scripts that the built-in file names.
-const SCRIPTS: [(&str, &str); 7] = scripts![
+const SCRIPTS: [(&str, &str); 8] = scripts![
     "tests/cases/view-dropped-beside-a-living-export.spec",
     "tests/cases/limit-plus-offset-overflows.spec",
     "tests/cases/errors-multiply-through-sharing.spec",
     "tests/cases/peek-with-a-huge-limit.spec",
     "tests/cases/project-over-an-arrangement.spec",
     "tests/cases/all-beside-distinct.spec",
+    "tests/cases/pushdown-trusts-the-ends.spec",
     "regressions/table-function-never-yields.spec",
 ];
 

@@ -94,11 +94,16 @@ impl Tally {
                 shard,
                 schema,
                 ts,
+                part_bytes,
                 rows,
             } => {
                 self.name(shard);
                 self.name_if(schema.as_ref());
                 self.number(*ts);
+                if let Some(bytes) = part_bytes {
+                    self.parts(1);
+                    self.number(*bytes);
+                }
                 rows.iter().for_each(|row| self.row(row));
             }
             Command::DefineIndex {

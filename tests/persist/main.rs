@@ -8,5 +8,6 @@ mod maintenance;
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod processes;
+mod stats;
 mod unreliable;
 mod writes;

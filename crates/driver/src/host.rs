@@ -12,11 +12,12 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use persist::{
-    CONTROLLER_CRITICAL_READER, PersistClient, PersistError, SinceHandle, SourceDatum, StoreError,
-    Update, UpperMismatch, WriteHandle,
+    CONTROLLER_CRITICAL_READER, PartSizes, PersistClient, PersistError, SinceHandle, SourceDatum,
+    StoreError, Update, UpperMismatch, WriteHandle,
 };
 use protocol::v26_30::{CollectionMetadata, PersistLocation};
-use repr::{Antichain, Diff, RelationDesc, Row, ShardId, Timestamp};
+use repr::{Antichain, RelationDesc, ShardId, Timestamp};
+use script::append::Append;
 
 /// The purpose that writers of scripts announce (`spec/script.md` §2.9).
 const PURPOSE: &str = "headless driver write";
@@ -120,7 +121,8 @@ impl PersistHost {
         }
     }
 
-    /// One append of `updates`, all at times in `[lower, upper)`.
+    /// One append of `append.updates`, all at times in `[lower, upper)`; with
+    /// `part_bytes` in parts of that size in blob.
     ///
     /// Errors: the texts of `spec/script.md` §2.4 for an upper that is not
     /// `lower`, else the store's; whether the shard may hold the updates.
@@ -128,9 +130,7 @@ impl PersistHost {
         &mut self,
         shard: ShardId,
         desc: &RelationDesc,
-        updates: &[(Row, Timestamp, Diff)],
-        lower: Antichain,
-        upper: Antichain,
+        append: &Append,
     ) -> Result<(), ChangeError> {
         let client = Arc::clone(&self.client);
         let held = self.held(shard)?;
@@ -141,7 +141,18 @@ impl PersistHost {
         let Some((_, writer)) = held.writer.as_mut() else {
             return Err(ChangeError::Failed("no writer of the shard".to_string()));
         };
-        let updates: Vec<Update> = updates
+        let sizes = match append.part_bytes {
+            None => client.config().part_sizes(),
+            Some(bytes) => PartSizes {
+                inline_below: 0,
+                target: usize::try_from(bytes).unwrap_or(usize::MAX),
+            },
+        };
+        writer.set_part_sizes(sizes);
+        let lower = Antichain::from_elem(append.lower);
+        let upper = Antichain::from_elem(append.upper);
+        let updates: Vec<Update> = append
+            .updates
             .iter()
             .map(|(row, time, diff)| (SourceDatum::Ok(row.clone()), *time, *diff))
             .collect();

@@ -22,12 +22,13 @@ pub use check::{
     SchemaReport, ShardSummary, check, examine, inspect, list_shards,
 };
 pub use format::corrupt::Corrupt;
+pub use format::rows::stats::{ColumnStats, PartStats, ValueStats};
 pub use format::rows::{DataflowErrorBytes, SourceDatum, Update, consolidate};
 pub use format::seqno::{SeqNo, VersionedData};
 pub use format::{part, rows, state, trace, wire};
 pub use service::blob::{Blob, open_blob};
 pub use service::client::PersistClient;
-pub use service::config::{Maintenance, PersistConfig};
+pub use service::config::{Maintenance, PartSizes, PersistConfig};
 pub use service::consensus::{Consensus, open_consensus};
 pub use service::error::{LocationError, PersistError, PubSubError, StoreError, UpperMismatch};
 pub use service::handle::{

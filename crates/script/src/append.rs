@@ -14,6 +14,8 @@ pub struct Append {
     pub updates: Vec<(Row, Timestamp, Diff)>,
     pub lower: Timestamp,
     pub upper: Timestamp,
+    /// The size at which a part is cut; `None` leaves it to the writer.
+    pub part_bytes: Option<u64>,
 }
 
 impl Append {
@@ -52,9 +54,18 @@ impl Append {
                         .collect(),
                     lower: 0,
                     upper: *n_ts,
+                    part_bytes: None,
                 })
             }
-            Command::WriteRows { ts, rows, .. } => Append::at(*ts, data::rows(desc, rows)?),
+            Command::WriteRows {
+                ts,
+                rows,
+                part_bytes,
+                ..
+            } => Ok(Append {
+                part_bytes: *part_bytes,
+                ..Append::at(*ts, data::rows(desc, rows)?)?
+            }),
             other => Err(CommandError::NotAWrite(other.verb())),
         }
     }
@@ -72,6 +83,7 @@ impl Append {
                 .collect(),
             lower: ts,
             upper,
+            part_bytes: None,
         })
     }
 }

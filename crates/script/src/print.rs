@@ -161,9 +161,13 @@ impl Display for Command {
                 shard,
                 schema,
                 ts,
+                part_bytes,
                 rows,
             } => (
-                head.arg("shard", shard).arg("ts", ts).opt("schema", schema),
+                head.arg("shard", shard)
+                    .arg("ts", ts)
+                    .opt("part-bytes", part_bytes)
+                    .opt("schema", schema),
                 rows.iter().map(row).collect(),
             ),
             Command::DefineIndex {

@@ -116,6 +116,7 @@ fn command(h: &Header, body: &[Line<'_>]) -> Result<Command, String> {
             shard: h.string("shard")?,
             schema: h.opt_string("schema"),
             ts: h.u64("ts")?,
+            part_bytes: h.opt_u64("part-bytes")?,
             rows: body.iter().map(row).collect::<Result<_, _>>()?,
         },
         "define-index" => Command::DefineIndex {

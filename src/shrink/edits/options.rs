@@ -83,6 +83,19 @@ pub fn simpler_options(command: &Command) -> Vec<Command> {
             id: *id,
             frontier: Some(0),
         }),
+        // Parts as writers make them; then ones of a row, then of a few.
+        Command::WriteRows {
+            part_bytes: Some(known),
+            ..
+        } => {
+            for bytes in [None, Some(1), Some(64), Some(100)] {
+                let mut simpler = command.clone();
+                if let Command::WriteRows { part_bytes, .. } = &mut simpler {
+                    *part_bytes = bytes.map(|bytes| bytes.min(*known));
+                }
+                out.push(simpler);
+            }
+        }
         Command::ExpectError { command } => {
             for inner in simpler_options(command) {
                 out.push(Command::ExpectError {
@@ -95,7 +108,9 @@ pub fn simpler_options(command: &Command) -> Vec<Command> {
         | Command::Restart
         | Command::WriteSingleTs { .. }
         | Command::WriteSpread { .. }
-        | Command::WriteRows { .. }
+        | Command::WriteRows {
+            part_bytes: None, ..
+        }
         | Command::Schedule { .. }
         | Command::AllowCompaction {
             frontier: Some(_), ..

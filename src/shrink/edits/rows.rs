@@ -246,6 +246,7 @@ pub fn explicit_rows(commands: &[Command], at: usize) -> Option<Command> {
         shard: shard.clone(),
         schema: schema.clone(),
         ts: lower,
+        part_bytes: None,
         rows: updates.iter().map(line).collect::<Option<_>>()?,
     })
 }

@@ -10,7 +10,7 @@ use plan::cells;
 use protocol::v26_30::{
     CollectionMetadata, ComputeCommand, ComputeParameters, InstanceConfig, Peek, PeekTarget,
 };
-use repr::{Antichain, RelationDesc};
+use repr::RelationDesc;
 use script::interpret::{Effect, PeekOf, Target};
 use script::trace::{Event, PeekSpec};
 
@@ -61,13 +61,7 @@ impl Runner<'_> {
                 append,
             } => {
                 let id = self.shard(shard);
-                let appended = self.driver.host_mut().append(
-                    id,
-                    desc,
-                    &append.updates,
-                    Antichain::from_elem(append.lower),
-                    Antichain::from_elem(append.upper),
-                );
+                let appended = self.driver.host_mut().append(id, desc, append);
                 appended.map_err(|error| self.not_changed(shard, error))?;
             }
             Effect::DowngradeSince { shard, since } => {

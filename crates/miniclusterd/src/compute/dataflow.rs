@@ -7,6 +7,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use differential_dataflow::Hashable;
 use differential_dataflow::operators::arrange::Arranged;
@@ -19,6 +20,7 @@ use timely::worker::Worker as TimelyWorker;
 use super::collection::Kind;
 use super::environment::{Environment, Host};
 use super::holds::{Hold, Holds, ImportProbe};
+use super::persist_settings::PersistSettings;
 use super::start::StartSignal;
 use super::traces::{TraceBundle, timely_frontier};
 use crate::eval::{Arena, MfpPlan};
@@ -29,7 +31,7 @@ use crate::render::{
     Settings, Split, fallible, linear,
 };
 use crate::sink::{Desired, ViewConfig, desired, materialized_view, subscribe};
-use crate::source::{Feed, Inline, SourceReader, SourceStream, persist_source};
+use crate::source::{Feed, Inline, PartFilter, SourceReader, SourceStream, persist_source};
 use protocol::v26_30::{
     ComputeSinkConnection, ComputeSinkDesc, DataflowDescription, Id, IndexDesc, IndexImport,
     RenderPlan, SourceImport,
@@ -70,6 +72,7 @@ struct Builder<'a> {
     polled: Vec<Rc<RefCell<Inline>>>,
     sinks: Vec<(GlobalId, Kind)>,
     max_result_size: Rc<Cell<u64>>,
+    persist: Arc<PersistSettings>,
 }
 
 /// Builds a dataflow; its inputs wait for `start`.
@@ -82,6 +85,7 @@ pub fn build(
     desc: &DataflowDescription,
     start: StartSignal,
     max_result_size: Rc<Cell<u64>>,
+    persist: Arc<PersistSettings>,
 ) -> Result<Built, End> {
     let as_of = desc.as_of.as_ref().and_then(Antichain::as_option);
     let as_of = as_of.ok_or_else(|| {
@@ -113,6 +117,7 @@ pub fn build(
         polled: Vec::new(),
         sinks: Vec::new(),
         max_result_size,
+        persist,
     };
     let index = worker.next_dataflow_index();
     let name = desc.debug_name.clone();
@@ -170,6 +175,7 @@ impl Builder<'_> {
             env,
             as_of: self.as_of,
             max_result_size: Rc::clone(&self.max_result_size),
+            persist: Arc::clone(&self.persist),
         };
         scope.scoped::<T, _, _>("build", |inner| {
             let mut ctx = Context::new(inner, settings);
@@ -226,7 +232,8 @@ impl Builder<'_> {
             Some(mfp) => Some(linear::plan_mfp(self.env.seams, mfp)?),
         };
         let reads = id.hashed() % scope.peers() as u64 == scope.index() as u64;
-        let reader = reads.then(|| self.open_source(id, import)).transpose()?;
+        let reader = reads.then(|| self.open_source(id, import, plan.as_ref()));
+        let reader = reader.transpose()?;
         let threaded = match self.env.host {
             Host::InProcess(_) => false,
             Host::Process(_) => true,
@@ -252,8 +259,14 @@ impl Builder<'_> {
         Ok(Bundle::from_raw(oks, errs))
     }
 
-    /// Opens the shard of a source.
-    fn open_source(&self, id: GlobalId, import: &SourceImport) -> Result<SourceReader, End> {
+    /// Opens the shard of a source; of its parts those are read for whose rows its
+    /// operators may give something.
+    fn open_source(
+        &self,
+        id: GlobalId,
+        import: &SourceImport,
+        plan: Option<&MfpPlan>,
+    ) -> Result<SourceReader, End> {
         let metadata = &import.desc.storage_metadata;
         let client = self.env.host.client(&metadata.persist_location);
         let opened = client.and_then(|client| {
@@ -267,6 +280,12 @@ impl Builder<'_> {
             self.as_of,
             self.settings.until,
             import.with_snapshot,
+            plan.map(|plan| PartFilter {
+                plan: plan.clone(),
+                until: self.settings.until,
+                settings: Arc::clone(&self.persist),
+                seams: self.env.seams.pushdown(),
+            }),
             self.env.seams.source(),
         ))
     }
@@ -324,6 +343,7 @@ struct Sinking<'a> {
     env: &'a Environment,
     as_of: Timestamp,
     max_result_size: Rc<Cell<u64>>,
+    persist: Arc<PersistSettings>,
 }
 
 impl Sinking<'_> {
@@ -348,6 +368,7 @@ impl Sinking<'_> {
                     as_of: self.as_of,
                     refresh: sink.refresh_schedule.clone(),
                     seams: self.env.seams,
+                    persist: Arc::clone(&self.persist),
                     threaded: match self.env.host {
                         Host::InProcess(_) => false,
                         Host::Process(_) => true,

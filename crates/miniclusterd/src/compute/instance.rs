@@ -7,6 +7,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use differential_dataflow::Hashable;
@@ -19,6 +20,7 @@ use super::environment::Environment;
 use super::history::{History, exports};
 use super::peek::IndexPeek;
 use super::persist_peek::{Pending, PersistPeek};
+use super::persist_settings::PersistSettings;
 use super::start::StartSignal;
 use super::traces::{TraceBundle, upper};
 use crate::halt::End;
@@ -47,6 +49,7 @@ pub struct Instance {
     pub(super) config: InstanceConfig,
     pub(super) max_result_size: Rc<Cell<u64>>,
     pub(super) maintenance_interval: Duration,
+    persist: Arc<PersistSettings>,
     pub(super) collections: BTreeMap<GlobalId, Collection>,
     pub(super) traces: BTreeMap<GlobalId, TraceBundle>,
     pub(super) peeks: BTreeMap<Uuid, Pending>,
@@ -64,6 +67,7 @@ impl Instance {
             worker,
             max_result_size: Rc::new(Cell::new(u64::MAX)),
             maintenance_interval: Duration::from_millis(10),
+            persist: Arc::default(),
             collections: BTreeMap::new(),
             traces: BTreeMap::new(),
             peeks: BTreeMap::new(),
@@ -119,6 +123,7 @@ impl Instance {
         if let Some(interval) = super::dyncfg::maintenance_interval(&parameters.dyncfg_updates) {
             self.maintenance_interval = interval;
         }
+        self.persist.update(&parameters.dyncfg_updates);
         if let Some(bytes) = parameters.max_result_size {
             self.max_result_size.set(bytes);
         }
@@ -132,7 +137,9 @@ impl Instance {
     ) -> Result<(), End> {
         let (signal, token) = StartSignal::new();
         let size = Rc::clone(&self.max_result_size);
-        let built = build(timely, &self.env, &mut self.traces, desc, signal, size)?;
+        let persist = Arc::clone(&self.persist);
+        let traces = &mut self.traces;
+        let built = build(timely, &self.env, traces, desc, signal, size, persist)?;
         let as_of = desc.as_of.clone().unwrap_or_default();
         let handle = Rc::new(DataflowHandle { index: built.index });
         let probes = Rc::new(built.probes);

@@ -155,6 +155,11 @@ impl MfpPlan {
         !self.lower_bounds.is_empty() || !self.upper_bounds.is_empty()
     }
 
+    /// Whether the `at`-th mapped expression is read, hence evaluated.
+    pub fn is_read(&self, at: usize) -> bool {
+        self.wanted.get(at).copied().unwrap_or(true)
+    }
+
     pub fn is_identity(&self) -> bool {
         let mfp = &self.mfp.mfp;
         !self.is_temporal()

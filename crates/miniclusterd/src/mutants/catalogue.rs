@@ -83,6 +83,10 @@ mutants! {
         "the snapshot of a source leaves out the updates whose time is exactly the as-of";
     SourceStalls, Maintenance, "source-stalls",
         "a source import stops following its shard after the third advance of its upper";
+    PushdownTrustsEnds, Maintenance, "pushdown-trusts-the-ends",
+        "a source passes over a part whose rows its operators drop at both ends of their ranges, though they may fail between them";
+    PushdownForgetsErrors, Maintenance, "pushdown-forgets-errors",
+        "a source passes over a part whose rows its operators drop, though errors are among them";
     KeyIgnoredOnOneWorker, Maintenance, "key-ignored-on-one-worker",
         "worker 1 files every row of its arrangements under a key of NULLs (visible with two workers or more)";
     NullKeyDropped, Maintenance, "null-key-dropped",

@@ -21,6 +21,7 @@ mod join;
 mod lifecycle;
 mod linear;
 mod peek;
+mod pushdown;
 mod reconciliation;
 mod recursion;
 mod reduce;
@@ -41,6 +42,7 @@ pub(crate) use join::JoinSeams;
 pub(crate) use lifecycle::{ConnectionSeams, LifecycleSeams};
 pub(crate) use linear::LinearSeams;
 pub(crate) use peek::PeekSeams;
+pub(crate) use pushdown::PushdownSeams;
 pub(crate) use reconciliation::ReconciliationSeams;
 pub(crate) use recursion::RecursionSeams;
 pub(crate) use reduce::ReduceSeams;
@@ -132,6 +134,10 @@ impl Seams {
 
     pub(crate) fn peek(self) -> PeekSeams {
         PeekSeams(self.0)
+    }
+
+    pub(crate) fn pushdown(self) -> PushdownSeams {
+        PushdownSeams(self.0)
     }
 
     pub(crate) fn reconciliation(self) -> ReconciliationSeams {

@@ -26,6 +26,7 @@ use timely::progress::frontier::MutableAntichain;
 use super::Desired;
 use super::correction::Correction;
 use super::refresh::{round_frontier, round_up};
+use crate::compute::PersistSettings;
 use crate::compute::frontier_of;
 use crate::errors::DataflowError;
 use crate::mutants::{Seams, ViewSeams};
@@ -74,6 +75,7 @@ struct Writer {
     desired: Antichain,
     correction: Correction,
     refresh: Option<RefreshSchedule>,
+    settings: Arc<PersistSettings>,
     shared: Arc<Shared>,
 }
 
@@ -95,11 +97,12 @@ impl Writer {
             as_of: config.as_of,
             writer: client.open_writer(shard, desc, &purpose)?,
             // Reading back is no import of a dataflow, and no mutant distorts it.
-            reader: SourceReader::new(reader, since, None, true, Seams::healthy().source()),
+            reader: SourceReader::new(reader, since, None, true, None, Seams::healthy().source()),
             persisted: None,
             desired: Antichain::minimum(),
             correction: Correction::default(),
             refresh: config.refresh,
+            settings: config.persist,
             shared: Arc::new(shared),
         })
     }
@@ -149,6 +152,8 @@ impl Writer {
                     let persisted = self.shared.seams.persisted(updates, first);
                     self.correction.persisted(persisted);
                 }
+                // Reading back passes over no part.
+                Event::Violation(_) => {}
                 Event::Frontier(frontier) => self.persisted = Some(frontier),
             }
         }
@@ -189,6 +194,7 @@ impl Writer {
         self.correction.advance(from);
         let updates = seams.batch(self.correction.before(&self.desired));
         let to = seams.sealed_to(&self.desired);
+        self.writer.set_part_sizes(self.settings.part_sizes());
         match self.writer.compare_and_append(&updates, lower, to)? {
             Ok(()) => {}
             Err(lost) => tracing::debug!(%lost, "the view's shard was written by another writer"),
@@ -284,6 +290,8 @@ pub struct ViewConfig {
     pub as_of: Timestamp,
     pub refresh: Option<RefreshSchedule>,
     pub seams: Seams,
+    /// How large the parts are that it writes.
+    pub persist: Arc<PersistSettings>,
     /// Whether the writer has a thread of its own.
     pub threaded: bool,
 }

@@ -10,8 +10,13 @@
 
 mod feed;
 mod operator;
+mod pushdown;
 mod reader;
 
 pub use feed::{Feed, Inline};
 pub use operator::{SourceStream, persist_source};
+pub use pushdown::PartFilter;
 pub use reader::{Event, SourceReader};
+
+#[cfg(test)]
+mod tests;

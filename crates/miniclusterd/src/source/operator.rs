@@ -63,15 +63,13 @@ pub fn persist_source<'s>(
                             .collect();
                         output.session(&*may_send).give_container(&mut updates);
                     }
+                    Ok(Event::Violation(why)) => fate.post(End::abort(why)),
                     Ok(Event::Frontier(frontier)) => match frontier.as_option() {
                         Some(time) if time > as_of => may_send.downgrade(&time),
                         Some(_) => {}
                         None => over = true,
                     },
-                    Err(why) => {
-                        let text = format!("unhandled error in compute_import: {id}: {why}");
-                        fate.post(End::halt(text));
-                    }
+                    Err(why) => fate.post(failed(id, &why)),
                 }
             }
             if over {
@@ -97,4 +95,9 @@ pub fn persist_source<'s>(
         stream
     };
     (stream, inline)
+}
+
+/// The end of a replica whose source cannot go on.
+fn failed(id: GlobalId, why: &str) -> End {
+    End::halt(format!("unhandled error in compute_import: {id}: {why}"))
 }

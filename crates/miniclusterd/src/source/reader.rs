@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::pushdown::{PartFilter, Verdict};
 use crate::mutants::SourceSeams;
 use persist::{LeasedPart, Listen, PersistError, ReadHandle, Update};
 use repr::{Antichain, Timestamp};
@@ -16,6 +17,8 @@ pub enum Event {
     Updates(Vec<Update>),
     /// Nothing before it comes any more.
     Frontier(Antichain),
+    /// A part that was to be passed over holds something that is wanted.
+    Violation(String),
 }
 
 #[derive(Debug)]
@@ -38,6 +41,8 @@ pub struct SourceReader {
     until: Option<Timestamp>,
     with_snapshot: bool,
     ready: VecDeque<Event>,
+    /// Without one every part is read.
+    filter: Option<PartFilter>,
     seams: SourceSeams,
     /// The shard's upper when reading began.
     first_upper: Antichain,
@@ -49,6 +54,7 @@ impl SourceReader {
         as_of: Timestamp,
         until: Option<Timestamp>,
         with_snapshot: bool,
+        filter: Option<PartFilter>,
         seams: SourceSeams,
     ) -> Self {
         SourceReader {
@@ -57,6 +63,7 @@ impl SourceReader {
             until,
             with_snapshot,
             ready: VecDeque::new(),
+            filter,
             seams,
             first_upper: Antichain::minimum(),
         }
@@ -106,7 +113,7 @@ impl SourceReader {
                     self.phase = Phase::Listening(reader.listen(self.as_of)?);
                     return Ok(true);
                 };
-                let mut updates = part.fetch()?;
+                let mut updates = self.fetch(&part, self.as_of)?;
                 for (_, time, _) in &mut updates {
                     *time = self.as_of;
                 }
@@ -124,7 +131,11 @@ impl SourceReader {
                     };
                     return Ok(false);
                 };
-                let updates = self.seams.batch(event.updates()?);
+                let mut updates = Vec::new();
+                for part in &event.parts {
+                    updates.append(&mut self.fetch(part, part.first_time())?);
+                }
+                let updates = self.seams.batch(updates);
                 self.give(updates);
                 let finished = match (self.until, event.frontier.as_option()) {
                     (Some(until), Some(frontier)) => frontier >= until,
@@ -144,6 +155,27 @@ impl SourceReader {
                 Ok(true)
             }
             Phase::Done => Ok(false),
+        }
+    }
+
+    /// The updates of a part; none of one that is passed over.
+    fn fetch(&mut self, part: &LeasedPart, from: Timestamp) -> Result<Vec<Update>, PersistError> {
+        let Some(filter) = &self.filter else {
+            return part.fetch();
+        };
+        match filter.verdict(part, from) {
+            Verdict::Read => part.fetch(),
+            Verdict::PassOver => {
+                tracing::debug!(part = part.name(), from, "passing over a part");
+                Ok(Vec::new())
+            }
+            Verdict::Audit => {
+                let updates = part.fetch()?;
+                if let Some(why) = filter.audit(part, &updates) {
+                    self.ready.push_back(Event::Violation(why));
+                }
+                Ok(updates)
+            }
         }
     }
 

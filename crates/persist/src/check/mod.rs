@@ -5,6 +5,7 @@
 //! broken instead of failing on it.
 
 mod checker;
+mod hints;
 mod location;
 mod log;
 mod parts;

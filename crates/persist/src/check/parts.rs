@@ -5,6 +5,7 @@
 use prost::Message;
 
 use super::checker::Checker;
+use super::hints::hints_hold;
 use crate::format::corrupt::Corrupt;
 use crate::format::description::Description;
 use crate::format::part::{Columns, Keys, PartDesc, decode_inline, decode_parquet, key_order};
@@ -137,6 +138,9 @@ impl Checker<'_> {
         }
         if run.order == STRUCTURED_ORDER {
             self.sorted(name, &columns);
+        }
+        if let Err(why) = hints_hold(run.state, part, &columns) {
+            self.broken(format!("part {name}: {why}"));
         }
         columns.len() as u64
     }

@@ -22,6 +22,25 @@ pub enum Maintenance {
     Off,
 }
 
+/// How large the parts of a writer's batches are, in bytes as §5.6 counts them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartSizes {
+    /// A part below this size goes into the state.
+    pub inline_below: usize,
+    /// A part that reaches this size is cut.
+    pub target: usize,
+}
+
+impl Default for PartSizes {
+    /// Upstream's.
+    fn default() -> Self {
+        PartSizes {
+            inline_below: 4096,
+            target: 128 << 20,
+        }
+    }
+}
+
 /// The settings of a client.
 #[derive(Debug, Clone)]
 pub struct PersistConfig {
@@ -38,6 +57,12 @@ pub struct PersistConfig {
     pub inline_writes_total_max_bytes: usize,
     /// The size at which a part is cut.
     pub blob_target_size: usize,
+    /// Whether parts in blob say what their rows may be.
+    pub stats_collection: bool,
+    /// The bytes that the statistics of a part may have.
+    pub stats_budget_bytes: usize,
+    /// The bytes that the least key of a part may have; longer ones lose columns.
+    pub structured_key_lower_len: usize,
     pub reader_lease: Duration,
     pub writer_lease: Duration,
     /// Seqnos between rollups.
@@ -68,6 +93,7 @@ pub struct PersistConfig {
 
 impl Default for PersistConfig {
     fn default() -> Self {
+        let sizes = PartSizes::default();
         let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "unknown".into());
         PersistConfig {
             hostname: format!("{host} {CODE_VERSION}"),
@@ -75,9 +101,12 @@ impl Default for PersistConfig {
             ids: Arc::new(RandomIds),
             maintenance: Maintenance::Background,
             compaction: true,
-            inline_writes_single_max_bytes: 4096,
+            inline_writes_single_max_bytes: sizes.inline_below,
             inline_writes_total_max_bytes: 1 << 20,
-            blob_target_size: 128 << 20,
+            blob_target_size: sizes.target,
+            stats_collection: true,
+            stats_budget_bytes: 1024,
+            structured_key_lower_len: 256,
             reader_lease: Duration::from_secs(900),
             writer_lease: Duration::from_secs(3600),
             rollup_threshold: 128,
@@ -104,6 +133,14 @@ impl PersistConfig {
             config.maintenance = Maintenance::Inline;
         }
         config
+    }
+
+    /// How large parts are unless a writer is told otherwise.
+    pub fn part_sizes(&self) -> PartSizes {
+        PartSizes {
+            inline_below: self.inline_writes_single_max_bytes,
+            target: self.blob_target_size,
+        }
     }
 
     pub(crate) fn uuid_text(&self, prefix: &str) -> String {

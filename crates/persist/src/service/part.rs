@@ -4,6 +4,7 @@
 //! Invariant: what a part holds beyond the bounds of its batch is not seen.
 
 use arrow::array::StructArray;
+use bytes::Bytes;
 use prost::Message;
 
 use super::error::PersistError;
@@ -11,6 +12,8 @@ use super::shard::Shard;
 use crate::format::corrupt::Corrupt;
 use crate::format::description::{Description, frontier_from_proto};
 use crate::format::part::{Columns, PartDesc, decode_inline, decode_parquet, encode_parquet};
+use crate::format::rows::decode_schemas;
+use crate::format::rows::stats::{encode_key_lower, encode_stats};
 use crate::format::trace::{HollowBatch, check_part};
 use crate::format::wire::state::{
     Empty, PartFormat, PartKind, ProtoHollowBatchPart, ProtoHollowRun,
@@ -125,6 +128,30 @@ pub(crate) fn fetch_part(
     })
 }
 
+/// What a part says of its keys beside them: statistics, and its least key.
+#[derive(Default)]
+struct Hints {
+    key_stats: Option<Bytes>,
+    structured_key_lower: Option<Bytes>,
+}
+
+/// The hints of keys that are written with this schema. None where the schema is
+/// not known.
+fn hints(shard: &Shard, keys: &StructArray, schema_id: Option<u64>) -> Result<Hints, Corrupt> {
+    let config = &shard.stores.config;
+    let state = shard.state();
+    let schema = schema_id.and_then(|id| state.schemas.get(&id));
+    let (true, Some(schema)) = (config.stats_collection, schema) else {
+        return Ok(Hints::default());
+    };
+    let desc = decode_schemas(schema)?;
+    let stats = encode_stats(&desc, keys, config.stats_budget_bytes)?;
+    Ok(Hints {
+        key_stats: Some(stats),
+        structured_key_lower: encode_key_lower(keys, config.structured_key_lower_len)?,
+    })
+}
+
 /// Writes a part to blob.
 pub(crate) fn write_part(
     shard: &Shard,
@@ -138,12 +165,15 @@ pub(crate) fn write_part(
     let bytes = encode_parquet(desc, index, keys, times, diffs).map_err(|e| shard.corrupt(e))?;
     let key = format!("{WRITER_KEY}/{}", shard.stores.config.uuid_text("p"));
     shard.set_blob(&key, &bytes)?;
+    let hints = hints(shard, keys, schema_id).map_err(|e| shard.corrupt(e))?;
     Ok(ProtoHollowBatchPart {
         kind: Some(PartKind::Key(key)),
         encoded_size_bytes: bytes.len() as u64,
         diffs_sum: Some(diffs.iter().fold(0, |sum: i64, d| sum.wrapping_add(*d))),
         format: Some(PartFormat::Structured(Empty {})),
         schema_id,
+        key_stats: hints.key_stats,
+        structured_key_lower: hints.structured_key_lower,
         ..ProtoHollowBatchPart::default()
     })
 }

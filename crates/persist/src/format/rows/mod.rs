@@ -16,6 +16,7 @@ mod reader;
 mod scalar_type;
 mod schema;
 mod schema_read;
+pub mod stats;
 #[cfg(test)]
 mod tests;
 

@@ -9,3 +9,4 @@ pub mod part;
 pub mod relation;
 pub mod row;
 pub mod state;
+pub mod stats;

@@ -18,6 +18,7 @@ use crate::format::trace::HollowBatch;
 use crate::format::wire::state::{
     PartKind, ProtoHollowBatch, ProtoHollowBatchPart, ProtoRunMeta, UNORDERED_ORDER,
 };
+use crate::service::config::PartSizes;
 use crate::service::error::PersistError;
 use crate::service::part::write_part;
 use crate::service::shard::Shard;
@@ -31,6 +32,7 @@ const TIME_AND_DIFF: usize = 16;
 pub struct BatchBuilder {
     shard: Arc<Shard>,
     schema_id: Option<u64>,
+    sizes: PartSizes,
     lower: Antichain,
     keys: KeyBuilder,
     times: Vec<Timestamp>,
@@ -46,11 +48,13 @@ impl BatchBuilder {
         shard: &Arc<Shard>,
         desc: &RelationDesc,
         schema_id: Option<u64>,
+        sizes: PartSizes,
         lower: Antichain,
     ) -> Self {
         BatchBuilder {
             shard: Arc::clone(shard),
             schema_id,
+            sizes,
             lower,
             keys: KeyBuilder::new(desc),
             times: Vec::new(),
@@ -89,7 +93,7 @@ impl BatchBuilder {
         self.times.push(time);
         self.diffs.push(diff);
         self.max_time = self.max_time.max(Some(time));
-        if self.goodbytes() >= self.shard.stores.config.blob_target_size {
+        if self.goodbytes() >= self.sizes.target {
             self.flush()?;
         }
         Ok(())
@@ -109,7 +113,7 @@ impl BatchBuilder {
         let diffs = std::mem::take(&mut self.diffs);
         self.len += times.len() as u64;
         let desc = PartDesc::of_write(self.lower.clone(), Antichain::empty());
-        let small = size < self.shard.stores.config.inline_writes_single_max_bytes;
+        let small = size < self.sizes.inline_below;
         let part = if small {
             let bytes = encode_inline(&desc, &keys, &times, &diffs);
             ProtoHollowBatchPart {

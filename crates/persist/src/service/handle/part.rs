@@ -7,7 +7,8 @@
 use std::sync::Arc;
 
 use crate::format::description::Description;
-use crate::format::rows::{KeyReader, Update};
+use crate::format::rows::stats::{PartStats, decode_stats};
+use crate::format::rows::{KeyReader, Update, decode_schemas};
 use crate::format::trace::HollowBatch;
 use crate::format::wire::state::ProtoHollowBatchPart;
 use crate::service::error::PersistError;
@@ -88,6 +89,28 @@ impl LeasedPart {
     /// How many bytes are to be fetched; 0 for a part in the state.
     pub fn encoded_size_bytes(&self) -> u64 {
         self.part.encoded_size_bytes
+    }
+
+    /// What the part says of its rows; `None` if it says nothing, or nothing that
+    /// can be read.
+    pub fn stats(&self) -> Option<PartStats> {
+        let stats = self.part.key_stats.as_ref()?;
+        let state = self.shard.state();
+        let written = decode_schemas(state.schemas.get(&self.part.schema_id?)?).ok()?;
+        decode_stats(&written, &self.schema.desc, stats).ok()
+    }
+
+    /// No update of it has a time before this one.
+    pub fn first_time(&self) -> Timestamp {
+        match self.wanted {
+            Wanted::Snapshot { as_of } => as_of,
+            Wanted::Listen { as_of, from } => from.max(as_of.saturating_add(1)),
+        }
+    }
+
+    /// A part's name: the key of its blob, or `<inline>`.
+    pub fn name(&self) -> String {
+        part_name(&self.part)
     }
 
     /// Fetches the part's updates; neither sorted nor consolidated.

@@ -11,6 +11,7 @@ use crate::format::description::Description;
 use crate::format::rows::{Update, encode_schemas, same_schema};
 use crate::format::trace::HollowBatch;
 use crate::service::client::PersistClient;
+use crate::service::config::PartSizes;
 use crate::service::error::{PersistError, UpperMismatch};
 use crate::service::shard::{AppendOutcome, AppendRequest, Shard};
 use repr::{Antichain, RelationDesc, ShardId};
@@ -24,6 +25,7 @@ pub struct WriteHandle {
     desc: RelationDesc,
     purpose: String,
     schema_id: Option<u64>,
+    sizes: PartSizes,
     wrote: bool,
 }
 
@@ -43,6 +45,7 @@ impl PersistClient {
             desc: desc.clone(),
             purpose: purpose.to_string(),
             schema_id: None,
+            sizes: self.config().part_sizes(),
             wrote: false,
         })
     }
@@ -90,6 +93,12 @@ impl WriteHandle {
         Ok(self.shard.recent()?.upper().clone())
     }
 
+    /// Makes the parts of the batches to come this large; by default they are as
+    /// the client's settings say.
+    pub fn set_part_sizes(&mut self, sizes: PartSizes) {
+        self.sizes = sizes;
+    }
+
     fn schema(&mut self) -> Result<u64, PersistError> {
         if let Some(id) = self.schema_id {
             return Ok(id);
@@ -106,6 +115,7 @@ impl WriteHandle {
             &self.shard,
             &self.desc,
             Some(schema_id),
+            self.sizes,
             lower,
         ))
     }
