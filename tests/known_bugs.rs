@@ -84,7 +84,7 @@ fn a_campaign_goes_round_the_bugs_that_its_target_has() {
         .into_iter()
         .collect();
     let broken = |known: KnownBugs| {
-        let lab = InProcessLab::new(sick.clone(), false);
+        let lab = InProcessLab::new(sick, false);
         let mut config = CampaignConfig {
             seed: 4,
             cases: Some(700),
