@@ -70,6 +70,10 @@ pub enum Standard {
 /// How often a script that shows it half as often as expected is kept.
 const WRONGLY_KEPT: f64 = 1.0 / 8.0;
 
+/// The same where it shows nearly always: what was kept by luck does not last, and is
+/// given back before anything is written.
+const KEPT_BY_LUCK: f64 = 1.0 / 4.0;
+
 /// How often a script that shows it as often as expected is turned away.
 const WRONGLY_TURNED_AWAY: f64 = 1.0 / 10.0;
 
@@ -100,7 +104,11 @@ impl Standard {
         let show = 2_f64.ln();
         let clean = ((1.0 - expected) / (1.0 - expected / 2.0)).ln();
         let evidence = rate.shows as f64 * show + rate.clean() as f64 * clean;
-        let missing = -WRONGLY_KEPT.ln() - evidence;
+        let wrongly_kept = match expected < NEARLY_ALWAYS {
+            true => WRONGLY_KEPT,
+            false => KEPT_BY_LUCK,
+        };
+        let missing = -wrongly_kept.ln() - evidence;
         // Numbers that come out even must not depend on the last bit.
         if missing < 1e-9 {
             Judgment::Kept
@@ -154,11 +162,11 @@ mod tests {
     }
 
     #[test]
-    fn what_shows_always_is_kept_after_three_runs_and_turned_away_after_one() {
+    fn what_shows_always_is_kept_after_two_runs_and_turned_away_after_one() {
         let standard = Standard::of(rate(3, 3));
-        assert_eq!(standard.judge(rate(0, 0)), Judgment::Open { wanted: 3 });
-        assert_eq!(standard.judge(rate(2, 2)), Judgment::Open { wanted: 1 });
-        assert_eq!(standard.judge(rate(3, 3)), Judgment::Kept);
+        assert_eq!(standard.judge(rate(0, 0)), Judgment::Open { wanted: 2 });
+        assert_eq!(standard.judge(rate(1, 1)), Judgment::Open { wanted: 1 });
+        assert_eq!(standard.judge(rate(2, 2)), Judgment::Kept);
         assert_eq!(standard.judge(rate(0, 1)), Judgment::TurnedAway);
     }
 

@@ -12,7 +12,7 @@ use crate::campaign::{
     Terminal, case_script, run_campaign, with_blocks,
 };
 use crate::generate::{Action, Profile};
-use crate::known::KnownBugs;
+use crate::known::{KnownBug, KnownBugs};
 use crate::replica::mutants::Mutant;
 use crate::shrink::Budget;
 
@@ -69,7 +69,7 @@ pub fn fuzz(args: Fuzz) -> Done {
         schedules: args.schedules,
         first_case: args.case.unwrap_or(0),
         profile: profile(&args.target.target, args.operators).round(round),
-        known,
+        known: known.only(|bug| may_have(&args.target, bug)),
         shape: args.target.shape(),
         time: seconds.map(Duration::from_secs),
         stop_after,
@@ -126,6 +126,12 @@ fn going_round(
         reporter.on_event(&CampaignEvent::Rechecked(recheck));
     }
     of_version.only(|bug| has_bugs(target) && !gone.contains(&bug.id))
+}
+
+/// Whether a target may have a bug that is known.
+fn may_have(args: &TargetArgs, bug: &KnownBug) -> bool {
+    let mutant = |mutant: &Mutant| bug.mutant.as_deref() == Some(mutant.name());
+    has_bugs(&args.target) || args.mutant.iter().any(mutant)
 }
 
 /// Whether a target has the bugs of its version: ours has only those that it is

@@ -4,7 +4,7 @@
 //! Invariant: nothing is dropped from under a reader; a since of a shard passes
 //! no as_of whose snapshot may still be wanted.
 
-use super::flows::FlowExport;
+use super::flows::{FlowExport, FlowSource, Form};
 use super::tally::Worth;
 use super::world::{NEVER, World};
 use crate::repr::{GlobalId, Timestamp};
@@ -146,8 +146,28 @@ impl World<'_> {
         if free.is_empty() {
             return false;
         }
-        let id = free[self.choices.index("dropped collection", free.len())];
+        // The shard of a view lives on without it, and what reads it goes on.
+        let read: Vec<GlobalId> = free
+            .iter()
+            .copied()
+            .filter(|id| self.is_read_view(*id))
+            .collect();
+        let of = match !read.is_empty() && self.choices.chance("drop a view that is read", 1, 2) {
+            true => read,
+            false => free,
+        };
+        let id = of[self.choices.index("dropped collection", of.len())];
         self.drop_id(id)
+    }
+
+    /// Whether this is a view, and a dataflow reads its shard.
+    fn is_read_view(&self, id: GlobalId) -> bool {
+        let shard = match self.export_of(id).map(|export| &export.form) {
+            Some(Form::View { shard }) => *shard,
+            Some(Form::Index { .. } | Form::Subscribe { .. }) | None => return false,
+        };
+        let source = FlowSource::Shard(shard);
+        self.flows.iter().any(|flow| flow.imports.contains(&source))
     }
 
     /// Drops an export that may be dropped.

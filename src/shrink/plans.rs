@@ -61,24 +61,75 @@ pub fn with_plan(commands: &[Command], from: &Plan, to: &Plan) -> Commands {
     out
 }
 
-/// The script with fewer columns in what this plan computes, if its outermost
-/// operator only chooses them: without that operator, or with its first column
-/// alone. Indexes and peeks of it follow.
+/// The script with fewer columns in what this plan computes, if operators that keep
+/// columns as they are stand above one that chooses or appends them: without that
+/// one, or with its first column alone. Indexes and peeks of it follow.
 pub fn narrower(commands: &[Command], plan: &Plan) -> Vec<Commands> {
-    let Some(Relation::Project { input, outputs }) = typed(commands, plan) else {
+    let Some(typed) = typed(commands, plan) else {
         return Vec::new();
     };
-    let alone = (outputs.len() > 1).then(|| input.as_ref().clone().project(vec![outputs[0]]));
-    [Some(*input), alone]
-        .into_iter()
-        .flatten()
-        .filter(|narrow| narrow.arity() > 0)
-        .map(|narrow| {
-            let arity = narrow.arity();
-            let to = Plan::from(narrow);
-            with_columns(&with_plan(commands, plan, &to), &to, arity)
-        })
-        .collect()
+    let mut out = Vec::new();
+    for at in keeping(&typed) {
+        let (input, alone) = match node(&typed, &mut at.clone()) {
+            Relation::Project { input, outputs } => {
+                let alone = (outputs.len() > 1).then(|| vec![outputs[0]]);
+                (input, alone)
+            }
+            Relation::Map { input, .. } => (input, None),
+            // What keeps its input's columns.
+            Relation::Constant { .. }
+            | Relation::Get { .. }
+            | Relation::Let { .. }
+            | Relation::LetRec { .. }
+            | Relation::FlatMap { .. }
+            | Relation::Filter { .. }
+            | Relation::Join { .. }
+            | Relation::Reduce { .. }
+            | Relation::TopK { .. }
+            | Relation::Negate { .. }
+            | Relation::Threshold { .. }
+            | Relation::Union { .. }
+            | Relation::ArrangeBy { .. } => continue,
+        };
+        let alone = alone.map(|outputs| input.as_ref().clone().project(outputs));
+        for narrow in [Some(input.as_ref().clone()), alone].into_iter().flatten() {
+            let mut candidate = typed.clone();
+            replace(&mut candidate, &mut at.clone(), narrow);
+            let arity = candidate.arity();
+            if arity > 0 {
+                let to = Plan::from(candidate);
+                out.push(with_columns(&with_plan(commands, plan, &to), &to, arity));
+            }
+        }
+    }
+    out
+}
+
+/// The places from the root down through operators whose columns are their input's,
+/// or some of these and more, to the first other one.
+fn keeping(plan: &Relation) -> std::ops::Range<usize> {
+    let mut depth = 0;
+    let mut at = plan;
+    loop {
+        at = match at {
+            Relation::Project { input, .. }
+            | Relation::Map { input, .. }
+            | Relation::Filter { input, .. }
+            | Relation::TopK { input, .. }
+            | Relation::Negate { input }
+            | Relation::Threshold { input }
+            | Relation::ArrangeBy { input, .. } => input,
+            Relation::Constant { .. }
+            | Relation::Get { .. }
+            | Relation::Let { .. }
+            | Relation::LetRec { .. }
+            | Relation::FlatMap { .. }
+            | Relation::Join { .. }
+            | Relation::Reduce { .. }
+            | Relation::Union { .. } => return 0..depth,
+        };
+        depth += 1;
+    }
 }
 
 /// Fits keys of indexes, and schemas of peeks, to the columns of a plan.

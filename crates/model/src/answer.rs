@@ -27,6 +27,9 @@ pub enum Expected {
 /// How the replica's complaint about a negative row begins.
 pub(super) const NEGATIVE_ROW: &str = "Invalid data in source, saw retractions (";
 
+/// How its complaint about an error with a negative count begins.
+pub(super) const NEGATIVE_ERROR: &str = "Invalid data in source errors, saw retractions (";
+
 /// Texts of which an error answer must be one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ErrorTexts {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Model;
-use super::answer::{ErrorTexts, Expected, NEGATIVE_ROW, Undefined};
+use super::answer::{ErrorTexts, Expected, NEGATIVE_ERROR, NEGATIVE_ROW, Undefined};
 use super::dataflow::{Dataflow, Input};
 use super::eval::{self, Evaluated, Fault, Moment};
 use super::multiset::Multiset;
@@ -18,9 +18,6 @@ use script::trace::ExportSpec;
 
 /// Evaluated objects by dataflow, object and time.
 pub(super) type Cache = BTreeMap<(u64, GlobalId, Timestamp), Arc<Evaluated>>;
-
-/// How its complaint about an error with a negative count begins.
-const NEGATIVE_ERROR: &str = "Invalid data in source errors, saw retractions (";
 
 impl Model {
     /// What a collection of the current session contains at `ts`, in the

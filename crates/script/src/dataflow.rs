@@ -361,10 +361,14 @@ impl<'a> Pending<'a> {
     }
 }
 
-/// Equal for what is lowered to the same plans.
+/// Equal for what a replica takes for the same, if it reads and writes the same
+/// shards (`spec/replica.md` §2.5.1).
 fn fingerprint(description: &DataflowDescription) -> u64 {
     let mut hasher = DefaultHasher::new();
     wire::encode(&description.objects_to_build).hash(&mut hasher);
+    wire::encode(&description.index_imports).hash(&mut hasher);
+    wire::encode(&description.index_exports).hash(&mut hasher);
+    wire::encode(&description.sink_exports).hash(&mut hasher);
     for (id, import) in &description.source_imports {
         (id, wire::encode(&import.desc.arguments)).hash(&mut hasher);
     }

@@ -61,15 +61,16 @@ fn run(args: &Args) -> Result<(), String> {
         seams,
     ));
     let workers = threads::start(args, seams, &clients, &router)?;
-    let storage =
-        serve::storage(args).map_err(|e| listening(e, &args.storage_controller_listen_addr))?;
-    let compute = serve::compute(args, &router)
-        .map_err(|e| listening(e, &args.compute_controller_listen_addr))?;
+    // Before anything else listens: what can be connected to says so there.
     if let Err(error) = http::serve(&args.internal_http_listen_addr) {
         // Nothing of the protocol needs it, unlike in the real one.
         let address = &args.internal_http_listen_addr;
         tracing::warn!("going without HTTP: {}", listening(error, address));
     }
+    let storage =
+        serve::storage(args).map_err(|e| listening(e, &args.storage_controller_listen_addr))?;
+    let compute = serve::compute(args, &router)
+        .map_err(|e| listening(e, &args.compute_controller_listen_addr))?;
     heartbeats(clients);
     workers.join();
     drop((storage, compute));

@@ -23,7 +23,7 @@ mod top_k;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::answer::{ErrorTexts, NEGATIVE_ROW, Undefined};
+use super::answer::{ErrorTexts, NEGATIVE_ERROR, NEGATIVE_ROW, Undefined};
 use super::multiset::Multiset;
 use plan::Relation;
 use plan::lower::JoinKind;
@@ -128,7 +128,7 @@ impl Evaluated {
     /// operator does not expect it: whatever is computed of them may fail, or
     /// have negative counts itself, which another worker may find first.
     fn meaningless(&mut self) {
-        let any = ["Evaluation error: ", NEGATIVE_ROW];
+        let any = ["Evaluation error: ", NEGATIVE_ROW, NEGATIVE_ERROR];
         let any = any.map(|text| Fault::Begins(text.to_string()));
         self.possible.extend(any);
     }
