@@ -30,6 +30,9 @@ use plan::lower::JoinKind;
 use protocol::v26_30::{EvalError, Id, MirScalarExpr};
 use repr::{Diff, GlobalId, LocalId, Row, Timestamp};
 
+/// How every error of an evaluation begins.
+const MEANINGLESS: &str = "Evaluation error: ";
+
 /// What an object contains at one time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Evaluated {
@@ -128,9 +131,20 @@ impl Evaluated {
     /// operator does not expect it: whatever is computed of them may fail, or
     /// have negative counts itself, which another worker may find first.
     fn meaningless(&mut self) {
-        let any = ["Evaluation error: ", NEGATIVE_ROW, NEGATIVE_ERROR];
+        let any = [MEANINGLESS, NEGATIVE_ROW];
         let any = any.map(|text| Fault::Begins(text.to_string()));
         self.possible.extend(any);
+    }
+
+    /// What is computed of rows that mean nothing may fail as often as they count:
+    /// negatively too.
+    fn computed_by(mut self, exprs: &[&MirScalarExpr]) -> Self {
+        let meaningless = Fault::Begins(MEANINGLESS.to_string());
+        if self.possible.contains(&meaningless) && exprs.iter().any(|expr| is_call(expr)) {
+            self.possible
+                .insert(Fault::Begins(NEGATIVE_ERROR.to_string()));
+        }
+        self
     }
 
     /// Takes over the errors of an input.
@@ -267,11 +281,13 @@ impl<'p> Scope<'_, '_, 'p> {
                     Relation::Join { .. } => self.join(below, Some(&block))?,
                     below => self.relation(below)?,
                 };
-                block.apply(input, ts)
+                let computed = block.apply(input, ts)?;
+                Ok(computed.computed_by(&scalars_above(plan, below)))
             }
             Relation::FlatMap { input, func, exprs } => {
                 let input = self.relation(input)?;
-                flat_map::flat_map(input, func, exprs, ts)
+                let computed = flat_map::flat_map(input, func, exprs, ts)?;
+                Ok(computed.computed_by(&exprs.iter().collect::<Vec<_>>()))
             }
             Relation::Join { .. } => self.join(plan, None),
             Relation::Reduce {
@@ -435,6 +451,54 @@ fn arrange_by(
         }
     }
     Ok(out)
+}
+
+/// The scalars of the maps and filters from `plan` down to `below`.
+fn scalars_above<'p>(plan: &'p Relation, below: &Relation) -> Vec<&'p MirScalarExpr> {
+    let mut scalars = Vec::new();
+    let mut at = plan;
+    while !std::ptr::eq(at, below) {
+        at = match at {
+            Relation::Map {
+                input,
+                scalars: own,
+            } => {
+                scalars.extend(own);
+                input
+            }
+            Relation::Filter { input, predicates } => {
+                scalars.extend(predicates);
+                input
+            }
+            Relation::Project { input, .. } => input,
+            Relation::Constant { .. }
+            | Relation::Get { .. }
+            | Relation::Let { .. }
+            | Relation::LetRec { .. }
+            | Relation::FlatMap { .. }
+            | Relation::Join { .. }
+            | Relation::Reduce { .. }
+            | Relation::TopK { .. }
+            | Relation::Negate { .. }
+            | Relation::Threshold { .. }
+            | Relation::Union { .. }
+            | Relation::ArrangeBy { .. } => return scalars,
+        };
+    }
+    scalars
+}
+
+/// Whether it is computed, and so may fail.
+fn is_call(expr: &MirScalarExpr) -> bool {
+    match expr {
+        MirScalarExpr::Column(..)
+        | MirScalarExpr::Literal(..)
+        | MirScalarExpr::CallUnmaterializable(_) => false,
+        MirScalarExpr::CallUnary { .. }
+        | MirScalarExpr::CallBinary { .. }
+        | MirScalarExpr::CallVariadic { .. }
+        | MirScalarExpr::If { .. } => true,
+    }
 }
 
 /// A row of values.
