@@ -106,7 +106,7 @@ fn casts(over: Over<'_>, typ: &ReprScalarType) -> Vec<&'static Unary> {
     let all = EVALUATED.unary.iter().copied();
     all.filter(|f| f.result == *typ && f.arg != *typ)
         .filter(|f| !columns_of(over.columns, &f.arg).is_empty())
-        .filter(|f| format!("{:?}", f.func).starts_with("Cast"))
+        .filter(|f| functions::snake_name(&f.func).starts_with("cast_"))
         .collect()
 }
 
