@@ -12,6 +12,7 @@
 //! above all reads of it: then the rest is looked at while the row is valid.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::scalar::{self, Stop, Value};
@@ -162,9 +163,10 @@ impl<'a> Block<'a> {
                 ts,
             };
             let mut outcome = over.outcome()?;
+            let (mut possible, mut told) = (Vec::new(), None);
             if let Outcome::Row(values) = outcome {
                 let lifetime = over.lifetime()?;
-                out.possible.extend(lifetime.possible);
+                possible.extend(lifetime.possible);
                 outcome = match lifetime.now {
                     Ok(true) => Outcome::Row(values),
                     Ok(false) => Outcome::Dropped,
@@ -177,9 +179,19 @@ impl<'a> Block<'a> {
                 Outcome::Failed(fault) if self.over_global && over.is_out_of_bounds() => {
                     out.possible.insert(fault);
                 }
-                Outcome::Failed(fault) => out.fail(fault, diff),
+                Outcome::Failed(fault) => {
+                    told = Some(fault.clone());
+                    out.fail(fault, diff);
+                }
             }
-            out.possible.extend(over.possible()?);
+            possible.extend(over.possible()?);
+            let choice: BTreeSet<&Fault> = possible.iter().chain(&told).collect();
+            if diff < 0 && choice.len() > 1 {
+                // Which of them takes back the error of another row is the replica's
+                // choice.
+                out.negative.extend(choice.into_iter().cloned());
+            }
+            out.possible.extend(possible);
         }
         Ok(out)
     }
