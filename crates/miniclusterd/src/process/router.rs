@@ -4,7 +4,8 @@
 //! Invariants: a response goes out only on the connection with its nonce; a
 //! worker may hear of a nonce before its process does, then its responses
 //! wait; commands of a displaced connection do not come after those of the one
-//! that displaced it.
+//! that displaced it, and a connection never displaces one that was made later,
+//! however late its thread comes to say so.
 
 use std::collections::HashMap;
 use std::sync::mpsc::Sender;
@@ -28,6 +29,8 @@ pub struct Inlet {
 
 struct Current {
     nonce: Uuid,
+    /// The number of the connection, in the order in which they were made.
+    connection: u64,
     outlet: Outlet,
     sending: Sending<ComputeResponse>,
 }
@@ -76,13 +79,21 @@ impl Router {
         self.lock().inlet = Some(inlet);
     }
 
-    /// A connection said `Hello`.
-    pub fn hello(&self, nonce: Uuid, sending: Sending<ComputeResponse>) {
+    /// A connection said `Hello`; connections are numbered as they were made.
+    pub fn hello(&self, connection: u64, nonce: Uuid, sending: Sending<ComputeResponse>) {
         let mut state = self.lock();
+        if state
+            .current
+            .as_ref()
+            .is_some_and(|current| current.connection > connection)
+        {
+            return;
+        }
         let seams = self.seams.connection(state.current.is_some());
         let outlet = Outlet::new(self.workers, seams);
         state.current = Some(Current {
             nonce,
+            connection,
             outlet,
             sending,
         });
@@ -147,5 +158,24 @@ fn give(state: &mut State, worker: usize, response: Outgoing) {
             // A connection that is over takes no response, and none is missed.
             current.sending.send(&response);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_whose_hello_comes_late_displaces_no_later_one() {
+        // A process that takes no commands complains about those that it hears.
+        let router = Router::new(1, 1, Seams::healthy());
+        let [old, new] = [1, 2].map(Uuid::from_u128);
+        router.hello(2, new, Sending::closed());
+        router.hello(1, old, Sending::closed());
+        let command = || ComputeCommand::InitializationComplete;
+        assert!(router.command(old, command()).is_ok(), "it is displaced");
+        assert!(router.command(new, command()).is_err(), "it is heard");
+        router.hello(3, old, Sending::closed());
+        assert!(router.command(old, command()).is_err());
     }
 }

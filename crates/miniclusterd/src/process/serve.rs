@@ -5,6 +5,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -28,13 +29,15 @@ fn greeting(args: &Args) -> Hello {
 pub fn compute(args: &Args, router: &Arc<Router>) -> io::Result<Server> {
     let listener = Listener::bind(&args.compute_controller_listen_addr)?;
     let router = Arc::clone(router);
+    let connections = AtomicU64::new(0);
     Ok(serve(
         listener,
         greeting(args),
         wire::decode,
         move |connection| {
             let router = Arc::clone(&router);
-            let body = move || session(connection, &router);
+            let number = connections.fetch_add(1, Ordering::Relaxed);
+            let body = move || session(connection, number, &router);
             std::thread::Builder::new()
                 .name("connection".into())
                 .spawn(body)
@@ -68,7 +71,11 @@ pub fn storage(args: &Args) -> io::Result<Server> {
     ))
 }
 
-fn session(mut connection: Connection<ComputeResponse, ComputeCommand>, router: &Router) {
+fn session(
+    mut connection: Connection<ComputeResponse, ComputeCommand>,
+    number: u64,
+    router: &Router,
+) {
     let mut nonce: Option<Uuid> = None;
     loop {
         let command = match connection.recv(Duration::from_secs(60)) {
@@ -81,7 +88,7 @@ fn session(mut connection: Connection<ComputeResponse, ComputeCommand>, router: 
         };
         if let ComputeCommand::Hello { nonce: new } = command {
             nonce = Some(new);
-            router.hello(new, connection.sending());
+            router.hello(number, new, connection.sending());
             continue;
         }
         let Some(nonce) = nonce else {

@@ -166,6 +166,14 @@ pub struct Sending<Out> {
 }
 
 impl<Out: Serialize> Sending<Out> {
+    /// The handle of a connection that is over.
+    pub fn closed() -> Self {
+        Sending {
+            outgoing: unbounded_channel().0,
+            _out: PhantomData,
+        }
+    }
+
     /// Enqueues a message; whether the connection still takes any.
     pub fn send(&self, message: &Out) -> bool {
         self.outgoing.send(wire::encode(message)).is_ok()
