@@ -211,10 +211,9 @@ fn thirty_seven_commands_on_a_slow_target_take_150_runs() {
 #[test]
 fn a_target_that_shows_it_in_three_of_ten_runs_is_believed_and_its_rate_told() {
     let lab = Flaky::new(Mutant::ViewSealsTooFar, 0.3);
-    let finding = pursued(&lab, 37, 1_500);
+    let finding = pursued(&lab, 37, 5_000);
     assert!(finding.reproduced);
-    let half = finding.original.len() / 2;
-    assert!(finding.commands.len() <= half, "{}", finding.script(&[]));
+    assert!(finding.commands.len() <= 13, "{}", finding.script(&[]));
     let script = finding.script(&[]);
     let told = format!("# shows: {}\n", finding.rate);
     assert!(script.contains(&told), "{script}");

@@ -71,16 +71,14 @@ impl Outcome {
     /// What came of this run and another one of the same commands.
     pub(super) fn and(mut self, other: Outcome) -> Outcome {
         let counts = std::mem::take(&mut self.counts);
+        invariants::add_uses(&mut self.leniencies, &other.leniencies);
         let both = counts.into_iter().zip(&other.counts);
         let counts = both.map(|((id, counts), (_, more))| (id, counts.plus(*more)));
         Outcome {
             counts: counts.collect(),
             elapsed: self.elapsed + other.elapsed,
             situations: &self.situations | &other.situations,
-            leniencies: {
-                invariants::add_uses(&mut self.leniencies, &other.leniencies);
-                self.leniencies
-            },
+            leniencies: self.leniencies,
             invalid: self.invalid.or(other.invalid),
             ..other
         }

@@ -8,8 +8,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::plan::{Relation, cells, functions, scalar};
-use crate::protocol::v26_30::MirScalarExpr;
+use crate::plan::{Relation, cells, functions};
 use crate::script::interpret::{Effect, Interpreter, Uuids};
 use crate::script::{Build, Command, CreateDataflow, Export, Plan, Selection};
 
@@ -200,18 +199,8 @@ impl Skeleton {
     /// The functions of the scalars of a plan.
     fn add_functions(&mut self, plan: &Relation) {
         plan.visit(&mut |operator| {
-            for scalar in operator.clone().scalars_mut() {
-                scalar::visit(scalar, &mut |expr| match expr {
-                    MirScalarExpr::CallUnary { func, .. } => self.add(functions::snake_name(func)),
-                    MirScalarExpr::CallBinary { func, .. } => self.add(functions::snake_name(func)),
-                    MirScalarExpr::CallVariadic { func, .. } => {
-                        self.add(functions::snake_name(func));
-                    }
-                    MirScalarExpr::If { .. } => self.add("if"),
-                    MirScalarExpr::CallUnmaterializable(_) => self.add("mz_now"),
-                    MirScalarExpr::Column(..) | MirScalarExpr::Literal(..) => {}
-                });
-            }
+            let scalars = operator.scalars().into_iter();
+            self.parts.extend(scalars.flat_map(functions::names_in));
         });
     }
 

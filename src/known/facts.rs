@@ -1,12 +1,12 @@
 //! The facts of a command: one place for itself, one for each operator of the
 //! plans in it. What `when` in `known-bugs.toml` may ask for is [`FACTS`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::condition::{Condition, Fact, Kind};
 use super::watch::{Exported, Watch};
 use crate::model::Length;
-use crate::plan::functions::snake_name;
+use crate::plan::functions::{self, snake_name};
 use crate::plan::{Relation, scalar};
 use crate::protocol::v26_30::{AggregateExpr, Id, MirScalarExpr};
 use crate::repr::{Datum, LocalId};
@@ -53,7 +53,11 @@ const FACTS: [(&str, Kind, &str); 18] = [
         Kind::Words,
         "of table functions: short, unknown, endless",
     ),
-    ("operator", Kind::Words, "kebab-case, as top-k"),
+    (
+        "operator",
+        Kind::Words,
+        "as in the text of plans: TopK, ArrangeBy",
+    ),
     ("over", Kind::Words, "the operators of its inputs"),
     (
         "functions",
@@ -234,21 +238,17 @@ fn paths(plan: &Relation, bindings: &mut BTreeMap<LocalId, i128>) -> i128 {
 
 fn of_operator(operator: &Relation) -> Place {
     let mut place = Place::new();
-    place.insert("operator", word(name(operator)));
-    place.insert("over", words(operator.children().into_iter().map(name)));
-    let mut functions = Vec::new();
-    for expr in operator.clone().scalars_mut() {
-        scalar::visit(expr, &mut |expr| match expr {
-            MirScalarExpr::CallUnary { func, .. } => functions.push(snake_name(func)),
-            MirScalarExpr::CallBinary { func, .. } => functions.push(snake_name(func)),
-            MirScalarExpr::CallVariadic { func, .. } => functions.push(snake_name(func)),
-            MirScalarExpr::CallUnmaterializable(func) => functions.push(snake_name(func)),
-            MirScalarExpr::If { .. } => functions.push("if".to_string()),
-            MirScalarExpr::Column(..) | MirScalarExpr::Literal(..) => {}
-        });
-    }
+    place.insert("operator", word(operator.name()));
+    place.insert(
+        "over",
+        words(operator.children().into_iter().map(Relation::name)),
+    );
+    let scalars = operator.scalars().into_iter();
+    let mut functions: BTreeSet<String> = scalars.flat_map(functions::names_in).collect();
     match operator {
-        Relation::FlatMap { func, .. } => functions.push(snake_name(func)),
+        Relation::FlatMap { func, .. } => {
+            functions.insert(snake_name(func));
+        }
         Relation::Reduce {
             aggregates,
             monotonic,
@@ -296,25 +296,5 @@ fn number(limit: &MirScalarExpr) -> Option<i128> {
         Datum::UInt64(n) => Some(n.into()),
         // No other type is a limit.
         _ => None,
-    }
-}
-
-fn name(operator: &Relation) -> &'static str {
-    match operator {
-        Relation::Constant { .. } => "constant",
-        Relation::Get { .. } => "get",
-        Relation::Let { .. } => "let",
-        Relation::LetRec { .. } => "let-rec",
-        Relation::Project { .. } => "project",
-        Relation::Map { .. } => "map",
-        Relation::FlatMap { .. } => "flat-map",
-        Relation::Filter { .. } => "filter",
-        Relation::Join { .. } => "join",
-        Relation::Reduce { .. } => "reduce",
-        Relation::TopK { .. } => "top-k",
-        Relation::Negate { .. } => "negate",
-        Relation::Threshold { .. } => "threshold",
-        Relation::Union { .. } => "union",
-        Relation::ArrangeBy { .. } => "arrange-by",
     }
 }

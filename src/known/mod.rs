@@ -249,7 +249,7 @@ mod tests {
     #[test]
     fn all_of_an_entry_must_hold_at_one_place_and_one_entry_is_enough() {
         let two = bug(
-            "when = [{ operator = \"top-k\", limit-plus-offset = \">= 9\" }, { operator = \"threshold\" }]",
+            "when = [{ operator = \"TopK\", limit-plus-offset = \">= 9\" }, { operator = \"Threshold\" }]",
         );
         let top_k = |limit, offset| {
             let top = format!("    TopK group_by=[#0] order_by=[#1] limit={limit} offset={offset}");
@@ -281,7 +281,7 @@ mod tests {
     fn what_cannot_be_meant_is_refused_in_one_line() {
         let error = |text: &str| KnownBugs::parse(text).unwrap_err();
         assert_eq!(error(&(bug("") + &bug(""))), "the id `b` stands twice");
-        let unknown = error(&bug("when = [{ operater = \"top-k\" }]"));
+        let unknown = error(&bug("when = [{ operater = \"TopK\" }]"));
         assert!(unknown.starts_with("bug `b`: unknown fact `operater`; expected one of"));
         let number = error(&bug("when = [{ limit = \"five\" }]"));
         assert!(

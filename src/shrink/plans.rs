@@ -69,66 +69,41 @@ pub fn narrower(commands: &[Command], plan: &Plan) -> Vec<Commands> {
         return Vec::new();
     };
     let mut out = Vec::new();
-    for at in keeping(&typed) {
-        let (input, alone) = match node(&typed, &mut at.clone()) {
+    let (mut at, mut place) = (&typed, 0_usize);
+    loop {
+        let (input, narrow) = match at {
             Relation::Project { input, outputs } => {
-                let alone = (outputs.len() > 1).then(|| vec![outputs[0]]);
-                (input, alone)
+                let mut narrow = vec![input.as_ref().clone()];
+                if let [first, _, ..] = outputs.as_slice() {
+                    narrow.push(input.as_ref().clone().project(vec![*first]));
+                }
+                (input, narrow)
             }
-            Relation::Map { input, .. } => (input, None),
-            // What keeps its input's columns.
+            Relation::Map { input, .. } => (input, vec![input.as_ref().clone()]),
+            Relation::Filter { input, .. }
+            | Relation::TopK { input, .. }
+            | Relation::Negate { input }
+            | Relation::Threshold { input }
+            | Relation::ArrangeBy { input, .. } => (input, Vec::new()),
             Relation::Constant { .. }
             | Relation::Get { .. }
             | Relation::Let { .. }
             | Relation::LetRec { .. }
             | Relation::FlatMap { .. }
-            | Relation::Filter { .. }
             | Relation::Join { .. }
             | Relation::Reduce { .. }
-            | Relation::TopK { .. }
-            | Relation::Negate { .. }
-            | Relation::Threshold { .. }
-            | Relation::Union { .. }
-            | Relation::ArrangeBy { .. } => continue,
+            | Relation::Union { .. } => return out,
         };
-        let alone = alone.map(|outputs| input.as_ref().clone().project(outputs));
-        for narrow in [Some(input.as_ref().clone()), alone].into_iter().flatten() {
+        for narrow in narrow {
             let mut candidate = typed.clone();
-            replace(&mut candidate, &mut at.clone(), narrow);
+            replace(&mut candidate, &mut place.clone(), narrow);
             let arity = candidate.arity();
             if arity > 0 {
                 let to = Plan::from(candidate);
                 out.push(with_columns(&with_plan(commands, plan, &to), &to, arity));
             }
         }
-    }
-    out
-}
-
-/// The places from the root down through operators whose columns are their input's,
-/// or some of these and more, to the first other one.
-fn keeping(plan: &Relation) -> std::ops::Range<usize> {
-    let mut depth = 0;
-    let mut at = plan;
-    loop {
-        at = match at {
-            Relation::Project { input, .. }
-            | Relation::Map { input, .. }
-            | Relation::Filter { input, .. }
-            | Relation::TopK { input, .. }
-            | Relation::Negate { input }
-            | Relation::Threshold { input }
-            | Relation::ArrangeBy { input, .. } => input,
-            Relation::Constant { .. }
-            | Relation::Get { .. }
-            | Relation::Let { .. }
-            | Relation::LetRec { .. }
-            | Relation::FlatMap { .. }
-            | Relation::Join { .. }
-            | Relation::Reduce { .. }
-            | Relation::Union { .. } => return 0..depth,
-        };
-        depth += 1;
+        (at, place) = (input, place + 1);
     }
 }
 
@@ -498,11 +473,8 @@ fn without_a_part(operator: &Relation) -> Vec<Relation> {
 /// call's arguments.
 fn with_simpler_scalars(operator: &Relation) -> Vec<Relation> {
     let mut out = Vec::new();
-    let total = operator.clone().scalars_mut().len();
-    for which in 0..total {
-        let mut copy = operator.clone();
-        let whole = copy.scalars_mut()[which].clone();
-        for simpler in simpler_scalars(&whole) {
+    for (which, whole) in operator.scalars().into_iter().enumerate() {
+        for simpler in simpler_scalars(whole) {
             let mut copy = operator.clone();
             *copy.scalars_mut()[which] = simpler;
             out.push(copy);

@@ -6,9 +6,11 @@
 //! checker, so that no plan reaches a replica (or the model) with a call whose
 //! meaning is written down nowhere.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use protocol::v26_30::{AggregateFunc, BinaryFunc, UnaryFunc, UnmaterializableFunc};
+use super::scalar;
+use protocol::v26_30::{AggregateFunc, BinaryFunc, MirScalarExpr, UnaryFunc, UnmaterializableFunc};
 use repr::ReprScalarType;
 
 /// A function of one strict argument: NULL gives NULL.
@@ -313,6 +315,22 @@ pub fn is_comparison(func: &BinaryFunc) -> bool {
             | BinaryFunc::Gt
             | BinaryFunc::Gte
     )
+}
+
+/// The names of the functions that an expression calls; `if` is one.
+pub fn names_in(expr: &MirScalarExpr) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    scalar::visit(expr, &mut |expr| {
+        names.extend(match expr {
+            MirScalarExpr::CallUnary { func, .. } => Some(snake_name(func)),
+            MirScalarExpr::CallBinary { func, .. } => Some(snake_name(func)),
+            MirScalarExpr::CallVariadic { func, .. } => Some(snake_name(func)),
+            MirScalarExpr::CallUnmaterializable(func) => Some(snake_name(func)),
+            MirScalarExpr::If { .. } => Some("if".to_string()),
+            MirScalarExpr::Column(..) | MirScalarExpr::Literal(..) => None,
+        });
+    });
+    names
 }
 
 /// The snake-case name of a function or aggregate: `AbsInt64` is `abs_int64`.

@@ -309,6 +309,34 @@ impl Relation {
         }
     }
 
+    /// The scalars of this operator; not those below it.
+    pub fn scalars(&self) -> Vec<&MirScalarExpr> {
+        match self {
+            Relation::Constant { .. }
+            | Relation::Get { .. }
+            | Relation::Let { .. }
+            | Relation::LetRec { .. }
+            | Relation::Project { .. }
+            | Relation::Negate { .. }
+            | Relation::Threshold { .. }
+            | Relation::Union { .. } => Vec::new(),
+            Relation::Map { scalars, .. } => scalars.iter().collect(),
+            Relation::Filter { predicates, .. } => predicates.iter().collect(),
+            Relation::FlatMap { exprs, .. } => exprs.iter().collect(),
+            Relation::Join { equivalences, .. } => equivalences.iter().flatten().collect(),
+            Relation::Reduce {
+                group_key,
+                aggregates,
+                ..
+            } => {
+                let arguments = aggregates.iter().map(|aggregate| &aggregate.expr);
+                group_key.iter().chain(arguments).collect()
+            }
+            Relation::TopK { limit, .. } => limit.iter().collect(),
+            Relation::ArrangeBy { keys, .. } => keys.iter().flatten().collect(),
+        }
+    }
+
     /// The scalars of this operator, to be changed in place; not those below it.
     pub fn scalars_mut(&mut self) -> Vec<&mut MirScalarExpr> {
         match self {

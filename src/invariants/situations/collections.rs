@@ -86,6 +86,9 @@ impl Situations {
         let created = self.past.created_after.get(&id).copied();
         let late = created.is_some_and(|then| then < self.past.writes);
         self.see_if(late && !collection.scheduled.may(), Situation::ScheduleLate);
+        if !self.is_new(Situation::SameTwice) {
+            return;
+        }
         let this = &collection.dataflow;
         let like_it = model.session().live_collections().filter(|other| {
             let (one, two) = (&other.dataflow.spec, &this.spec);

@@ -95,6 +95,11 @@ impl Situations {
         &self.seen
     }
 
+    /// Whether it is worth a look that costs something.
+    fn is_new(&self, situation: Situation) -> bool {
+        !self.seen.contains(&situation)
+    }
+
     fn see(&mut self, situation: Situation) {
         self.seen.insert(situation);
     }

@@ -58,9 +58,11 @@ impl Situations {
         match answer {
             PeekResponse::Rows(_) | PeekResponse::Stashed(_) => {
                 self.see_if(self.past.failed.contains(&id), Situation::PeekHeals);
-                let expected = model.answer_of(peek);
-                let is_empty = matches!(expected, Expected::Rows(rows) if rows.is_empty());
-                self.see_if(is_empty, Situation::PeekEmpty);
+                if self.is_new(Situation::PeekEmpty) {
+                    let expected = model.answer_of(peek);
+                    let is_empty = matches!(expected, Expected::Rows(rows) if rows.is_empty());
+                    self.see_if(is_empty, Situation::PeekEmpty);
+                }
             }
             PeekResponse::Error(_) => match model.contents(id, peek.spec.ts) {
                 Expected::Errors(errors) if errors.is_negative_row() => {

@@ -19,7 +19,7 @@ impl Situations {
         let first = updates.first().map(|(_, ts, _)| *ts);
         let several = updates.iter().any(|(_, ts, _)| Some(*ts) != first);
         self.see_if(several, Situation::WriteSeveral);
-        if retracts {
+        if retracts && self.is_new(Situation::WriteNegates) {
             let known = model.shard(shard);
             let mut contents = known
                 .map(|known| known.contents(Timestamp::MAX))

@@ -193,7 +193,10 @@ impl<'a> Block<'a> {
             }
             out.possible.extend(possible);
         }
-        Ok(out)
+        // A bound is moved by a step, which is a call as well.
+        let computes =
+            !self.bounds.is_empty() || self.scalars().any(|scalar| super::is_call(scalar.expr));
+        Ok(if computes { out.computed() } else { out })
     }
 
     /// Whether an error may outlive its row: of several upper bounds one may be

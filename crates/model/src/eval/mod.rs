@@ -138,9 +138,9 @@ impl Evaluated {
 
     /// What is computed of rows that mean nothing may fail as often as they count:
     /// negatively too.
-    fn computed_by(mut self, exprs: &[&MirScalarExpr]) -> Self {
+    fn computed(mut self) -> Self {
         let meaningless = Fault::Begins(MEANINGLESS.to_string());
-        if self.possible.contains(&meaningless) && exprs.iter().any(|expr| is_call(expr)) {
+        if self.possible.contains(&meaningless) {
             self.possible
                 .insert(Fault::Begins(NEGATIVE_ERROR.to_string()));
         }
@@ -281,13 +281,15 @@ impl<'p> Scope<'_, '_, 'p> {
                     Relation::Join { .. } => self.join(below, Some(&block))?,
                     below => self.relation(below)?,
                 };
-                let computed = block.apply(input, ts)?;
-                Ok(computed.computed_by(&scalars_above(plan, below)))
+                block.apply(input, ts)
             }
             Relation::FlatMap { input, func, exprs } => {
                 let input = self.relation(input)?;
-                let computed = flat_map::flat_map(input, func, exprs, ts)?;
-                Ok(computed.computed_by(&exprs.iter().collect::<Vec<_>>()))
+                let out = flat_map::flat_map(input, func, exprs, ts)?;
+                Ok(match exprs.iter().any(is_call) {
+                    true => out.computed(),
+                    false => out,
+                })
             }
             Relation::Join { .. } => self.join(plan, None),
             Relation::Reduce {
@@ -451,41 +453,6 @@ fn arrange_by(
         }
     }
     Ok(out)
-}
-
-/// The scalars of the maps and filters from `plan` down to `below`.
-fn scalars_above<'p>(plan: &'p Relation, below: &Relation) -> Vec<&'p MirScalarExpr> {
-    let mut scalars = Vec::new();
-    let mut at = plan;
-    while !std::ptr::eq(at, below) {
-        at = match at {
-            Relation::Map {
-                input,
-                scalars: own,
-            } => {
-                scalars.extend(own);
-                input
-            }
-            Relation::Filter { input, predicates } => {
-                scalars.extend(predicates);
-                input
-            }
-            Relation::Project { input, .. } => input,
-            Relation::Constant { .. }
-            | Relation::Get { .. }
-            | Relation::Let { .. }
-            | Relation::LetRec { .. }
-            | Relation::FlatMap { .. }
-            | Relation::Join { .. }
-            | Relation::Reduce { .. }
-            | Relation::TopK { .. }
-            | Relation::Negate { .. }
-            | Relation::Threshold { .. }
-            | Relation::Union { .. }
-            | Relation::ArrangeBy { .. } => return scalars,
-        };
-    }
-    scalars
 }
 
 /// Whether it is computed, and so may fail.
