@@ -241,6 +241,20 @@ fn table() -> Vec<(&'static str, Vec<Step>, Vec<Step>)> {
         ];
         and(indexed(), steps)
     };
+    let limited = |limit| {
+        let steps = vec![Do(limit), Do("peek id=1001 ts=0"), rows(1, A)];
+        and(indexed(), steps)
+    };
+    let gone = |next| {
+        let steps = vec![
+            write(1001, 2),
+            Do("allow-compaction id=1001 frontier=[]"),
+            ended(1001),
+            Do("downgrade-since shard=s since=1"),
+            next,
+        ];
+        and(indexed(), steps)
+    };
     let dropped = |next| {
         let steps = vec![Do("allow-compaction id=1001 frontier=[]"), next];
         and(indexed(), steps)
@@ -474,6 +488,16 @@ fn table() -> Vec<(&'static str, Vec<Step>, Vec<Step>)> {
             "I-31",
             meanings(swapped(2, &[("a", 1), ("b", 2)])),
             meanings(swapped(2, &[("a", 1)])),
+        ),
+        (
+            "I-32",
+            limited("update-configuration\n  max_result_size u64 1000"),
+            limited("update-configuration\n  max_result_size u64 1"),
+        ),
+        (
+            "I-33",
+            gone(Note(Event::ShardReleased { shard: "s".into() })),
+            gone(waited(Wait::Released { shard: "s".into() })),
         ),
     ]
 }

@@ -187,7 +187,7 @@ fn settle(
     }
     let broken = || !checker.borrow().violations().is_empty();
     // What a collection must still tell may be what a peek waits for.
-    for owed in [owed_by_collections, owed_answers] {
+    for owed in [owed_by_collections, owed_answers, owed_releases] {
         let waits = owed(checker.borrow().model());
         for wait in waits {
             runner.wait_for(wait, patience);
@@ -204,6 +204,12 @@ fn owed_answers(model: &Model) -> Vec<Wait> {
     let peeks = model.session().peeks.values();
     let waits = peeks.map(|peek| Wait::answer_of(&peek.spec));
     waits.filter(|wait| model.must_end(wait)).collect()
+}
+
+/// The shards that are owed.
+fn owed_releases(model: &Model) -> Vec<Wait> {
+    let shards = model.released().map(str::to_string);
+    shards.map(|shard| Wait::Released { shard }).collect()
 }
 
 /// What the collections of the session owe.

@@ -41,6 +41,58 @@ impl Planner<'_, '_> {
         }
     }
 
+    /// A chain of bindings, each of which reads the one before twice and makes its
+    /// rows distinct again: what is beside the rows doubles with every link. Often
+    /// over a row that fails.
+    pub(super) fn chain(&mut self) -> Drawn {
+        /// So many doublings are beyond 64 bits, and no plan has more bindings.
+        const DEEPEST: u64 = 63;
+        let base = self.leaf();
+        let base = self.project(base);
+        let integers = super::scalars::columns_of(&base.typ.column_types, &ReprScalarType::Int64);
+        let base = match self.choices.pick("divisor", &integers).copied() {
+            Some(c) => {
+                let quotient = binary(BinaryFunc::DivInt64, int64(1), column(c));
+                self.over(base, |input, _| input.map(vec![quotient]))
+            }
+            None => self.map(base),
+        };
+        let links = match self.choices.chance("deepest chain", 1, 3) {
+            true => DEEPEST,
+            false => self.choices.between("links of a chain", 2, 12),
+        };
+        let typ = RelationType {
+            keys: Vec::new(),
+            ..base.typ.clone()
+        };
+        let all: Vec<MirScalarExpr> = (0..typ.arity()).map(column).collect();
+        let mut values = vec![(self.next_name(), base.plan)];
+        for _ in 0..links {
+            let (before, _) = values[values.len() - 1];
+            let before = Relation::get_local(before, typ.clone());
+            let twice = Relation::Union {
+                inputs: vec![before.clone(), before],
+            };
+            values.push((self.next_name(), distinct(twice, all.clone())));
+        }
+        let (last, _) = values[values.len() - 1];
+        let mut plan = Relation::get_local(last, typ.clone());
+        for (id, value) in values.into_iter().rev() {
+            plan = Relation::Let {
+                id,
+                value: Box::new(value),
+                body: Box::new(plan),
+            };
+        }
+        Drawn {
+            plan,
+            typ,
+            monotonic: false,
+            size: base.size,
+            keys: Vec::new(),
+        }
+    }
+
     /// A recursion that grows a set: the base, and what a step makes of it.
     pub(super) fn recursion(&mut self) -> Drawn {
         self.carefully(Self::careful_recursion)

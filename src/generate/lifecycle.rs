@@ -7,8 +7,9 @@
 use super::flows::{FlowExport, FlowSource, Form};
 use super::tally::Worth;
 use super::world::{NEVER, World};
+use crate::model::{Expected, size};
 use crate::repr::{GlobalId, Timestamp};
-use crate::script::{Command, Setting};
+use crate::script::{Command, MAX_RESULT_SIZE, Setting};
 
 /// Switches that change how a replica works and never what it answers
 /// (`spec/replica.md` §8.2): name, type, values.
@@ -59,8 +60,11 @@ const HARMLESS: &[(&str, &str, &[&str])] = &[
 ];
 
 impl World<'_> {
-    /// One or two harmless switches.
+    /// A limit of results, or one or two harmless switches.
     pub fn configure(&mut self) -> bool {
+        if self.choices.chance("limit results", 1, 4) {
+            return self.limit_results();
+        }
         let count = self.choices.between("settings", 1, 2);
         let mut settings: Vec<Setting> = Vec::new();
         for _ in 0..count {
@@ -78,6 +82,31 @@ impl World<'_> {
                 });
             }
         }
+        self.emit(Command::UpdateConfiguration { settings }, Worth::Shows)
+    }
+
+    /// Limits the size of results: below what some collection takes, about there, or
+    /// well above it; or not at all any more.
+    pub fn limit_results(&mut self) -> bool {
+        let peekable = self.live_peekable();
+        let id = self.choices.pick("measured collection", &peekable).copied();
+        let time = id.and_then(|id| Some((id, self.readable(id)?.1)));
+        let size = match time.map(|(id, ts)| self.model().contents(id, ts)) {
+            Some(Expected::Rows(rows) | Expected::Either(rows, _)) => size::generous(&rows),
+            Some(Expected::Errors(_) | Expected::Undefined(_)) | None => 100,
+        };
+        let bytes = match self.choices.weighted("limit of results", &[2, 2, 4, 1]) {
+            Some(0) => size / 8,
+            Some(1) => size,
+            Some(2) => 5 * size + 100,
+            _ => u64::MAX,
+        };
+        let limit = Setting {
+            name: MAX_RESULT_SIZE.to_string(),
+            ty: "u64".to_string(),
+            value: bytes.to_string(),
+        };
+        let settings = vec![limit];
         self.emit(Command::UpdateConfiguration { settings }, Worth::Shows)
     }
 
@@ -191,6 +220,27 @@ impl World<'_> {
         true
     }
 
+    /// Drops all that can be dropped, and moves the since of what is read no more: no
+    /// reader may hold it then.
+    pub fn wind_down(&mut self) {
+        while self.drop_export() {}
+        for shard in self.own_shards() {
+            let alias = self.shards[shard].alias.clone();
+            let known = self.model().shard(&alias);
+            let known = known.map(|known| (known.since(), known.upper().saturating_sub(1)));
+            let Some((since, last)) = known.filter(|(since, last)| since < last) else {
+                continue;
+            };
+            // A snapshot that may still have to be read keeps its time.
+            for since in [last, since + 1] {
+                let shard = alias.clone();
+                if self.emit(Command::DowngradeSince { shard, since }, Worth::Shows) {
+                    break;
+                }
+            }
+        }
+    }
+
     /// Moves the since that the driver holds on a shard.
     pub fn downgrade_since(&mut self) -> bool {
         if !self.profile.downgrade || self.shards.is_empty() {
@@ -198,21 +248,26 @@ impl World<'_> {
         }
         let index = self.choices.index("downgraded shard", self.shards.len());
         let shard = &self.shards[index];
-        let Some(known) = self.model().shard(&shard.alias) else {
-            return false;
-        };
-        let last = known.upper().saturating_sub(1);
-        if known.since() >= last {
+        let alias = shard.alias.clone();
+        let known = self.model().shard(&alias).map_or(0, |known| known.since());
+        let sealed = self.model().shard_must_seal(&alias);
+        // What is sealed to the end keeps a time to read at.
+        let last = sealed
+            .as_option()
+            .map_or(known + 2, |upper| upper.saturating_sub(1));
+        if known >= last {
             return false;
         }
-        let alias = shard.alias.clone();
-        let since = self.choices.between("since", known.since() + 1, last);
-        self.emit(
-            Command::DowngradeSince {
-                shard: alias,
-                since,
-            },
-            Worth::Shows,
-        )
+        let since = self.choices.between("since", known + 1, last);
+        let view = self.live_view_of(index);
+        let command = Command::DowngradeSince {
+            shard: alias,
+            since,
+        };
+        let moved = self.emit(command, Worth::Shows);
+        if let Some(view) = view.filter(|_| moved && self.choices.chance("look below it", 1, 2)) {
+            self.peek_view_below_since(view);
+        }
+        moved
     }
 }

@@ -151,6 +151,9 @@ impl World<'_> {
         for id in collections {
             self.look_at(id);
         }
+        if self.profile.downgrade && self.choices.chance("wind down", 1, 4) {
+            self.wind_down();
+        }
     }
 
     /// The frontier of a collection, and its contents at the times that can

@@ -76,11 +76,16 @@ impl World<'_> {
         self.write_peek(id, ts, worth)
     }
 
-    /// A peek below what some index was compacted to: an error.
+    /// A peek below what some index was compacted to, an error; or of a view's shard
+    /// below its since, which may be one.
     fn peek_below_since(&mut self) -> bool {
         let mut refused: Vec<(GlobalId, Timestamp)> = Vec::new();
-        for id in self.live_indexes() {
-            refused.extend(self.last_refused(id).map(|ts| (id, ts)));
+        for id in self.live_peekable() {
+            let last = match self.model().peeked_shard(id) {
+                Some(shard) => self.last_below_since(shard),
+                None => self.last_refused(id),
+            };
+            refused.extend(last.map(|ts| (id, ts)));
         }
         if refused.is_empty() {
             return false;
@@ -100,6 +105,20 @@ impl World<'_> {
         let compacted = collection.compacted.as_ref()?.as_option()?;
         let sealed = self.model().must_reach(id)?.as_option()?;
         (compacted > collection.as_of() && sealed >= compacted).then(|| compacted - 1)
+    }
+
+    /// The last time before the since of a shard, if it is sealed.
+    fn last_below_since(&self, shard: &str) -> Option<Timestamp> {
+        let below = self.model().shard(shard)?.since().checked_sub(1)?;
+        let sealed = self.model().shard_must_seal(shard);
+        (!sealed.less_equal(below)).then_some(below)
+    }
+
+    /// A peek of a view's shard just below its since, which may be refused.
+    pub fn peek_view_below_since(&mut self, id: GlobalId) -> bool {
+        let shard = self.model().peeked_shard(id);
+        let last = shard.and_then(|shard| self.last_below_since(shard));
+        last.is_some_and(|ts| self.write_peek(id, ts, Worth::Shows))
     }
 
     fn write_peek(&mut self, id: GlobalId, ts: Timestamp, worth: Worth) -> bool {
@@ -200,7 +219,8 @@ impl World<'_> {
     /// A count on the replica.
     pub fn count(&mut self) -> bool {
         let readable = self.readable_indexes();
-        if readable.is_empty() {
+        // A count that is refused for its size is an error of the script.
+        if readable.is_empty() || !self.model().result_sizes().is_none() {
             return false;
         }
         let id = readable[self.choices.index("counted index", readable.len())];

@@ -165,7 +165,7 @@ impl Planner<'_, '_> {
                     false => AggregateFunc::Any,
                 };
                 // What is unknown counts only where nothing else decides.
-                let expr = match self.choices.chance("unknown to some", 1, 4) {
+                let expr = match self.choices.chance("unknown to some", 1, 2) {
                     true => MirScalarExpr::If {
                         cond: Box::new(test),
                         then: Box::new(literal(Datum::Null, ReprScalarType::Bool)),

@@ -126,9 +126,11 @@ impl<'c, 'p> Planner<'c, 'p> {
     pub fn draw(&mut self) -> Drawn {
         let depth = self.choices.between("operators", 1, self.profile.depth);
         let recursions = if self.negative { 0 } else { 2 };
-        let drawn = match self.choices.weighted("bindings", &[10, 2, recursions]) {
+        let forms = [40, 8, 4 * recursions, 1];
+        let drawn = match self.choices.weighted("bindings", &forms) {
             Some(1) => self.binding(depth as usize),
             Some(2) => self.recursion(),
+            Some(3) => self.chain(),
             _ => self.relation(depth as usize),
         };
         self.narrowed(drawn)
@@ -353,7 +355,7 @@ impl<'c, 'p> Planner<'c, 'p> {
     }
 
     /// Appends columns of types that are there already.
-    fn map(&mut self, input: Drawn) -> Drawn {
+    pub(super) fn map(&mut self, input: Drawn) -> Drawn {
         let fallible = self.is_fallible();
         let columns = input.columns().to_vec();
         self.over(input, |input, planner| {

@@ -179,6 +179,13 @@ impl<'a> World<'a> {
         })
     }
 
+    /// The live view that writes this shard.
+    pub fn live_view_of(&self, shard: usize) -> Option<GlobalId> {
+        let views =
+            self.live(|export| matches!(export.form, Form::View { shard: s } if s == shard));
+        views.last().copied()
+    }
+
     fn live(&self, wanted: impl Fn(&FlowExport) -> bool) -> Vec<GlobalId> {
         self.flows
             .iter()

@@ -5,15 +5,16 @@
 //! poisons a subscribe for good.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use crate::model::Multiset;
 use crate::protocol::v26_30::{ComputeResponse, SubscribeBatch, SubscribeResponse};
 use crate::repr::{Antichain, Diff, GlobalId, Row, Timestamp};
 use crate::script::trace::Event;
 
-/// How many times of a batch are looked at, from its first on: a batch to the
-/// empty frontier has no last one.
-pub const LOOKED_AT: u64 = 64;
+/// How many times of a batch are compared where the model is not asked, from its
+/// first on: a batch to the empty frontier has no last one.
+const COMPARED: u64 = 64;
 
 /// A response about a subscribe.
 pub fn heard(event: &Event) -> Option<(GlobalId, &SubscribeResponse)> {
@@ -37,8 +38,9 @@ pub fn batch(event: &Event) -> Option<(GlobalId, &SubscribeBatch)> {
     }
 }
 
-/// The times in `[lower, upper)` that are worth a look: a collection without
-/// end is the same at all times after its last change, `last`.
+/// The times in `[lower, upper)` at which what was told is compared with what was
+/// told elsewhere: a collection without end is the same at all times after its
+/// last change, `last`.
 pub fn times(
     lower: &Antichain,
     upper: &Antichain,
@@ -48,7 +50,48 @@ pub fn times(
     let end = upper.as_option().unwrap_or(last.saturating_add(2));
     first
         .into_iter()
-        .flat_map(move |first| first..end.min(first.saturating_add(LOOKED_AT)))
+        .flat_map(move |first| first..end.min(first.saturating_add(COMPARED)))
+}
+
+/// The times in `[lower, upper)` at which a collection may be something else than
+/// before, by what the model knows of its inputs and by what was told of it.
+///
+/// Invariant: a time that is left out is like the one before it; there is an end,
+/// whatever the collection does.
+pub struct Turns<'a> {
+    next: Option<Timestamp>,
+    upper: &'a Antichain,
+    left: usize,
+}
+
+impl<'a> Turns<'a> {
+    /// So many are looked at.
+    const MOST: usize = 1_000;
+
+    pub fn within(lower: &Antichain, upper: &'a Antichain) -> Self {
+        Turns {
+            next: lower.as_option(),
+            upper,
+            left: Turns::MOST,
+        }
+    }
+
+    /// The time to look at; [`Turns::turn`] says which is the next one.
+    pub fn at(&mut self) -> Option<Timestamp> {
+        let ts = self.next.filter(|ts| !self.upper.less_equal(*ts))?;
+        self.left = self.left.checked_sub(1)?;
+        Some(ts)
+    }
+
+    /// There is something to see at the earliest of these times next.
+    pub fn turn(&mut self, times: impl IntoIterator<Item = Option<Timestamp>>) {
+        self.next = times.into_iter().flatten().min();
+    }
+
+    /// Whether times were left out because they are too many.
+    pub fn is_cut(&self) -> bool {
+        self.left == 0 && self.next.is_some_and(|ts| !self.upper.less_equal(ts))
+    }
 }
 
 /// What a collection was told to be, by updates.
@@ -77,6 +120,12 @@ impl Sum {
             rows.add(row.clone(), *diff);
         }
         rows
+    }
+
+    /// The time of the first change after `ts`.
+    pub fn change_after(&self, ts: Timestamp) -> Option<Timestamp> {
+        let later = (Bound::Excluded(ts), Bound::Unbounded);
+        self.updates.range(later).next().map(|(time, _)| *time)
     }
 
     /// The time of the last change.

@@ -53,7 +53,10 @@ impl Invariant for PeekAnswer {
                     verdicts.granted(Leniency::AnyError);
                 }
             }
-            Expected::Either(..) => verdicts.granted(Leniency::EarlyErrors),
+            Expected::Either(..) => verdicts.granted(match peek.sizes.is_none() {
+                true => Leniency::EarlyErrors,
+                false => Leniency::NearLimit,
+            }),
         }
         match answer {
             PeekResponse::Canceled => {}

@@ -50,7 +50,7 @@ impl Invariant for Progress {
                         (*id, "upper".to_string(), Antichain::from_elem(*up_to), must)
                     }
                     // Their own invariants ask for these.
-                    Wait::Peek { .. } | Wait::SubscribeEnd { .. } => return,
+                    Wait::Peek { .. } | Wait::SubscribeEnd { .. } | Wait::Released { .. } => return,
                 };
                 if model.is_dropped(id) || !model.must_end(wait) {
                     return;

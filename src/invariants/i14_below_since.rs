@@ -1,14 +1,16 @@
 //! I-14: a peek of an index at a time that was compacted before it was sent is
 //! answered with an error that says to where and for which time, never with rows;
 //! before an as_of that was not compacted, by no rows or by such an error. Source:
-//! `spec/replica.md` §5.2, §10 I-12.
+//! `spec/replica.md` §5.2, §5.5, §10 I-12. A peek of a shard that is refused names a
+//! since that is beyond its time, and not beyond what the driver allowed.
 //!
 //! Does not apply before the as_of of what reconciliation kept: its arrangement may
 //! hold what was there before.
 
 use super::{Finding, Invariant, Leniency, Place, Verdicts, answers, described, show};
-use crate::model::{Model, REFUSAL};
+use crate::model::{Model, REFUSAL, shard_refusal};
 use crate::protocol::v26_30::PeekResponse;
+use crate::repr::Timestamp;
 use crate::script::trace::Event;
 
 pub struct BelowSince;
@@ -21,6 +23,15 @@ impl Invariant for BelowSince {
             return;
         };
         let ts = peek.spec.ts;
+        if let Some(shard) = model.peeked_shard(peek.spec.id) {
+            let since = model.shard(shard).map_or(0, |shard| shard.since());
+            return check_shard(
+                answer,
+                Place::peek(peek.spec.id, ts, uuid),
+                (ts, since),
+                verdicts,
+            );
+        }
         let index = model.collection(peek.spec.id).filter(|c| c.is_index());
         let Some(index) = index.filter(|_| !peek.disturbed) else {
             return;
@@ -56,4 +67,34 @@ impl Invariant for BelowSince {
             observed: show::answer(answer),
         });
     }
+}
+
+/// Judges the answer of a peek of a shard at `ts`, of which the driver holds `since`:
+/// where it may be refused, the refusal says where the shard stands.
+fn check_shard(
+    answer: &PeekResponse,
+    place: Place,
+    (ts, since): (Timestamp, Timestamp),
+    verdicts: &mut Verdicts,
+) {
+    if ts >= since {
+        return;
+    }
+    let begins = shard_refusal(ts);
+    let right = match answer {
+        PeekResponse::Canceled | PeekResponse::Stashed(_) => return,
+        // The contents are for I-01 to compare.
+        PeekResponse::Rows(_) => true,
+        PeekResponse::Error(text) => text.strip_prefix(&begins).is_none_or(|rest| {
+            let told = rest.strip_suffix("] }").and_then(|told| told.parse().ok());
+            told.is_some_and(|told: Timestamp| ts < told && told <= since)
+        }),
+    };
+    verdicts.granted(Leniency::BelowSince);
+    verdicts.check(right, || Finding {
+        kind: "wrong-since",
+        place,
+        expected: format!("rows, or the error `{begins}…` with a since in ({ts}, {since}]"),
+        observed: show::answer(answer),
+    });
 }

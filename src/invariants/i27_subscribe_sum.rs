@@ -17,10 +17,10 @@
 
 use std::collections::BTreeMap;
 
-use super::batches::{self, Sums};
+use super::batches::{self, Sum, Sums, Turns};
 use super::{Finding, Invariant, Leniency, Place, Verdicts, described, show};
 use crate::model::eval::{Evaluated, Fault};
-use crate::model::{Model, Undefined};
+use crate::model::{Model, Undefined, size};
 use crate::protocol::v26_30::SubscribeBatch;
 use crate::repr::{Antichain, GlobalId, Timestamp};
 use crate::script::trace::Event;
@@ -56,48 +56,7 @@ impl Invariant for SubscribeSum {
                         observed: format!("rows from {} to {}", batch.lower, batch.upper),
                     });
                 }
-                let (first, until) = span(id, batch, model);
-                for ts in batches::times(&first, &batch.upper, sum.last()) {
-                    if until.is_some_and(|until| ts >= until) {
-                        break;
-                    }
-                    let evaluated = match model.object_of(id, ts) {
-                        Ok(evaluated) => evaluated,
-                        Err(undefined) => return undecided(&undefined, verdicts),
-                    };
-                    let place = Place::at(id).time(ts);
-                    let untold = match untold(id, model) {
-                        Ok(untold) => untold,
-                        Err(undefined) => return undecided(&undefined, verdicts),
-                    };
-                    let is_new = |error: &&Fault| {
-                        !untold.errors.contains_key(*error) && !untold.possible.contains(*error)
-                    };
-                    if let Some(error) = evaluated.certain().find(is_new) {
-                        return verdicts.violated(Finding {
-                            kind: "missing-error",
-                            place,
-                            expected: format!("the error {}", error.texts()),
-                            observed: format!("rows from {} to {}", batch.lower, batch.upper),
-                        });
-                    }
-                    let rows = sum.at(ts);
-                    // Beside errors rows mean nothing.
-                    if !evaluated.errors.is_empty() || untold.may_fail() {
-                        verdicts.granted(Leniency::BesideErrors);
-                        continue;
-                    }
-                    let right = evaluated.rows.minus(&untold.rows);
-                    if rows != right {
-                        return verdicts.violated(Finding {
-                            kind: "wrong-sum",
-                            place,
-                            expected: show::rows(&right),
-                            observed: show::difference(&rows, &right),
-                        });
-                    }
-                    verdicts.holds();
-                }
+                told_rows(id, batch, sum, model, verdicts);
             }
         }
     }
@@ -116,6 +75,9 @@ impl SubscribeSum {
             return;
         }
         self.poisoned.insert(id, text.to_string());
+        if size::is_refusal(text) {
+            return told_size(id, batch, text, model, verdicts);
+        }
         let (first, _) = span(id, batch, model);
         // Without a snapshot, an error of the as_of is told when it goes away.
         let before = untold(id, model).unwrap_or_default();
@@ -125,29 +87,31 @@ impl SubscribeSum {
         // A worker that is ahead spoils the batch of all (`spec/replica.md` §6.3).
         let sealed = model.may_reach(id).unwrap_or_default();
         let upper = batch.upper.join(&sealed);
-        let first_time = first.as_option().unwrap_or(0);
-        let last = first_time.saturating_add(batches::LOOKED_AT);
         let raised = |evaluated: &Evaluated| {
             let mut raised = evaluated.raised.iter();
             raised.any(|fault| fault.texts().matches(text))
         };
-        for ts in batches::times(&first, &upper, last) {
-            match model.object_of(id, ts) {
-                Ok(evaluated) => {
-                    let stands = evaluated.may_have(text);
-                    if !stands && !raised(&evaluated) {
-                        continue;
-                    }
-                    if !stands {
-                        verdicts.granted(Leniency::ErrorOfOneWorker);
-                    }
-                    if !batch.upper.is_empty() && batch.upper.less_equal(ts) {
-                        verdicts.granted(Leniency::ErrorAhead);
-                    }
-                    return verdicts.holds();
-                }
+        let mut turns = Turns::within(&first, &upper);
+        while let Some(ts) = turns.at() {
+            let evaluated = match model.object_of(id, ts) {
+                Ok(evaluated) => evaluated,
                 Err(undefined) => return undecided(&undefined, verdicts),
+            };
+            turns.turn([evaluated.horizon.next()]);
+            let stands = evaluated.may_have(text);
+            if !stands && !raised(&evaluated) {
+                continue;
             }
+            if !stands {
+                verdicts.granted(Leniency::ErrorOfOneWorker);
+            }
+            if !batch.upper.is_empty() && batch.upper.less_equal(ts) {
+                verdicts.granted(Leniency::ErrorAhead);
+            }
+            return verdicts.holds();
+        }
+        if turns.is_cut() {
+            return verdicts.open(Leniency::Unevaluated);
         }
         verdicts.violated(Finding {
             kind: "unexpected-error",
@@ -155,6 +119,99 @@ impl SubscribeSum {
             expected: format!("an error of the collection between {first} and {upper}"),
             observed: format!("the error `{text}`"),
         });
+    }
+}
+
+/// Judges the error of a batch that is too large, or of what waits for other
+/// workers: refused is what may have changed since the batch began.
+fn told_size(
+    id: GlobalId,
+    batch: &SubscribeBatch,
+    text: &str,
+    model: &Model,
+    verdicts: &mut Verdicts,
+) {
+    let (first, _) = span(id, batch, model);
+    let sealed = model.may_reach(id).unwrap_or_default();
+    let upper = batch.upper.join(&sealed);
+    let mut changed: u64 = 0;
+    let mut before = size::generous(&untold(id, model).unwrap_or_default().rows);
+    let mut turns = Turns::within(&first, &upper);
+    while let Some(ts) = turns.at() {
+        let evaluated = match model.object_of(id, ts) {
+            Ok(evaluated) => evaluated,
+            Err(undefined) => return undecided(&undefined, verdicts),
+        };
+        turns.turn([evaluated.horizon.next()]);
+        let now = size::generous(&evaluated.rows);
+        // At most everything went and came.
+        changed = changed.saturating_add(before).saturating_add(now);
+        before = now;
+    }
+    let sizes = model.collection(id).map(|collection| &collection.sizes);
+    if turns.is_cut() || sizes.is_some_and(|sizes| sizes.may_refuse(changed)) {
+        verdicts.granted(Leniency::NearLimit);
+        return verdicts.holds();
+    }
+    verdicts.violated(Finding {
+        kind: "unexpected-error",
+        place: Place::at(id),
+        expected: format!("rows that take no more than {changed} bytes in all"),
+        observed: format!("the error `{text}`"),
+    });
+}
+
+/// Compares what was told up to a batch with the collection, at each time of the
+/// batch at which something may be new.
+fn told_rows(
+    id: GlobalId,
+    batch: &SubscribeBatch,
+    sum: &Sum,
+    model: &Model,
+    verdicts: &mut Verdicts,
+) {
+    let (first, until) = span(id, batch, model);
+    let mut turns = Turns::within(&first, &batch.upper);
+    while let Some(ts) = turns.at() {
+        if until.is_some_and(|until| ts >= until) {
+            return;
+        }
+        let contents = model.object_of(id, ts);
+        let (evaluated, untold) = match contents.and_then(|now| Ok((now, untold(id, model)?))) {
+            Ok(both) => both,
+            Err(undefined) => return undecided(&undefined, verdicts),
+        };
+        turns.turn([evaluated.horizon.next(), sum.change_after(ts)]);
+        let place = Place::at(id).time(ts);
+        let is_new = |error: &&Fault| {
+            !untold.errors.contains_key(*error) && !untold.possible.contains(*error)
+        };
+        if let Some(error) = evaluated.certain().find(is_new) {
+            return verdicts.violated(Finding {
+                kind: "missing-error",
+                place,
+                expected: format!("the error {}", error.texts()),
+                observed: format!("rows from {} to {}", batch.lower, batch.upper),
+            });
+        }
+        // Beside errors rows mean nothing.
+        if !evaluated.errors.is_empty() || untold.may_fail() {
+            verdicts.granted(Leniency::BesideErrors);
+            continue;
+        }
+        let (rows, right) = (sum.at(ts), evaluated.rows.minus(&untold.rows));
+        if rows != right {
+            return verdicts.violated(Finding {
+                kind: "wrong-sum",
+                place,
+                expected: show::rows(&right),
+                observed: show::difference(&rows, &right),
+            });
+        }
+        verdicts.holds();
+    }
+    if turns.is_cut() {
+        verdicts.open(Leniency::Unevaluated);
     }
 }
 

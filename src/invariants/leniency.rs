@@ -49,6 +49,8 @@ leniencies! {
     BesideErrors, "L-11", "rows beside an error";
     DropAhead, "L-12", "a subscribe of several workers that ends beyond its last upper";
     AnyError, "L-13", "which of several errors is told, or how its text ends";
+    BelowSince, "L-14", "rows, or a refusal, from a shard below the driver's since";
+    NearLimit, "L-15", "rows, or a refusal, of a result that is not far from the limit of its size";
 }
 
 /// How often each leniency was used.

@@ -47,6 +47,8 @@ mod i28_subscribe_end;
 mod i29_view_contents;
 mod i30_view_upper;
 mod i31_same_meaning;
+mod i32_result_size;
+mod i33_released;
 
 pub use checker::Checker;
 pub use i13_no_crash::after_case;
@@ -129,6 +131,8 @@ pub fn all_under(conditions: Conditions) -> Vec<Box<dyn Invariant>> {
         Box::new(i29_view_contents::ViewContents),
         Box::new(i30_view_upper::ViewUpper::default()),
         Box::new(i31_same_meaning::SameMeaning::default()),
+        Box::new(i32_result_size::ResultSize),
+        Box::new(i33_released::Released { patience_ms }),
     ]
 }
 

@@ -278,6 +278,13 @@ impl Printer {
         let key = group_key.iter().map(|expr| self.scalar(expr, &column));
         let key = key.collect::<Result<Vec<_>, _>>()?;
         let mut results = key.clone();
+        // Their total is one of all aggregates then (`spec/plan.md` §5.8).
+        let shared = aggregates.len() > 1 && aggregates.iter().any(|a| a.distinct);
+        let asks_total =
+            |a: &AggregateExpr| matches!(a.func, AggregateFunc::All | AggregateFunc::Any);
+        if shared && aggregates.iter().any(asks_total) {
+            return Err("all or any beside a distinct aggregate".to_string());
+        }
         for aggregate in aggregates {
             results.push(self.aggregate(aggregate)?);
         }

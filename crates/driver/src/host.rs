@@ -191,6 +191,17 @@ impl PersistHost {
         Ok((since, upper, updates))
     }
 
+    /// Whether no reader of the shard holds it back more than the driver does. (The
+    /// since itself moves with the next reader that does.)
+    ///
+    /// Errors: the store's.
+    pub fn is_released(&mut self, shard: ShardId) -> Result<bool, PersistError> {
+        let held = self.held(shard)?.since.since().clone();
+        let state = self.client.state(shard)?;
+        let mut readers = state.leased_readers.values();
+        Ok(readers.all(|reader| held.is_le(&reader.since)))
+    }
+
     /// Lets everything before `since` be compacted.
     ///
     /// Errors: a since beyond the shard's upper is allowed, as for any reader;

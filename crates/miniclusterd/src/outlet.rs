@@ -25,7 +25,7 @@ impl Outlet {
 
     /// Takes note of a command that goes to the workers.
     pub fn observe(&mut self, command: &ComputeCommand) {
-        self.merger.observe(command);
+        self.merger.observe(&self.seams.observed(command));
     }
 
     /// The responses that go out because of one of a worker of this process.

@@ -24,6 +24,24 @@ pub enum Expected {
     Undefined(Undefined),
 }
 
+impl Expected {
+    /// The same, or one of these errors.
+    pub(super) fn or_error(self, other: ErrorTexts) -> Expected {
+        match self {
+            Expected::Rows(rows) => Expected::Either(rows, other),
+            Expected::Either(rows, mut errors) => {
+                errors.extend(other);
+                Expected::Either(rows, errors)
+            }
+            Expected::Errors(mut errors) => {
+                errors.extend(other);
+                Expected::Errors(errors)
+            }
+            Expected::Undefined(undefined) => Expected::Undefined(undefined),
+        }
+    }
+}
+
 /// How the replica's complaint about a negative row begins.
 pub(super) const NEGATIVE_ROW: &str = "Invalid data in source, saw retractions (";
 

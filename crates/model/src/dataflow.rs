@@ -134,6 +134,14 @@ impl Dataflow {
         }
     }
 
+    /// The shards that it imports, by alias.
+    pub fn sources(&self) -> impl Iterator<Item = &str> {
+        self.inputs.values().filter_map(|input| match input {
+            Input::Source { shard } => Some(shard.as_str()),
+            Input::Index { .. } => None,
+        })
+    }
+
     /// Every shard below the object `id`, through arrangements too.
     pub fn shards_of(&self, id: GlobalId) -> BTreeSet<String> {
         let mut shards = BTreeSet::new();

@@ -5,11 +5,13 @@
 //! nothing is dropped.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::Model;
 use super::answer::Undefined;
 use super::dataflow::{Dataflow, Input};
 use super::endless::Length;
+use super::eval::Evaluated;
 use super::session::{Collection, Life};
 use repr::{Antichain, GlobalId, Timestamp};
 use script::trace::{ExportSpec, FrontierKind, Wait};
@@ -103,12 +105,15 @@ impl Model {
         if collection.disturbed || !self.session.has_started(&collection.dataflow) {
             return nothing;
         }
-        let until = collection.dataflow.until();
-        let inputs = inputs.map(|input| match input {
-            Input::Source { shard } => cut(self.shard_must_seal(shard), until),
-            // An index may be nothing but another name of the imported one,
-            // which goes on whatever this dataflow's `until`.
-            Input::Index { index, .. } => self.must_reach(*index).unwrap_or(nothing.clone()),
+        // Another name of an imported index goes on whatever this dataflow's `until`.
+        let is_alias = collection.dataflow.spec.aliases.contains(&collection.id);
+        let until = collection.dataflow.until().filter(|_| !is_alias);
+        let inputs = inputs.map(|input| {
+            let owed = match input {
+                Input::Source { shard } => self.shard_must_seal(shard),
+                Input::Index { index, .. } => self.must_reach(*index).unwrap_or(nothing.clone()),
+            };
+            cut(owed, until)
         });
         let reached = meet(inputs);
         let reached = match self.first_endless(collection, &reached) {
@@ -154,15 +159,36 @@ impl Model {
         end: &Antichain,
         such: impl Fn(&Undefined) -> bool,
     ) -> Option<Timestamp> {
-        const LOOKED_AT: u64 = 64;
-        let first = collection.as_of();
-        let looked_at = first.saturating_add(LOOKED_AT);
-        let end = end.as_option().unwrap_or(looked_at).min(looked_at);
         let object = collection.export.on();
-        (first..end).find(|ts| {
-            let contents = self.object_at(&collection.dataflow, object, *ts);
-            contents.is_err_and(|undefined| such(&undefined))
+        let mut times = self.turns(&collection.dataflow, object, collection.as_of(), end);
+        times.find_map(|(ts, contents)| match contents {
+            Err(undefined) if such(&undefined) => Some(ts),
+            Ok(_) | Err(_) => None,
         })
+    }
+
+    /// What an object contains from `first` on, before `end`, at the times at which
+    /// it may be something else than before. No more than some times are looked at.
+    fn turns<'d>(
+        &'d self,
+        dataflow: &'d Dataflow,
+        object: GlobalId,
+        first: Timestamp,
+        end: &'d Antichain,
+    ) -> impl Iterator<Item = (Timestamp, Result<Arc<Evaluated>, Undefined>)> + 'd {
+        /// Turns that are looked at.
+        const MOST: usize = 64;
+        let mut next = Some(first);
+        let turn = move || {
+            let ts = next.filter(|ts| !end.less_equal(*ts))?;
+            let contents = self.object_at(dataflow, object, ts);
+            next = match &contents {
+                Ok(contents) => contents.horizon.next(),
+                Err(_) => ts.checked_add(1),
+            };
+            Some((ts, contents))
+        };
+        std::iter::from_fn(turn).take(MOST)
     }
 
     /// Whether a live collection makes the replica work for ever.
@@ -174,8 +200,6 @@ impl Model {
     /// Whether a dataflow may be at work for ever on what it reads before
     /// `frontier`.
     fn is_endless(&self, dataflow: &Dataflow, frontier: &Antichain) -> bool {
-        /// Times that are looked at.
-        const MOST: Timestamp = 64;
         match dataflow.length {
             Length::Short => return false,
             Length::Endless => return true,
@@ -183,14 +207,12 @@ impl Model {
         }
         let as_of = dataflow.spec.as_of;
         let end = frontier.as_option().or(dataflow.until());
-        let end = end.unwrap_or(as_of.saturating_add(1));
-        let mut times = as_of..end.min(as_of.saturating_add(MOST));
-        let too_much = |ts| {
-            let builds = dataflow.spec.builds.iter();
-            let mut contents = builds.map(|(id, _)| self.object_at(dataflow, *id, ts));
-            contents.any(|contents| matches!(contents, Err(Undefined::Unsupported(_))))
-        };
-        times.any(too_much)
+        let end = Antichain::from_elem(end.unwrap_or(as_of.saturating_add(1)));
+        let mut builds = dataflow.spec.builds.iter();
+        builds.any(|(id, _)| {
+            let mut turns = self.turns(dataflow, *id, as_of, &end);
+            turns.any(|(_, contents)| matches!(contents, Err(Undefined::Unsupported(_))))
+        })
     }
 
     /// Whether a wait must end with what it waits for.
@@ -204,7 +226,31 @@ impl Model {
                 .subscribe_must_reach(*id)
                 .is_some_and(|frontier| !frontier.less_than(*up_to)),
             Wait::SubscribeEnd { id } => self.subscribe_must_end(*id),
+            Wait::Released { shard } => self.must_release(shard),
         }
+    }
+
+    /// The shards that were read, and that no reader may hold any more beyond the
+    /// driver.
+    pub fn released(&self) -> impl Iterator<Item = &str> {
+        let read = self.read.iter().map(String::as_str);
+        read.filter(|shard| self.must_release(shard))
+    }
+
+    /// Whether every dataflow that read a shard is gone: dropped, or omitted after a
+    /// reconnect. What an earlier process held it may hold until its lease ends.
+    fn must_release(&self, shard: &str) -> bool {
+        if !self.session.initialized || self.is_lost() || self.leased.contains(shard) {
+            return false;
+        }
+        // Where the driver holds all times, nothing holds more.
+        let is_moved = self
+            .shards
+            .get(shard)
+            .is_some_and(|shard| shard.since() > 0);
+        let mut live = self.session.live_collections();
+        let is_read = live.any(|c| c.disturbed || c.dataflow.sources().any(|read| read == shard));
+        is_moved && !is_read && self.read.contains(shard) && !self.views.contains_key(shard)
     }
 
     /// Whether a peek must be answered while nothing more is written.

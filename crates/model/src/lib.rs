@@ -18,26 +18,29 @@ mod reconcile;
 mod rehearsal;
 pub mod session;
 pub mod shard;
+pub mod size;
 mod unread;
 pub mod valid;
 mod view;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use answer::{ErrorTexts, Expected, Undefined};
 pub use endless::{Length, endless_calls};
 pub use multiset::Multiset;
-pub use read::REFUSAL;
+pub use read::{REFUSAL, shard_refusal};
 pub use rehearsal::{Failure, Objection, Rehearsal, Rehearsed};
 pub use session::{Collection, Life, Peek, Permission, Session};
 pub use shard::Shard;
+pub use size::SizeLimits;
 pub use valid::{Invalid, Unwise};
 
 use self::dataflow::Dataflow;
 use self::read::Cache;
 use self::reconcile::Baseline;
+use self::size::ResultSizes;
 use self::unread::Unread;
 use self::view::Views;
 use protocol::v26_30::{ComputeResponse, PeekResponse};
@@ -57,6 +60,11 @@ pub struct Model {
     /// What the replica kept when the current session began.
     baseline: Baseline,
     unread: Unread,
+    /// Shards that dataflows of this process read.
+    read: BTreeSet<String>,
+    /// Those that dataflows of an earlier process read: it let go of nothing.
+    leased: BTreeSet<String>,
+    sizes: ResultSizes,
     step: usize,
     invalid: Option<(usize, Invalid)>,
     in_doubt: bool,
@@ -87,7 +95,12 @@ impl Model {
             Event::SessionStarted { session } => self.start_session(*session),
             Event::InstanceCreated => self.session.instance_created = true,
             Event::InitializationComplete => self.complete_initialization(),
-            Event::ConfigurationUpdated => {}
+            Event::ConfigurationUpdated { max_result_size } => {
+                if let Some(bytes) = max_result_size {
+                    self.sizes.set(*bytes);
+                    self.session.limit_results(&self.sizes.now());
+                }
+            }
             Event::DataflowCreated(spec) => self.create(spec),
             Event::Scheduled { id } => {
                 if let Some(collection) = self.session.collections.get_mut(id) {
@@ -113,6 +126,7 @@ impl Model {
                     sent: self.session.sent,
                     since: collection.map(|c| c.since.clone()).unwrap_or_default(),
                     compacted: collection.and_then(|c| c.compacted.clone()),
+                    sizes: self.sizes.now(),
                     canceled: false,
                     answered: false,
                     disturbed: collection.is_some_and(|c| c.disturbed),
@@ -147,12 +161,15 @@ impl Model {
             Event::TargetRestarted => {
                 // A new process remembers nothing, and nothing of the old one
                 // can become the baseline of the session that follows.
+                self.leased.append(&mut self.read);
+                self.sizes = ResultSizes::default();
                 self.session = Session::default();
                 self.baseline = Baseline::default();
                 self.unread = Unread::default();
                 self.lost = false;
             }
             Event::ShardRead(_)
+            | Event::ShardReleased { .. }
             | Event::WaitTimedOut { .. }
             | Event::TargetLogged { .. }
             | Event::Finished => {}
@@ -163,6 +180,7 @@ impl Model {
         if self.session.initialized {
             self.baseline = Baseline::of(&self.session);
         }
+        self.sizes.reconnect();
         self.session = Session::new(number);
         self.lost = false;
     }
@@ -220,7 +238,8 @@ impl Model {
             }
         }
         self.unread.add(&dataflow);
-        self.session.create(dataflow);
+        self.read.extend(dataflow.sources().map(str::to_string));
+        self.session.create(dataflow, &self.sizes.now());
     }
 
     /// What a disturbed view writes is not specified.
@@ -265,7 +284,7 @@ impl Model {
                 FrontierKind::Input => {}
             },
             Wait::Peek { uuid, .. } => self.answered(*uuid),
-            Wait::Subscribe { .. } | Wait::SubscribeEnd { .. } => {}
+            Wait::Subscribe { .. } | Wait::SubscribeEnd { .. } | Wait::Released { .. } => {}
         }
     }
 
@@ -292,8 +311,7 @@ impl Model {
     /// Takes note that a peek was answered as it must be.
     fn answered(&mut self, uuid: uuid::Uuid) {
         let rows = self.session.peeks.get(&uuid).is_some_and(|peek| {
-            let contents = self.contents(peek.spec.id, peek.spec.ts);
-            !peek.canceled && matches!(contents, Expected::Rows(_))
+            !peek.canceled && matches!(self.answer_of(peek), Expected::Rows(_))
         });
         match rows {
             true => self.rows_answered(uuid),
@@ -330,6 +348,11 @@ impl Model {
             let on = collection.export.on();
             !collection.is_index() || !collection.dataflow.reads_source_directly(on)
         })
+    }
+
+    /// How large the next result may be.
+    pub fn result_sizes(&self) -> SizeLimits {
+        self.sizes.now()
     }
 
     /// The current session.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::Model;
 use super::answer::{ErrorTexts, Expected, NEGATIVE_ERROR, NEGATIVE_ROW, Undefined};
 use super::dataflow::{Dataflow, Input};
-use super::eval::{self, Evaluated, Fault, Moment};
+use super::eval::{self, Evaluated, Moment};
 use super::multiset::Multiset;
 use super::session::{Collection, Life, Peek};
 use repr::{Antichain, Datum, GlobalId, Row, Timestamp};
@@ -33,7 +33,10 @@ impl Model {
     /// key columns first, then the others in order.
     pub fn peek_answer(&self, id: GlobalId, ts: Timestamp) -> Expected {
         if let Some(shard) = self.peeked_shard(id) {
-            return self.shard_contents(shard, ts);
+            return self
+                .sizes
+                .now()
+                .answer(self.shard_contents(shard, ts), true);
         }
         match self.readable(id) {
             Ok(collection) => {
@@ -45,7 +48,9 @@ impl Model {
                     return Expected::Errors(error);
                 }
                 let contents = self.contents_since(collection, ts, &collection.since);
-                physical(collection, contents, None)
+                self.sizes
+                    .now()
+                    .answer(physical(collection, contents, None), true)
             }
             Err(undefined) => Expected::Undefined(undefined),
         }
@@ -81,17 +86,26 @@ impl Model {
             }
             _ => {}
         }
-        match (&finish.literals, collection) {
+        let answer = match (&finish.literals, collection) {
             (Some(literals), Some(collection)) => looked_up(collection, answer, literals),
             (None, _) | (_, None) => answer,
-        }
+        };
+        peek.sizes.answer(answer, finish.is_everything())
     }
 
-    /// What a peek of a shard that views write must be answered.
+    /// What a peek of a shard that views write must be answered. Below the since that
+    /// the driver holds that is the contents still, or a refusal: the shard's own
+    /// since follows the earliest of all readers, of which the replica is one.
     fn shard_contents(&self, shard: &str, ts: Timestamp) -> Expected {
-        match self.view_at(shard, ts) {
+        let since = self.shards.get(shard).map_or(0, |shard| shard.since());
+        let sealed = self.check_sealed(&self.shard_sealed(shard), ts);
+        let contents = match sealed.and_then(|()| self.shard_at(shard, ts)) {
             Ok(evaluated) => expected(&shown_by_shard(evaluated)),
             Err(undefined) => Expected::Undefined(undefined),
+        };
+        match ts < since {
+            true => contents.or_error(ErrorTexts::prefix(shard_refusal(ts))),
+            false => contents,
         }
     }
 
@@ -118,9 +132,11 @@ impl Model {
                     as_of: self.rendered_at(dataflow),
                     join: dataflow.spec.join,
                 };
-                Arc::new(eval::evaluate(plan, moment, &mut get)?)
+                Arc::new(within(eval::evaluate(plan, moment, &mut get)?, &sealed))
             }
-            (None, Some(Input::Source { shard })) => Arc::new(self.shard_at(shard, ts)?),
+            (None, Some(Input::Source { shard })) => {
+                Arc::new(within(self.shard_at(shard, ts)?, &sealed))
+            }
             (None, Some(Input::Index { of, on, .. })) => self.object_at(of, *on, ts)?,
             (None, None) => return Err(Undefined::Unknown(object)),
         };
@@ -139,12 +155,15 @@ impl Model {
 
     fn shard_at(&self, shard: &str, ts: Timestamp) -> Result<Evaluated, Undefined> {
         match self.views.get(shard) {
-            None => Ok(Evaluated::from_rows(
-                self.shards
-                    .get(shard)
-                    .map(|s| s.contents(ts))
-                    .unwrap_or_default(),
-            )),
+            None => Ok(match self.shards.get(shard) {
+                None => Evaluated::default(),
+                Some(shard) => {
+                    let mut contents = Evaluated::from_rows(shard.contents(ts));
+                    let later = shard.changes_after(ts);
+                    later.into_iter().for_each(|ts| contents.horizon.end_at(ts));
+                    contents
+                }
+            }),
             Some(views) => views.contents(self, shard, ts),
         }
     }
@@ -242,12 +261,25 @@ fn refusal(compacted: Option<&Antichain>, ts: Timestamp) -> Option<ErrorTexts> {
     )))
 }
 
+/// How the error of a peek of a shard below its since begins, up to the since
+/// (`spec/replica.md` §5.5).
+pub fn shard_refusal(ts: Timestamp) -> String {
+    format!("attempted to peek at {ts}, but the since has advanced to Antichain {{ elements: [")
+}
+
 impl Peek {
     /// The error that it must be answered, of an index, because that was compacted
     /// before the peek was sent.
     pub fn refusal(&self) -> Option<ErrorTexts> {
         refusal(self.compacted.as_ref(), self.spec.ts)
     }
+}
+
+/// Contents with what is known of their horizon: what is not sealed may change.
+fn within(mut evaluated: Evaluated, sealed: &Antichain) -> Evaluated {
+    let open = sealed.as_option().into_iter();
+    open.for_each(|ts| evaluated.horizon.end_at(ts));
+    evaluated
 }
 
 /// Contents as a read of a shard tells them: an error is told whatever its count
@@ -276,11 +308,12 @@ fn expected(evaluated: &Evaluated) -> Expected {
     let mut all = errors;
     for error in &evaluated.possible {
         all.extend(error.texts());
-        match error {
-            // Whatever the count of the row that raises it.
-            Fault::Eval(_) => all.extend(ErrorTexts::prefix(NEGATIVE_ERROR)),
-            Fault::Begins(_) => {}
-        }
+    }
+    if evaluated.takes_back && evaluated.may_fail() {
+        all.extend(ErrorTexts::prefix(NEGATIVE_ERROR));
+    }
+    if evaluated.meaningless {
+        all.extend(ErrorTexts::prefix(NEGATIVE_ROW));
     }
     match (certain, all.is_empty()) {
         (true, _) => Expected::Errors(all),

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::dataflow::Dataflow;
+use super::size::SizeLimits;
 use repr::{Antichain, GlobalId, Timestamp};
 use script::trace::{ExportSpec, PeekSpec};
 
@@ -55,6 +56,9 @@ pub struct Collection {
     /// Something that it reads was dropped from under it: nothing that it says
     /// from then on is specified (`spec/replica.md` §3.6).
     pub disturbed: bool,
+    /// How large what a subscribe tells at a time may be, by the limits that held
+    /// since it was created.
+    pub sizes: SizeLimits,
 }
 
 /// Whether a collection was told that it may do something: start, or write.
@@ -119,6 +123,8 @@ pub struct Peek {
     /// What the collection was compacted to when the peek was sent: below it,
     /// an error.
     pub compacted: Option<Antichain>,
+    /// How large the answer may be, by the limits that held since it was sent.
+    pub sizes: SizeLimits,
     pub canceled: bool,
     pub answered: bool,
     /// Its collection was dropped while it waited.
@@ -183,8 +189,18 @@ impl Session {
         self.proved = self.proved.max(command);
     }
 
-    /// Registers the exports of a dataflow.
-    pub fn create(&mut self, dataflow: Arc<Dataflow>) {
+    /// Results are limited to these sizes from now on, also those that are awaited.
+    pub fn limit_results(&mut self, sizes: &SizeLimits) {
+        for peek in self.peeks.values_mut().filter(|peek| !peek.answered) {
+            peek.sizes.widen(sizes);
+        }
+        for collection in self.collections.values_mut() {
+            collection.sizes.widen(sizes);
+        }
+    }
+
+    /// Registers the exports of a dataflow, whose results may be of these sizes.
+    pub fn create(&mut self, dataflow: Arc<Dataflow>, sizes: &SizeLimits) {
         let as_of = Antichain::from_elem(dataflow.spec.as_of);
         for export in &dataflow.spec.exports {
             self.collections.insert(
@@ -202,6 +218,7 @@ impl Session {
                     created: self.sent,
                     retained: false,
                     disturbed: false,
+                    sizes: sizes.clone(),
                 },
             );
         }

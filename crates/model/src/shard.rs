@@ -5,6 +5,7 @@
 //! below the upper never change again.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use super::multiset::Multiset;
 use repr::{Diff, RelationDesc, Row, Timestamp};
@@ -64,6 +65,12 @@ impl Shard {
             .range(..=ts)
             .flat_map(|(_, updates)| updates.iter().cloned())
             .collect()
+    }
+
+    /// The first time after `ts` at which something was written.
+    pub fn changes_after(&self, ts: Timestamp) -> Option<Timestamp> {
+        let later = (Bound::Excluded(ts), Bound::Unbounded);
+        self.updates.range(later).next().map(|(time, _)| *time)
     }
 
     /// The times at which something was written, ascending.

@@ -86,7 +86,9 @@ impl Model {
     pub fn check(&self, event: &Event) -> Result<(), Invalid> {
         match event {
             Event::InstanceCreated => self.check_instance(),
-            Event::InitializationComplete | Event::ConfigurationUpdated => self.check_session(),
+            Event::InitializationComplete | Event::ConfigurationUpdated { .. } => {
+                self.check_session()
+            }
             Event::DataflowCreated(spec) => self.check_dataflow(spec),
             Event::Scheduled { id: _ } => self.check_session(),
             Event::AllowedCompaction { id, frontier } => self.check_compaction(*id, frontier),
@@ -112,6 +114,7 @@ impl Model {
             | Event::ShardRead(_)
             | Event::Response(_)
             | Event::ShardInDoubt { .. }
+            | Event::ShardReleased { .. }
             | Event::WaitTimedOut { .. }
             | Event::ConnectionLost { .. }
             | Event::TargetDied { .. }

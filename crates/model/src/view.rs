@@ -74,7 +74,9 @@ impl Views {
         let as_of = |view: &View| view.dataflow.spec.as_of;
         if ts < as_of(first) {
             // Sealed by an append of nothing.
-            return Ok(Evaluated::default());
+            let mut nothing = Evaluated::default();
+            nothing.horizon.end_at(as_of(first));
+            return Ok(nothing);
         }
         // A view that takes over at a later as_of seals the times before it
         // with whatever the shard contained (`spec/replica.md` §7).

@@ -3,11 +3,52 @@
 //!
 //! Invariant: error texts are upstream's, since golden blocks show them.
 
+use std::collections::BTreeMap;
+use std::num::ParseIntError;
 use std::time::Duration;
 
 use super::command::Setting;
 use super::error::SettingError;
 use protocol::v26_30::ConfigVal;
+
+/// The limit of results: no value by name, but a parameter of its own.
+pub const MAX_RESULT_SIZE: &str = "max_result_size";
+
+/// What an `update-configuration` sends.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Configuration {
+    /// The most bytes that a result may take, where it changes.
+    pub max_result_size: Option<u64>,
+    /// Values by name.
+    pub updates: BTreeMap<String, ConfigVal>,
+}
+
+impl Configuration {
+    /// What these settings send. `max_result_size u64 N` is an extension of the
+    /// script language.
+    ///
+    /// Errors: a value that is none of its type, or an unknown type.
+    pub fn of(settings: &[Setting]) -> Result<Configuration, SettingError> {
+        let mut configuration = Configuration::default();
+        for setting in settings {
+            let Setting { name, ty, value } = setting;
+            if name == MAX_RESULT_SIZE && ty == "u64" {
+                let bytes = value
+                    .parse()
+                    .map_err(|e: ParseIntError| SettingError::Value {
+                        value: value.clone(),
+                        ty: ty.clone(),
+                        cause: e.to_string(),
+                    })?;
+                configuration.max_result_size = Some(bytes);
+            } else {
+                let value = self::value(setting)?;
+                configuration.updates.insert(name.clone(), value);
+            }
+        }
+        Ok(configuration)
+    }
+}
 
 /// The value that a setting sends.
 pub fn value(setting: &Setting) -> Result<ConfigVal, SettingError> {
@@ -26,12 +67,12 @@ pub fn value(setting: &Setting) -> Result<ConfigVal, SettingError> {
         "u32" => ConfigVal::U32(
             value
                 .parse()
-                .map_err(|e: std::num::ParseIntError| invalid(e.to_string()))?,
+                .map_err(|e: ParseIntError| invalid(e.to_string()))?,
         ),
         "usize" => ConfigVal::Usize(
             value
                 .parse()
-                .map_err(|e: std::num::ParseIntError| invalid(e.to_string()))?,
+                .map_err(|e: ParseIntError| invalid(e.to_string()))?,
         ),
         "f64" => ConfigVal::F64(
             value

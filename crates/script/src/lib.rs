@@ -25,6 +25,7 @@ mod visit;
 
 pub use cell::{Cell, Value, Written};
 pub use command::*;
+pub use config::MAX_RESULT_SIZE;
 pub use error::{CommandError, SettingError, ValueError};
 pub use text::ScriptError;
 pub use visit::TimeRole;

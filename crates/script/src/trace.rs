@@ -32,7 +32,10 @@ pub enum Event {
     },
     InstanceCreated,
     InitializationComplete,
-    ConfigurationUpdated,
+    /// The most bytes that a result may take from now on, where that changes.
+    ConfigurationUpdated {
+        max_result_size: Option<u64>,
+    },
     /// A `CreateDataflow` was sent.
     DataflowCreated(Arc<DataflowSpec>),
     Scheduled {
@@ -64,6 +67,10 @@ pub enum Event {
     },
     /// The driver read a shard, whole.
     ShardRead(ShardContents),
+    /// The driver looked at a shard, and no reader held it back more than the driver.
+    ShardReleased {
+        shard: String,
+    },
     /// The driver changed a shard and lost the answer: it may or may not have
     /// happened, so that nothing can be judged from here on.
     ShardInDoubt {
@@ -101,7 +108,7 @@ impl Event {
         match self {
             Event::InstanceCreated
             | Event::InitializationComplete
-            | Event::ConfigurationUpdated
+            | Event::ConfigurationUpdated { .. }
             | Event::DataflowCreated(_)
             | Event::Scheduled { .. }
             | Event::AllowedCompaction { .. }
@@ -115,6 +122,7 @@ impl Event {
             | Event::ShardInDoubt { .. }
             | Event::TargetRestarted
             | Event::ShardRead(_)
+            | Event::ShardReleased { .. }
             | Event::Response(_)
             | Event::WaitTimedOut { .. }
             | Event::ConnectionLost { .. }
@@ -132,7 +140,7 @@ impl Event {
             | Event::SessionStarted { .. }
             | Event::InstanceCreated
             | Event::InitializationComplete
-            | Event::ConfigurationUpdated
+            | Event::ConfigurationUpdated { .. }
             | Event::DataflowCreated(_)
             | Event::Scheduled { .. }
             | Event::AllowedCompaction { .. }
@@ -144,6 +152,7 @@ impl Event {
             | Event::ShardInDoubt { .. }
             | Event::TargetRestarted => true,
             Event::ShardRead(_)
+            | Event::ShardReleased { .. }
             | Event::Response(_)
             | Event::WaitTimedOut { .. }
             | Event::ConnectionLost { .. }
@@ -173,6 +182,8 @@ pub enum Wait {
     Subscribe { id: GlobalId, up_to: Timestamp },
     /// The last word of a subscribe that was dropped.
     SubscribeEnd { id: GlobalId },
+    /// No reader of a shard to hold more than the driver does.
+    Released { shard: String },
 }
 
 impl Wait {
@@ -210,6 +221,7 @@ impl Wait {
                 format!("subscribe {id} did not reach {up_to} in time")
             }
             Wait::SubscribeEnd { id } => format!("subscribe {id} did not end in time"),
+            Wait::Released { shard } => format!("shard `{shard}` was not released in time"),
         }
     }
 }
@@ -223,6 +235,7 @@ impl fmt::Display for Wait {
             Wait::Peek { id, ts, .. } => write!(f, "the answer of a peek of {id} at {ts}"),
             Wait::Subscribe { id, up_to } => write!(f, "subscribe {id} to reach [{up_to}]"),
             Wait::SubscribeEnd { id } => write!(f, "the end of subscribe {id}"),
+            Wait::Released { shard } => write!(f, "the release of shard `{shard}`"),
         }
     }
 }

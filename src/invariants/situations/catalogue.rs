@@ -31,6 +31,8 @@ situations! {
     PeekSorted, "a peek with an order, a limit and an offset";
     PeekFails, "a peek is answered by an error of its collection";
     PeekFailsOfNegative, "a peek is refused because of a negative count";
+    PeekTooLarge, "a peek is refused because its answer is too large";
+    PeekViewBelowSince, "a peek of a view's shard below the since of the shard";
     PeekHeals, "a collection with an error at one time is read without one at another";
     PeekEmpty, "a peek is answered by no rows";
     CancelAhead, "a peek is cancelled while its time is not sealed";

@@ -60,7 +60,7 @@ impl Situations {
         match event {
             Event::SessionStarted { .. } => self.session_ends(model),
             Event::TargetRestarted => self.target_restarts(model),
-            Event::ConfigurationUpdated => self.configured(model),
+            Event::ConfigurationUpdated { .. } => self.configured(model),
             Event::DataflowCreated(spec) => self.created(spec, model),
             Event::Scheduled { id } => self.scheduled(*id, model),
             Event::AllowedCompaction { id, frontier } => self.compacted(*id, frontier, model),
@@ -75,6 +75,7 @@ impl Situations {
             | Event::InstanceCreated
             | Event::InitializationComplete
             | Event::ShardInDoubt { .. }
+            | Event::ShardReleased { .. }
             | Event::WaitTimedOut { .. }
             | Event::ConnectionLost { .. }
             | Event::TargetDied { .. }

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::{Situation, Situations};
-use crate::model::{Collection, Expected, Model};
+use crate::model::{Collection, Expected, Model, size};
 use crate::protocol::v26_30::PeekResponse;
 use crate::script::trace::PeekSpec;
 
@@ -18,7 +18,9 @@ impl Situations {
         self.see_if(several, Situation::PeekOfLiterals);
         let sorted = !finish.order_by.is_empty() && finish.limit.is_some() && finish.offset > 0;
         self.see_if(sorted, Situation::PeekSorted);
-        if model.peeked_shard(*id).is_some() {
+        if let Some(shard) = model.peeked_shard(*id) {
+            let since = model.shard(shard).map_or(0, |shard| shard.since());
+            self.see_if(*ts < since, Situation::PeekViewBelowSince);
             return self.see(Situation::PeekOfView);
         }
         let Some(collection) = model.session().live(*id) else {
@@ -63,6 +65,9 @@ impl Situations {
                     let is_empty = matches!(expected, Expected::Rows(rows) if rows.is_empty());
                     self.see_if(is_empty, Situation::PeekEmpty);
                 }
+            }
+            PeekResponse::Error(text) if size::is_refusal(text) => {
+                self.see(Situation::PeekTooLarge);
             }
             PeekResponse::Error(_) => match model.contents(id, peek.spec.ts) {
                 Expected::Errors(errors) if errors.is_negative_row() => {

@@ -34,9 +34,13 @@ impl Runner<'_> {
                 };
                 self.send(ComputeCommand::CreateInstance(Box::new(config)))?;
             }
-            Effect::Configure(updates) => {
-                let mut parameters = ComputeParameters::default();
-                parameters.dyncfg_updates.updates.clone_from(updates);
+            Effect::Configure(configuration) => {
+                let mut parameters = ComputeParameters {
+                    max_result_size: configuration.max_result_size,
+                    ..ComputeParameters::default()
+                };
+                let updates = &mut parameters.dyncfg_updates.updates;
+                updates.clone_from(&configuration.updates);
                 self.send(ComputeCommand::UpdateConfiguration(Box::new(parameters)))?;
             }
             Effect::CompleteInitialization => self.send(ComputeCommand::InitializationComplete)?,

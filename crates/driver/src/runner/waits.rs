@@ -12,6 +12,9 @@ use protocol::v26_30::ComputeResponse;
 use repr::{Antichain, GlobalId};
 use script::trace::{Event, FrontierKind, Wait};
 
+/// How soon a shard is looked at again that is waited for.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
 /// What is at work may take so many times the patience.
 const SLOWEST: u32 = 12;
 
@@ -53,12 +56,20 @@ impl Runner<'_> {
     pub(super) fn wait(&mut self, timeout: Duration, wait: &Wait) -> bool {
         let deadline = Instant::now() + timeout.min(self.config.max_wait);
         loop {
-            if has_come(&self.driver, wait) {
+            if self.has_come(wait) {
                 return true;
             }
-            let patience = deadline.saturating_duration_since(Instant::now());
-            if !self.pump(patience) {
-                return has_come(&self.driver, wait);
+            let left = deadline.saturating_duration_since(Instant::now());
+            let patience = match wait {
+                // A shard does not say when it changes.
+                Wait::Released { .. } => left.min(LOOK_AGAIN),
+                Wait::Frontier { .. }
+                | Wait::Peek { .. }
+                | Wait::Subscribe { .. }
+                | Wait::SubscribeEnd { .. } => left,
+            };
+            if !self.pump(patience) && patience == left {
+                return self.has_come(wait);
             }
         }
     }
@@ -85,6 +96,10 @@ impl Runner<'_> {
                 self.give_up(wait, start.elapsed());
                 return false;
             }
+        }
+        if let (true, Wait::Released { shard }) = (reached, &wait) {
+            let shard = shard.clone();
+            self.emit(Event::ShardReleased { shard });
         }
         if !reached {
             // Without a clock, what it took to find out that nothing more can
@@ -114,22 +129,27 @@ impl Runner<'_> {
                 let beyond = Antichain::from_elem(ts.saturating_add(1));
                 reaches(&self.driver, *id, FrontierKind::Output, &beyond)
             }
-            Wait::SubscribeEnd { .. } => true,
+            Wait::SubscribeEnd { .. } | Wait::Released { .. } => true,
             Wait::Frontier { .. } | Wait::Subscribe { .. } => false,
         }
     }
-}
 
-/// Whether the replica has said what is waited for.
-fn has_come(driver: &Driver, wait: &Wait) -> bool {
-    let session = driver.session();
-    match wait {
-        Wait::Frontier { id, kind, to } => reaches(driver, *id, *kind, to),
-        Wait::Peek { uuid, .. } => session.answered(*uuid),
-        Wait::Subscribe { id, up_to } => {
-            Antichain::from_elem(*up_to).is_le(&session.subscribe_upper(*id))
+    /// Whether the replica has said, or done, what is waited for.
+    fn has_come(&mut self, wait: &Wait) -> bool {
+        let session = self.driver.session();
+        match wait {
+            Wait::Frontier { id, kind, to } => reaches(&self.driver, *id, *kind, to),
+            Wait::Peek { uuid, .. } => session.answered(*uuid),
+            Wait::Subscribe { id, up_to } => {
+                Antichain::from_elem(*up_to).is_le(&session.subscribe_upper(*id))
+            }
+            Wait::SubscribeEnd { id } => session.subscribe_ended(*id),
+            Wait::Released { shard } => {
+                let id = self.shard(shard);
+                // What cannot be read now is looked at again.
+                self.driver.host_mut().is_released(id).unwrap_or(false)
+            }
         }
-        Wait::SubscribeEnd { id } => session.subscribe_ended(*id),
     }
 }
 

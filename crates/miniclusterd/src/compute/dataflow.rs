@@ -254,8 +254,9 @@ impl Builder<'_> {
         let (stream, polled) = persist_source(scope, id, self.as_of, fate, held, feed);
         self.polled.extend(polled);
         let stream = stream.probe_with(&self.probe(id));
-        let until = self.settings.until;
-        let (oks, errs) = apply_source_mfp(stream, plan, until, self.env.seams.linear());
+        let seams = self.env.seams.linear();
+        let until = seams.wanted_until(self.settings.until);
+        let (oks, errs) = apply_source_mfp(stream, plan, until, seams);
         Ok(Bundle::from_raw(oks, errs))
     }
 

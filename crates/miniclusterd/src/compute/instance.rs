@@ -125,6 +125,7 @@ impl Instance {
         }
         self.persist.update(&parameters.dyncfg_updates);
         if let Some(bytes) = parameters.max_result_size {
+            let bytes = self.env.seams.peek().limit_of_results(bytes);
             self.max_result_size.set(bytes);
         }
         Ok(())
@@ -215,7 +216,9 @@ impl Instance {
             return Err(End::abort(format!("dropped untracked collection {id}")));
         };
         self.traces.remove(&id);
-        drop(collection.start.take());
+        let is_last = Rc::strong_count(&collection.dataflow) == 1;
+        let start = collection.start.take();
+        let ends = is_last && self.env.seams.lifecycle().lets_go(start);
         if let Kind::Subscribe(state) = &collection.kind {
             let seams = self.env.seams.subscribe();
             // The batches that are ready go out before the end.
@@ -228,7 +231,7 @@ impl Instance {
         let empty = collection.reported.advance(&done, &done, &done);
         let seams = self.env.seams.frontier(self.worker);
         self.out.extend(seams.on_drop(id, empty));
-        if Rc::strong_count(&collection.dataflow) == 1 {
+        if ends {
             timely.drop_dataflow(collection.dataflow.index);
             self.dropped_views.ended(&collection.dataflow);
         } else if let Kind::View(view) = &collection.kind {

@@ -86,6 +86,7 @@ impl PersistPeek {
         let time = self.peek.timestamp;
         let since = reader.since();
         if !since.less_equal(time) {
+            let since = seams.refusing_since(since, time);
             return Err(format!(
                 "attempted to peek at {time}, but the since has advanced to {since:?}"
             ));

@@ -103,6 +103,12 @@ mutants! {
         "a peek is answered one timestamp early, before its time is sealed";
     PeekSeesNextTime, Peek, "peek-sees-next-time",
         "a peek counts the updates of the timestamp after its own as well";
+    UnscheduledKeepsShard, Lifecycle, "unscheduled-keeps-shard",
+        "a dataflow that is dropped before it was scheduled goes on holding its shards";
+    ResultSizeIgnored, Peek, "result-size-ignored",
+        "results of any size are answered, whatever the limit";
+    ResultSizeTooStrict, Peek, "result-size-too-strict",
+        "results are refused that are larger than a sixteenth of the limit";
     PeekClampsMultiplicity, Peek, "peek-clamps-multiplicity",
         "a peek answers every row once, whatever its multiplicity";
     PeekMissesErrors, Peek, "peek-misses-errors",
@@ -157,6 +163,8 @@ mutants! {
         "a compaction merges the time just after since into since";
     PeekBelowSinceEmpty, Compaction, "peek-below-since-empty",
         "a peek below since is answered with no rows instead of an error";
+    ShardPeekMisstatesSince, Compaction, "shard-peek-misstates-since",
+        "a peek of a shard below its since says that the since is at the peek's time";
     PeekAtSinceRefused, Compaction, "peek-at-since-refused",
         "a peek exactly at a compacted since is refused as if it were below";
 
@@ -218,6 +226,8 @@ mutants! {
         "a materialized view does not write the retractions after its as-of";
     ViewDropsErrors, View, "view-drops-errors",
         "a materialized view does not write errors";
+    ViewGarblesErrors, View, "view-garbles-errors",
+        "a materialized view writes another error than it has";
     ViewIgnoresContents, View, "view-ignores-contents",
         "a materialized view does not take into account what its shard holds at the start";
     ViewClampsMultiplicity, View, "view-clamps-multiplicity",
@@ -236,6 +246,8 @@ mutants! {
         "a temporal filter keeps rows beyond their upper bound";
     TemporalStartsLate, Operators, "temporal-starts-late",
         "a temporal filter lets rows appear one time late";
+    TemporalForgetsFarEnds, Maintenance, "temporal-forgets-far-ends",
+        "what a temporal filter is to change at time 100 or later does not happen";
     UnionLosesErrors, Operators, "union-loses-errors",
         "a union keeps the errors of its first input only";
     FlatMapMisplacesKey, Operators, "flat-map-misplaces-key",

@@ -1,15 +1,27 @@
 //! Scheduling, holds, and the stream of a connection.
 
+use std::borrow::Cow;
+
 use super::{Mutant, Mutants};
 use crate::compute::StartToken;
 use crate::halt::End;
-use protocol::v26_30::{ComputeResponse, FrontiersResponse, SubscribeResponse};
+use protocol::v26_30::{ComputeCommand, ComputeResponse, FrontiersResponse, SubscribeResponse};
 use repr::{Antichain, GlobalId};
 
 #[derive(Debug, Clone, Copy)]
 pub struct LifecycleSeams(pub(super) Mutants);
 
 impl LifecycleSeams {
+    /// Whether the last export of a dataflow takes it with it, with what it waited for
+    /// if it was not scheduled: it does.
+    pub fn lets_go(self, start: Option<StartToken>) -> bool {
+        if start.is_some() && self.0.is(Mutant::UnscheduledKeepsShard) {
+            std::mem::forget(start);
+            return false;
+        }
+        true
+    }
+
     /// What a new export holds until it is scheduled: the token of its dataflow.
     pub fn held_until_schedule(self, token: &StartToken) -> Option<StartToken> {
         (!self.0.is(Mutant::StartsUnscheduled)).then(|| token.clone())
@@ -44,6 +56,20 @@ impl ConnectionSeams {
         ConnectionSeams {
             mutants,
             reconnected,
+        }
+    }
+
+    /// What the merging of responses sees of a command: all of it.
+    pub fn observed(self, command: &ComputeCommand) -> Cow<'_, ComputeCommand> {
+        match command {
+            ComputeCommand::UpdateConfiguration(parameters)
+                if self.mutants.is(Mutant::ResultSizeIgnored) =>
+            {
+                let mut parameters = parameters.clone();
+                parameters.max_result_size = None;
+                Cow::Owned(ComputeCommand::UpdateConfiguration(parameters))
+            }
+            _ => Cow::Borrowed(command),
         }
     }
 

@@ -4,7 +4,7 @@ use super::{Mutant, Mutants};
 use crate::eval::MfpPlan;
 use crate::halt::{End, Fate};
 use protocol::v26_30::{MirScalarExpr, UnaryFunc};
-use repr::Diff;
+use repr::{Diff, Timestamp};
 
 #[derive(Debug, Clone, Copy)]
 pub struct LinearSeams(pub(super) Mutants);
@@ -28,6 +28,15 @@ impl LinearSeams {
             safe.mfp.predicates.pop();
         }
         MfpPlan::from_parts(safe, lower, upper)
+    }
+
+    /// The first time whose updates are not wanted: the dataflow's `until`.
+    pub fn wanted_until(self, until: Option<Timestamp>) -> Option<Timestamp> {
+        const FAR: Timestamp = 100;
+        match self.0.is(Mutant::TemporalForgetsFarEnds) {
+            true => Some(until.map_or(FAR, |until| until.min(FAR))),
+            false => until,
+        }
     }
 
     /// The error of a row that cannot be evaluated: it takes the row's place.

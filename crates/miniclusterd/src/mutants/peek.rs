@@ -43,6 +43,14 @@ impl PeekSeams {
         PeekResponse::Error(error)
     }
 
+    /// The since that the refusal of a peek of a shard at `time` names: the shard's.
+    pub fn refusing_since(self, since: Antichain, time: Timestamp) -> Antichain {
+        match self.0.is(Mutant::ShardPeekMisstatesSince) {
+            true => Antichain::from_elem(time),
+            false => since,
+        }
+    }
+
     /// The time at which an index is read: the peek's.
     pub fn index_read_at(self, time: Timestamp) -> Timestamp {
         time + Timestamp::from(self.0.is(Mutant::PeekSeesNextTime))
@@ -63,6 +71,17 @@ impl PeekSeams {
 
 /// Contents.
 impl PeekSeams {
+    /// The most bytes of a result, where the client says so many: as many.
+    pub fn limit_of_results(self, bytes: u64) -> u64 {
+        if self.0.is(Mutant::ResultSizeIgnored) {
+            return u64::MAX;
+        }
+        match self.0.is(Mutant::ResultSizeTooStrict) && bytes != u64::MAX {
+            true => bytes / 16,
+            false => bytes,
+        }
+    }
+
     /// The error that takes the place of all rows, if there is one.
     pub fn error(self, error: Option<String>) -> Option<String> {
         error.filter(|_| !self.0.is(Mutant::PeekMissesErrors))

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Mutant, Mutants};
 use crate::compute::DataflowHandle;
+use crate::errors::DataflowError;
 use crate::sink::MaterializedView;
 use persist::Update;
 use repr::{Antichain, Timestamp};
@@ -35,6 +36,13 @@ impl ViewSeams {
         }
         if self.mutants.is(Mutant::ViewDropsErrors) {
             updates.retain(|(datum, _, _)| datum.is_ok());
+        }
+        if self.mutants.is(Mutant::ViewGarblesErrors) {
+            for (datum, _, _) in &mut updates {
+                if let Err(error) = datum {
+                    *error = DataflowError::internal("garbled").to_persist();
+                }
+            }
         }
         updates
     }

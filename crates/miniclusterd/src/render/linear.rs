@@ -28,8 +28,8 @@ pub fn apply_mfp<'s, T: RenderTimestamp>(
         let (oks, errs) = input.raw()?;
         return Ok(Bundle::from_raw(oks, errs));
     }
-    let until = ctx.settings.until;
     let seams = ctx.settings.seams.linear();
+    let until = seams.wanted_until(ctx.settings.until);
     let (oks, errs) = input.flat_map("Mfp", form, move |rows, time, diff, oks, errs| {
         let arena = Arena::new();
         let mut datums: Vec<_> = rows.iter().flat_map(|row| row.iter()).collect();

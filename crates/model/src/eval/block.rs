@@ -22,7 +22,7 @@ use crate::answer::Undefined;
 use crate::multiset::Multiset;
 use plan::Relation;
 use protocol::v26_30::{BinaryFunc, Id, MirScalarExpr, VariadicFunc};
-use repr::{Datum, Timestamp};
+use repr::{Datum, Row, Timestamp};
 
 /// The plan with bindings above the chains that stand on them: names come first
 /// before anything is rendered, and what they stood between is one block then.
@@ -148,20 +148,24 @@ impl<'a> Block<'a> {
     }
 
     /// The block's answer over its input.
-    pub(super) fn apply(&self, input: Evaluated, ts: Timestamp) -> Result<Evaluated, Undefined> {
+    /// `kept` are the errors that may be left of earlier times
+    /// ([`Block::may_keep_errors`]).
+    pub(super) fn apply(
+        &self,
+        input: Evaluated,
+        kept: BTreeSet<Fault>,
+        ts: Timestamp,
+    ) -> Result<Evaluated, Undefined> {
         let rows = input.rows.clone();
         let mut out = input.with_rows(Multiset::new());
-        if self.may_keep_errors() {
-            let any = Fault::Begins("Evaluation error: ".to_string());
-            out.possible.insert(any);
-        }
+        out.takes_back |= !kept.is_empty();
+        out.negative.extend(kept.iter().cloned());
+        out.possible.extend(kept);
         for (row, diff) in rows.iter() {
-            let over = Over {
-                block: self,
-                datums: row.iter().map(Some).collect(),
-                memo: RefCell::new(vec![None; self.computed.len()]),
-                ts,
-            };
+            let over = Over::new(self, row.iter().map(Some).collect(), ts);
+            for turn in over.turns().filter(|turn| *turn > ts) {
+                out.horizon.end_at(turn);
+            }
             let mut outcome = over.outcome()?;
             let (mut possible, mut told) = (Vec::new(), None);
             if let Outcome::Row(values) = outcome {
@@ -177,7 +181,7 @@ impl<'a> Block<'a> {
                 Outcome::Row(values) => out.rows.add(pack(&values), diff),
                 Outcome::Dropped => {}
                 Outcome::Failed(fault) if self.over_global && over.is_out_of_bounds() => {
-                    out.possible.insert(fault);
+                    out.may_raise(fault, diff);
                 }
                 Outcome::Failed(fault) => {
                     told = Some(fault.clone());
@@ -185,13 +189,15 @@ impl<'a> Block<'a> {
                 }
             }
             possible.extend(over.possible()?);
-            let choice: BTreeSet<&Fault> = possible.iter().chain(&told).collect();
-            if diff < 0 && choice.len() > 1 {
+            possible.retain(|fault| told.as_ref() != Some(fault));
+            if let (false, Some(told), true) = (possible.is_empty(), told, diff < 0) {
                 // Which of them takes back the error of another row is the replica's
                 // choice.
-                out.negative.extend(choice.into_iter().cloned());
+                out.may_raise(told, diff);
             }
-            out.possible.extend(possible);
+            for fault in possible {
+                out.may_raise(fault, diff);
+            }
         }
         // A bound is moved by a step, which is a call as well.
         let computes =
@@ -203,14 +209,27 @@ impl<'a> Block<'a> {
     /// looked at when the row comes, and fail, and not be looked at when it
     /// goes, because another leaves the row no time then (`spec/plan.md` §3.3,
     /// step 4). What went before is not known to the evaluator of one time.
-    fn may_keep_errors(&self) -> bool {
-        let upper = |bound: &&Bound<'_>| match bound.func {
-            BinaryFunc::Eq | BinaryFunc::Lt | BinaryFunc::Lte => true,
-            // The lower ones are all looked at, both times.
-            _ => false,
-        };
-        let uppers = || self.bounds.iter().filter(upper);
+    pub(super) fn may_keep_errors(&self) -> bool {
+        let uppers = || self.upper_bounds();
         uppers().count() > 1 && uppers().any(|bound| self.may_fail(&bound.scalar))
+    }
+
+    /// The bounds that need not all be looked at; lower ones always are.
+    fn upper_bounds(&self) -> impl Iterator<Item = &Bound<'a>> {
+        self.bounds.iter().filter(|bound| match bound.func {
+            BinaryFunc::Eq | BinaryFunc::Lt | BinaryFunc::Lte => true,
+            _ => false,
+        })
+    }
+
+    /// What the upper bounds raise of a row, each by itself.
+    pub(super) fn faults_of_bounds(&self, row: &Row, ts: Timestamp) -> BTreeSet<Fault> {
+        let over = Over::new(self, row.iter().map(Some).collect(), ts);
+        let alone = |bound: &Bound<'_>| {
+            let alone = vec![(&bound.func, || over.scalar(&bound.scalar))];
+            temporal::lifetime(alone, ts).ok()?.now.err()
+        };
+        self.upper_bounds().filter_map(alone).collect()
     }
 
     /// Whether a scalar fails for some row, as far as that shows without one.
@@ -242,12 +261,7 @@ impl<'a> Block<'a> {
 
     /// What the scalars raise of a row of which some columns are not there yet.
     pub(super) fn faults(&self, datums: Vec<Option<Datum<'_>>>, ts: Timestamp) -> Vec<Fault> {
-        let over = Over {
-            block: self,
-            datums,
-            memo: RefCell::new(vec![None; self.computed.len()]),
-            ts,
-        };
+        let over = Over::new(self, datums, ts);
         let stops = self
             .scalars()
             .filter_map(|scalar| over.scalar(scalar).err());
@@ -303,7 +317,26 @@ struct Over<'b, 'a, 'r> {
     ts: Timestamp,
 }
 
-impl Over<'_, '_, '_> {
+impl<'b, 'a, 'r> Over<'b, 'a, 'r> {
+    fn new(block: &'b Block<'a>, datums: Vec<Option<Datum<'r>>>, ts: Timestamp) -> Self {
+        Over {
+            block,
+            datums,
+            memo: RefCell::new(vec![None; block.computed.len()]),
+            ts,
+        }
+    }
+
+    /// The times at which a bound may say something else of the row.
+    fn turns(&self) -> impl Iterator<Item = Timestamp> {
+        let bounds = self.block.bounds.iter();
+        let times = bounds.filter_map(|bound| match self.scalar(&bound.scalar).ok()?.datum() {
+            Datum::MzTimestamp(time) => Some(temporal::turns(time)),
+            _ => None,
+        });
+        times.flatten()
+    }
+
     fn origin(&self, origin: Origin) -> scalar::Result {
         match origin {
             Origin::Input(column) => match self.datums.get(column).copied().flatten() {

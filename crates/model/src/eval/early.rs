@@ -1,6 +1,7 @@
-//! Errors that a join raises of rows that have not met all their partners yet:
-//! what stands on the join is computed as soon as the columns are there.
-//! Source: `spec/plan.md` §2.4, `spec/replica.md` §16.1.
+//! Errors that depend on what was there before: those that a join raises of rows
+//! that have not met all their partners yet, because what stands on the join is
+//! computed as soon as the columns are there; and those of several upper bounds of
+//! `mz_now()`. Source: `spec/plan.md` §2.4, §3.3, `spec/replica.md` §16.1.
 //!
 //! A linear join computes nothing before two inputs have met, and only of rows
 //! that met. A delta join has one path for each input, which computes what it
@@ -16,15 +17,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::block::Block;
-use super::{Evaluated, Fault, Scope, join};
+use super::{Evaluated, Fault, Horizon, Scope, join};
 use crate::answer::Undefined;
+use crate::multiset::Multiset;
 use plan::lower::JoinKind;
 use plan::{JoinImplementation, Relation};
 use protocol::v26_30::MirScalarExpr;
 use repr::{Datum, Diff, Row, Timestamp};
 
-/// The longest history of which every time is looked at.
-const LONGEST: u64 = 64;
+/// A history of more changes than this is not looked at.
+const LONGEST: usize = 64;
 
 /// Partial rows beyond this are not looked at.
 const MOST: usize = 2_000;
@@ -57,6 +59,8 @@ struct History {
     changed: BTreeSet<Row>,
     /// Those whose count became smaller after the as_of.
     fallen: BTreeSet<Row>,
+    /// Some row had a negative count.
+    negative: bool,
 }
 
 impl History {
@@ -68,6 +72,7 @@ impl History {
             Some(first) => counts(first),
         };
         history.ever.extend(before.keys().cloned());
+        history.negative = before.values().any(|count| *count < 0);
         for next in contents {
             let now = counts(next);
             for row in before.keys().chain(now.keys()) {
@@ -81,6 +86,7 @@ impl History {
                 }
             }
             history.ever.extend(now.keys().cloned());
+            history.negative |= now.values().any(|count| *count < 0);
             before = now;
         }
         history
@@ -125,10 +131,15 @@ impl<'p> Scope<'_, '_, 'p> {
             .map(|input| input.rows.iter().map(|(row, _)| row.clone()).collect())
             .collect();
         if linear {
+            let inputs = joined.evaluated.iter();
+            let negative = inputs.map(|input| &input.rows).any(Multiset::has_negative);
             for present in faults.subsets() {
                 if present.count_ones() > 1 && !faults.is_whole(present) {
                     early.possible.extend(faults.of(present, &now, None));
                 }
+            }
+            if negative {
+                early.negative.clone_from(&early.possible);
             }
         }
         if delta {
@@ -144,7 +155,8 @@ impl<'p> Scope<'_, '_, 'p> {
         now: Vec<BTreeSet<Row>>,
         early: &mut Early,
     ) -> Result<(), Undefined> {
-        let Some(histories) = self.histories(faults.joined)? else {
+        let joined = faults.joined;
+        let Some(histories) = self.histories(joined.inputs, joined.evaluated)? else {
             // Whatever was there before, and whichever path: each input's.
             for present in faults.subsets() {
                 early.possible.extend(faults.of(present, &now, None));
@@ -153,6 +165,7 @@ impl<'p> Scope<'_, '_, 'p> {
             return Ok(());
         };
         let (mut ever, mut changed, mut fallen) = (Vec::new(), Vec::new(), Vec::new());
+        let negative = histories.iter().any(|history| history.negative);
         for history in histories {
             ever.push(history.ever);
             changed.push(history.changed);
@@ -173,23 +186,59 @@ impl<'p> Scope<'_, '_, 'p> {
             }
         }
         early.possible.extend(early.negative.iter().cloned());
+        if negative {
+            early.negative.clone_from(&early.possible);
+        }
         Ok(())
     }
 
-    /// The inputs of a join over the life of the dataflow; `None` inside of a
-    /// recursion, and where it is too long.
-    fn histories(&mut self, joined: &Joined<'p, '_>) -> Result<Option<Vec<History>>, Undefined> {
-        let (as_of, ts) = (self.moment.as_of, self.moment.ts);
-        let length = ts.checked_sub(as_of);
-        if self.recursive || length.is_none_or(|length| length > LONGEST) {
+    /// What a block may have kept of earlier times: an upper bound of `mz_now()` may
+    /// be looked at when a row comes, and not when it goes, or the other way round.
+    ///
+    /// Errors: an input that cannot be evaluated at an earlier time.
+    pub(super) fn kept_errors(
+        &mut self,
+        block: &Block<'_>,
+        below: &'p Relation,
+        input: &Evaluated,
+    ) -> Result<BTreeSet<Fault>, Undefined> {
+        if !block.may_keep_errors() {
+            return Ok(BTreeSet::new());
+        }
+        let inputs = std::slice::from_ref(below);
+        let Some(histories) = self.histories(inputs, std::slice::from_ref(input))? else {
+            return Ok([Fault::Begins(super::ANY_ERROR.to_string())].into());
+        };
+        let rows = histories.iter().flat_map(|history| &history.ever);
+        let ts = self.moment.ts;
+        Ok(rows
+            .flat_map(|row| block.faults_of_bounds(row, ts))
+            .collect())
+    }
+
+    /// The contents of relations over the life of the dataflow, which are `now` at
+    /// the scope's time; `None` inside of a recursion, and where they changed too
+    /// often.
+    fn histories(
+        &mut self,
+        plans: &'p [Relation],
+        now: &[Evaluated],
+    ) -> Result<Option<Vec<History>>, Undefined> {
+        if self.recursive || self.moment.ts < self.moment.as_of {
             return Ok(None);
         }
         let mut earlier: Vec<Vec<Evaluated>> = Vec::new();
-        for time in as_of..ts {
-            earlier.push(self.relations_at(joined.inputs, time)?);
+        let mut next = Some(self.moment.as_of);
+        while let Some(time) = next.filter(|time| *time < self.moment.ts) {
+            if earlier.len() == LONGEST {
+                return Ok(None);
+            }
+            let contents = self.relations_at(plans, time)?;
+            next = Horizon::nearest(contents.iter().map(|contents| contents.horizon)).next();
+            earlier.push(contents);
         }
-        let histories = joined.evaluated.iter().enumerate().map(|(at, now)| {
-            let earlier = earlier.iter().map(|inputs| &inputs[at]);
+        let histories = now.iter().enumerate().map(|(at, now)| {
+            let earlier = earlier.iter().map(|contents| &contents[at]);
             History::of(earlier.chain([now]))
         });
         Ok(Some(histories.collect()))

@@ -13,6 +13,7 @@ mod decimal;
 mod digits;
 mod early;
 mod flat_map;
+mod horizon;
 mod join;
 mod recursion;
 mod reduce;
@@ -23,15 +24,18 @@ mod top_k;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::answer::{ErrorTexts, NEGATIVE_ERROR, NEGATIVE_ROW, Undefined};
+pub use horizon::Horizon;
+
+use super::answer::{ErrorTexts, Undefined};
 use super::multiset::Multiset;
 use plan::Relation;
 use plan::lower::JoinKind;
 use protocol::v26_30::{EvalError, Id, MirScalarExpr};
 use repr::{Diff, GlobalId, LocalId, Row, Timestamp};
 
-/// How every error of an evaluation begins.
-const MEANINGLESS: &str = "Evaluation error: ";
+/// How every error of an evaluation begins, and every complaint of an operator.
+const ANY_ERROR: &str = "Evaluation error: ";
+const ANY_COMPLAINT: &str = "Evaluation error: internal error: ";
 
 /// What an object contains at one time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -48,6 +52,13 @@ pub struct Evaluated {
     /// Every error that some row raises, also where others take it back: several
     /// workers do not tell each other (`spec/replica.md` §6.1).
     pub raised: BTreeSet<Fault>,
+    /// A row of negative count raised an error, or may have: what is shown of the
+    /// errors may be their count.
+    pub takes_back: bool,
+    /// Rows mean nothing: an operator met negative counts that it does not expect.
+    pub meaningless: bool,
+    /// How long all this stays as it is.
+    pub horizon: Horizon,
 }
 
 /// When a plan is evaluated, and what its dataflow says of it.
@@ -113,6 +124,7 @@ impl Evaluated {
     /// Adds an error, `count` times.
     pub fn fail(&mut self, fault: impl Into<Fault>, count: Diff) {
         let fault = fault.into();
+        self.takes_back |= count < 0;
         self.raised.insert(fault.clone());
         let sum = self
             .errors
@@ -127,22 +139,38 @@ impl Evaluated {
         }
     }
 
-    /// Takes note of rows that mean nothing, because counts are negative where an
-    /// operator does not expect it: whatever is computed of them may fail, or
-    /// have negative counts itself, which another worker may find first.
-    fn meaningless(&mut self) {
-        let any = [MEANINGLESS, NEGATIVE_ROW];
-        let any = any.map(|text| Fault::Begins(text.to_string()));
-        self.possible.extend(any);
+    /// Adds an error that a row of this count may raise.
+    fn may_raise(&mut self, fault: Fault, count: Diff) {
+        if count < 0 {
+            self.takes_back = true;
+            self.negative.insert(fault.clone());
+        }
+        self.possible.insert(fault);
     }
 
-    /// What is computed of rows that mean nothing may fail as often as they count:
-    /// negatively too.
+    /// Takes note of counts that are negative where an operator does not expect it:
+    /// it complains, in words that depend on what it was given together, and what
+    /// it makes of the group means nothing.
+    fn lose_meaning(&mut self) {
+        self.meaningless = true;
+        self.possible
+            .insert(Fault::Begins(ANY_COMPLAINT.to_string()));
+    }
+
+    /// What is computed of rows that mean nothing may fail in any way, as often as
+    /// they count: negatively too.
     fn computed(mut self) -> Self {
-        let meaningless = Fault::Begins(MEANINGLESS.to_string());
-        if self.possible.contains(&meaningless) {
-            self.possible
-                .insert(Fault::Begins(NEGATIVE_ERROR.to_string()));
+        if self.meaningless {
+            self.takes_back = true;
+            self.possible.insert(Fault::Begins(ANY_ERROR.to_string()));
+        }
+        self
+    }
+
+    /// What is grouped of rows that mean nothing: an operator may complain again.
+    fn grouped(mut self) -> Self {
+        if self.meaningless {
+            self.lose_meaning();
         }
         self
     }
@@ -155,12 +183,19 @@ impl Evaluated {
         self.possible.extend(input.possible.iter().cloned());
         self.negative.extend(input.negative.iter().cloned());
         self.raised.extend(input.raised.iter().cloned());
+        self.takes_back |= input.takes_back;
+        self.meaningless |= input.meaningless;
+        self.horizon.meet(input.horizon);
     }
 
-    /// The errors that are there for sure.
+    /// The errors that are there for sure: none that others may take back.
     pub fn certain(&self) -> impl Iterator<Item = &Fault> {
-        let faults = self.errors.keys();
-        faults.filter(|fault| !self.negative.contains(*fault))
+        let taken_back = |fault: &Fault, count: Diff| match count < 0 {
+            true => self.possible.contains(fault),
+            false => self.negative.contains(fault),
+        };
+        let faults = self.errors.iter();
+        faults.filter_map(move |(fault, count)| (!taken_back(fault, *count)).then_some(fault))
     }
 
     /// Whether an error is there, or may be.
@@ -191,9 +226,10 @@ pub fn evaluate(
     moment: Moment,
     globals: &mut Globals<'_>,
 ) -> Result<Evaluated, Undefined> {
-    let mut binds = false;
+    let (mut binds, mut tells_the_time) = (false, false);
     plan.visit(&mut |operator| {
         binds |= matches!(operator, Relation::Let { .. } | Relation::LetRec { .. });
+        tells_the_time |= temporal::tells_the_time(operator);
     });
     let hoisted = binds.then(|| block::bindings_first(plan.clone()));
     let mut scope = Scope {
@@ -203,7 +239,11 @@ pub fn evaluate(
         locals: BTreeMap::new(),
         recursive: false,
     };
-    scope.relation(hoisted.as_ref().unwrap_or(plan))
+    let mut out = scope.relation(hoisted.as_ref().unwrap_or(plan))?;
+    if tells_the_time {
+        out.horizon.end_at(moment.ts.saturating_add(1));
+    }
+    Ok(out)
 }
 
 /// The global collections that a plan reads: a binding that is not used reads
@@ -281,7 +321,8 @@ impl<'p> Scope<'_, '_, 'p> {
                     Relation::Join { .. } => self.join(below, Some(&block))?,
                     below => self.relation(below)?,
                 };
-                block.apply(input, ts)
+                let kept = self.kept_errors(&block, below, &input)?;
+                block.apply(input, kept, ts)
             }
             Relation::FlatMap { input, func, exprs } => {
                 let input = self.relation(input)?;
@@ -299,7 +340,7 @@ impl<'p> Scope<'_, '_, 'p> {
                 monotonic,
                 expected_group_size,
             } => {
-                let input = self.relation(input)?;
+                let input = self.relation(input)?.computed().grouped();
                 let promise = reduce::Promise {
                     monotonic: *monotonic,
                     expected_group_size: *expected_group_size,
@@ -315,7 +356,10 @@ impl<'p> Scope<'_, '_, 'p> {
                 monotonic,
                 expected_group_size: _,
             } => {
-                let input = self.relation(input)?;
+                let mut input = self.relation(input)?.grouped();
+                if limit.as_ref().is_some_and(is_call) {
+                    input = input.computed();
+                }
                 let order = top_k::Order {
                     group_key,
                     order_key,
@@ -390,9 +434,13 @@ impl<'p> Scope<'_, '_, 'p> {
             }
         };
         let mut joined = join::join(evaluated, &arities, equivalences, self.moment.ts)?;
+        joined.takes_back |= !early.negative.is_empty();
         joined.possible.extend(early.possible);
         joined.negative.extend(early.negative);
-        Ok(joined)
+        Ok(match equivalences.iter().flatten().any(is_call) {
+            true => joined.computed(),
+            false => joined,
+        })
     }
 
     fn relations(&mut self, plans: &'p [Relation]) -> Result<Vec<Evaluated>, Undefined> {
@@ -408,6 +456,8 @@ fn constant(rows: &Result<Vec<(Row, Timestamp, Diff)>, EvalError>, ts: Timestamp
             for (row, time, diff) in rows {
                 if *time <= ts {
                     out.rows.add(row.clone(), *diff);
+                } else {
+                    out.horizon.end_at(*time);
                 }
             }
         }
@@ -444,15 +494,18 @@ fn arrange_by(
     keys: &[Vec<MirScalarExpr>],
     ts: Timestamp,
 ) -> Result<Evaluated, Undefined> {
-    for (row, _) in out.rows.clone().iter() {
+    for (row, diff) in out.rows.clone().iter() {
         let datums = row.unpack();
         for key in keys.iter().flatten() {
             if let Err(stop) = scalar::eval(key, &datums, ts) {
-                out.possible.insert(stop.fault()?);
+                out.may_raise(stop.fault()?, diff);
             }
         }
     }
-    Ok(out)
+    Ok(match keys.iter().flatten().any(is_call) {
+        true => out.computed(),
+        false => out,
+    })
 }
 
 /// Whether it is computed, and so may fail.

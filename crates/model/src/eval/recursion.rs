@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::{Evaluated, Scope};
+use super::{Evaluated, Horizon, Scope};
 use crate::answer::Undefined;
 use plan::{RecBinding, Relation};
 use protocol::v26_30::EvalError;
@@ -26,6 +26,7 @@ impl<'p> Scope<'_, '_, 'p> {
             self.locals.insert(binding.id, Arc::default());
         }
         let mut iteration = 0_u64;
+        let mut horizon = Horizon::default();
         loop {
             iteration += 1;
             if iteration > PATIENCE {
@@ -42,6 +43,7 @@ impl<'p> Scope<'_, '_, 'p> {
                     continue;
                 }
                 let mut value = self.relation(&binding.value)?;
+                horizon.meet(value.horizon);
                 distinct_errors(&mut value);
                 let last = limit.is_some_and(|limit| iteration == limit.max_iters.get());
                 if last && limit.is_some_and(|limit| !limit.return_at_limit) {
@@ -63,7 +65,9 @@ impl<'p> Scope<'_, '_, 'p> {
         let result = self.relation(body);
         self.locals = outer;
         self.recursive = around;
-        result
+        let mut result = result?;
+        result.horizon.meet(horizon);
+        Ok(result)
     }
 }
 

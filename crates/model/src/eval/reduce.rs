@@ -95,7 +95,7 @@ fn one_class(
         match class {
             // Exact arithmetic, whatever the sign.
             Some(Class::Accumulable) => {}
-            None | Some(Class::Hierarchical | Class::Basic) if negative => out.meaningless(),
+            None | Some(Class::Hierarchical | Class::Basic) if negative => out.lose_meaning(),
             None | Some(Class::Hierarchical | Class::Basic) => {}
         }
         let results = match class {

@@ -10,6 +10,7 @@
 use super::Fault;
 use super::scalar::{self, Stop};
 use crate::answer::Undefined;
+use plan::Relation;
 use protocol::v26_30::{BinaryFunc, EvalError, MirScalarExpr, UnmaterializableFunc};
 use repr::{Datum, Timestamp};
 
@@ -37,6 +38,25 @@ pub(super) fn comparison(predicate: &MirScalarExpr) -> Option<(BinaryFunc, &MirS
 fn is_now(expr: &MirScalarExpr) -> bool {
     let now = UnmaterializableFunc::MzNow;
     matches!(expr, MirScalarExpr::CallUnmaterializable(func) if *func == now)
+}
+
+/// Whether an operator computes something of `mz_now()`, other than to compare with
+/// it.
+pub(super) fn tells_the_time(operator: &Relation) -> bool {
+    let is_filter = matches!(operator, Relation::Filter { .. });
+    operator.scalars().into_iter().any(|expr| {
+        let compared = comparison(expr).filter(|_| is_filter);
+        let mut found = false;
+        let beside = compared.map_or(expr, |(_, beside)| beside);
+        plan::scalar::visit(beside, &mut |node| found |= is_now(node));
+        found
+    })
+}
+
+/// The times at which a comparison of `mz_now()` with `bound` may turn out
+/// otherwise.
+pub(super) fn turns(bound: Timestamp) -> [Timestamp; 2] {
+    [bound, bound.saturating_add(1)]
 }
 
 /// What the bounds of a row say at one time.

@@ -48,7 +48,7 @@ pub(super) fn top_k(
     for group in groups.into_values() {
         let mut group = group;
         if group.iter().any(|(_, diff)| *diff < 0) {
-            out.meaningless();
+            out.lose_meaning();
             if order.monotonic && order.offset == 0 {
                 out.fail(
                     Fault::Begins(
@@ -56,11 +56,8 @@ pub(super) fn top_k(
                     ),
                     1,
                 );
-            } else if order.limit.is_some() {
-                out.fail(Fault::internal("Negative multiplicities in TopK"), 1);
             } else {
-                out.possible
-                    .insert(Fault::internal("Negative multiplicities in TopK"));
+                out.fail(Fault::internal("Negative multiplicities in TopK"), 1);
             }
         }
         let limit = limit_of(order, group[0].0, ts)?;

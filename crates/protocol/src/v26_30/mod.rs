@@ -8,6 +8,7 @@
 mod command;
 mod dataflow;
 mod error;
+mod error_bytes;
 mod func;
 mod lir;
 mod response;
@@ -18,6 +19,7 @@ mod stash;
 pub use command::*;
 pub use dataflow::*;
 pub use error::*;
+pub use error_bytes::{dataflow_error_text, encode_eval_error};
 pub use func::*;
 pub use lir::*;
 pub use response::*;

@@ -3,7 +3,6 @@
 //! Invariant: one effect is one message to the replica, or one change of a
 //! shard, or one change of the connection; it is told as exactly one event.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,9 +10,9 @@ use uuid::Uuid;
 
 use super::Target;
 use crate::append::Append;
+use crate::config::Configuration;
 use crate::dataflow::Assembled;
 use crate::trace::{Event, PeekSpec};
-use protocol::v26_30::ConfigVal;
 use repr::{Antichain, GlobalId, RelationDesc, Timestamp};
 
 /// One effect; see the module.
@@ -29,7 +28,7 @@ pub enum Effect {
         expiration_offset: Option<Duration>,
         arrangement_dictionary_compression: bool,
     },
-    Configure(BTreeMap<String, ConfigVal>),
+    Configure(Configuration),
     CompleteInitialization,
     /// The shards that it names are held readable before it is sent.
     CreateDataflow(Box<Assembled>),
@@ -86,7 +85,9 @@ impl Effect {
             Effect::Connect { session } => Event::SessionStarted { session },
             Effect::Restart => Event::TargetRestarted,
             Effect::CreateInstance { .. } => Event::InstanceCreated,
-            Effect::Configure(_) => Event::ConfigurationUpdated,
+            Effect::Configure(configuration) => Event::ConfigurationUpdated {
+                max_result_size: configuration.max_result_size,
+            },
             Effect::CompleteInitialization => Event::InitializationComplete,
             Effect::CreateDataflow(assembled) => Event::DataflowCreated(Arc::new(assembled.spec)),
             Effect::Schedule { id } => Event::Scheduled { id },

@@ -19,7 +19,7 @@ pub use effect::{Effect, PeekOf};
 
 use super::append::Append;
 use super::command::*;
-use super::config;
+use super::config::{self, Configuration};
 use super::data::{self, Schemas};
 use super::dataflow::{self, Assembled, AssembledCount, Named};
 use super::error::CommandError;
@@ -184,15 +184,13 @@ impl Interpreter {
                     expiration_offset,
                     arrangement_dictionary_compression: *arrangement_dictionary_compression,
                 })
-                .then(Effect::Configure(stash.into()))
+                .then(Effect::Configure(Configuration {
+                    max_result_size: None,
+                    updates: stash.into(),
+                }))
             }
             Command::UpdateConfiguration { settings } => {
-                let value = |s: &Setting| Ok((s.name.clone(), config::value(s)?));
-                let updates = settings
-                    .iter()
-                    .map(value)
-                    .collect::<Result<_, CommandError>>()?;
-                Meaning::of(Effect::Configure(updates))
+                Meaning::of(Effect::Configure(Configuration::of(settings)?))
             }
             Command::InitializationComplete => Meaning::of(Effect::CompleteInitialization),
             Command::Reconnect => self.connect(),

@@ -4,7 +4,7 @@
 
 use super::members::members;
 use super::proto::{Value, find, number, read, string};
-use protocol::v26_30::{
+use crate::v26_30::{
     DomainLimit, EvalError, InvalidArrayError, InvalidRangeError, ParseError, ParseErrorKind,
     ParseHexError,
 };

@@ -5,17 +5,12 @@
 //! are equal wherever they come from, and their order is that of the bytes; the
 //! text is what a peek answers.
 
-mod decode;
-mod encode;
-mod members;
-mod proto;
-
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use persist::DataflowErrorBytes;
-use protocol::v26_30::EvalError;
+use protocol::v26_30::{EvalError, dataflow_error_text, encode_eval_error};
 
 /// An error in a collection.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -40,13 +35,13 @@ impl DataflowError {
 
 impl From<EvalError> for DataflowError {
     fn from(error: EvalError) -> Self {
-        DataflowError(encode::eval_error(&error).into_boxed_slice())
+        DataflowError(encode_eval_error(&error).into_boxed_slice())
     }
 }
 
 impl fmt::Display for DataflowError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match decode::text(&self.0) {
+        match dataflow_error_text(&self.0) {
             Some(text) => f.write_str(&text),
             None => write!(f, "an error that cannot be read: {}", hex::encode(&self.0)),
         }
@@ -60,4 +55,12 @@ impl fmt::Debug for DataflowError {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_error_is_shown_as_its_bytes() {
+        let error = DataflowError::from_bytes(vec![0x12, 0x7f]);
+        assert_eq!(error.to_string(), "an error that cannot be read: 127f");
+    }
+}

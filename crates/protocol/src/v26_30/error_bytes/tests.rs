@@ -1,8 +1,9 @@
 //! Errors keep their identity and their texts.
 
 use super::*;
-use protocol::v26_30::{
-    DomainLimit, InvalidArrayError, InvalidRangeError, ParseError, ParseErrorKind, ParseHexError,
+use crate::v26_30::{
+    DomainLimit, EvalError, InvalidArrayError, InvalidRangeError, ParseError, ParseErrorKind,
+    ParseHexError,
 };
 
 fn samples() -> Vec<EvalError> {
@@ -65,31 +66,27 @@ fn samples() -> Vec<EvalError> {
 #[test]
 fn what_is_encoded_reads_back_equal() {
     for error in samples() {
-        let encoded = DataflowError::from(error.clone());
-        let fields = proto::read(&encoded.0).unwrap();
+        let encoded = encode_eval_error(&error);
+        let fields = proto::read(&encoded).unwrap();
         let inner = proto::find(&fields, 2).unwrap().bytes().unwrap();
         assert_eq!(decode::eval_error(inner), Some(error.clone()));
-        assert_eq!(encoded.to_string(), format!("Evaluation error: {error}"));
+        let text = dataflow_error_text(&encoded);
+        assert_eq!(text, Some(format!("Evaluation error: {error}")));
     }
 }
 
 #[test]
 fn division_by_zero_has_the_bytes_of_the_field() {
-    let error = DataflowError::from(EvalError::DivisionByZero);
-    assert_eq!(error.to_persist().0, [0x12, 0x02, 0x22, 0x00]);
+    let encoded = encode_eval_error(&EvalError::DivisionByZero);
+    assert_eq!(encoded, [0x12, 0x02, 0x22, 0x00]);
 }
 
 #[test]
-fn an_error_of_ifnull_has_no_prefix_and_bad_bytes_no_panic() {
-    let error = DataflowError::from(EvalError::IfNullError("mine".into()));
-    assert_eq!(error.to_string(), "mine");
-    for bytes in [
-        vec![],
-        vec![0xff; 12],
-        vec![0x12, 0x7f],
-        vec![0x12, 0x02, 0x22],
-    ] {
-        let text = DataflowError::from_bytes(bytes).to_string();
-        assert!(text.starts_with("an error that cannot be read"), "{text}");
+fn an_error_of_ifnull_has_no_prefix_and_bad_bytes_no_text() {
+    let error = encode_eval_error(&EvalError::IfNullError("mine".into()));
+    assert_eq!(dataflow_error_text(&error).as_deref(), Some("mine"));
+    let broken: [&[u8]; 4] = [&[], &[0xff; 12], &[0x12, 0x7f], &[0x12, 0x02, 0x22]];
+    for bytes in broken {
+        assert_eq!(dataflow_error_text(bytes), None);
     }
 }

@@ -5,7 +5,7 @@
 
 use super::members::members;
 use super::proto::Fields;
-use protocol::v26_30::{
+use crate::v26_30::{
     DomainLimit, EvalError, InvalidArrayError, InvalidRangeError, ParseError, ParseErrorKind,
     ParseHexError,
 };
