@@ -6,5 +6,6 @@
 
 pub mod ctp;
 pub mod merge;
+pub mod shape;
 pub mod v26_30;
 pub mod wire;
