@@ -6,6 +6,7 @@
 
 pub mod ctp;
 pub mod merge;
+pub mod renumber;
 pub mod shape;
 pub mod v26_30;
 pub mod wire;

@@ -9,6 +9,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 
+use crate::renumber::{self, Numbering};
+
 /// A payload that is not the announced value.
 #[derive(Debug, Error)]
 #[error("undecodable payload of {length} bytes: {source}")]
@@ -16,6 +18,11 @@ pub struct DecodeError {
     pub length: usize,
     source: bincode::Error,
 }
+
+/// A value that a version of the wire has no bytes for.
+#[derive(Debug, Error)]
+#[error("unencodable value: {0}")]
+pub struct EncodeError(bincode::Error);
 
 /// The bytes of a value.
 pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
@@ -34,4 +41,28 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
             length: bytes.len(),
             source,
         })
+}
+
+/// The bytes of a value on a wire that numbers variants in its own way.
+///
+/// Errors: a variant that the wire lacks.
+pub fn encode_numbered<T: Serialize>(
+    value: &T,
+    numbering: &'static Numbering,
+) -> Result<Vec<u8>, EncodeError> {
+    renumber::encode(value, numbering).map_err(EncodeError)
+}
+
+/// The value of a whole payload of a wire that numbers variants in its own way.
+///
+/// Errors: bytes that are no such value, bytes left over, a variant that the
+/// type lacks.
+pub fn decode_numbered<T: DeserializeOwned>(
+    bytes: &[u8],
+    numbering: &'static Numbering,
+) -> Result<T, DecodeError> {
+    renumber::decode(bytes, numbering).map_err(|source| DecodeError {
+        length: bytes.len(),
+        source,
+    })
 }

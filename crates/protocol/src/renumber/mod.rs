@@ -1,0 +1,152 @@
+//! One set of types, several numberings: serde adapters between a type's derived
+//! implementation and bincode, which replace the numbers of enum variants as a
+//! table says. So a version that inserted a variant into an enum of hundreds
+//! costs a line, and the enum is written once.
+//!
+//! Invariants: the table is asked by the names that serde derives from the types,
+//! so an enum's name is unique on the wire; only numbers change, never which
+//! fields follow; a variant that one side lacks is an error that names it, in
+//! both directions.
+
+mod read;
+mod write;
+
+use std::marker::PhantomData;
+
+use bincode::Options;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// What an enum's numbers are on a wire.
+#[derive(Debug)]
+pub struct Renumbered {
+    /// The name of the type.
+    pub name: &'static str,
+    /// Variants that only the wire has, by their number there, ascending.
+    pub added: &'static [(u32, &'static str)],
+    /// Variants that the wire lacks, by their number in the type, ascending.
+    pub removed: &'static [(u32, &'static str)],
+}
+
+/// How a wire numbers the variants of enums; those that are not listed keep the
+/// numbers of their types.
+#[derive(Debug)]
+pub struct Numbering {
+    pub enums: &'static [&'static [Renumbered]],
+    /// Structs, by name, inside which another numbering holds.
+    pub inside: &'static [(&'static str, &'static Numbering)],
+}
+
+impl Renumbered {
+    /// The number on the wire of a variant; Err is the name of one that the wire
+    /// lacks.
+    fn on_wire(&self, variant: u32) -> Result<u32, &'static str> {
+        renumber(variant, self.removed, self.added)
+    }
+
+    /// The variant of a number on the wire; Err is the name of one that the type
+    /// lacks.
+    fn in_type(&self, number: u32) -> Result<u32, &'static str> {
+        renumber(number, self.added, self.removed)
+    }
+}
+
+/// Takes the variants `out` of a numbering and puts `into` it others.
+fn renumber(
+    number: u32,
+    out: &[(u32, &'static str)],
+    into: &[(u32, &'static str)],
+) -> Result<u32, &'static str> {
+    if let Some((_, name)) = out.iter().find(|(at, _)| *at == number) {
+        return Err(name);
+    }
+    let before = out.iter().filter(|(at, _)| *at < number).count() as u32;
+    // Saturating, since a number that is read may be any.
+    let insert = |number: u32, (at, _): &(u32, _)| number.saturating_add(u32::from(number >= *at));
+    Ok(into.iter().fold(number - before, insert))
+}
+
+impl Numbering {
+    fn of(&self, name: &str) -> Option<&'static Renumbered> {
+        let mut enums = self.enums.iter().copied().flatten();
+        enums.find(|renumbered| renumbered.name == name)
+    }
+}
+
+/// How deep structs and enums may nest in what is read. Decoding recurses, and
+/// bytes that nest deeper would end the process for want of stack (two mebibytes
+/// hold a thousand levels of a build without optimisation).
+pub const MAX_DEPTH: u32 = 512;
+
+/// A part of a value, or of what reads or writes one, and where it stands.
+#[derive(Debug)]
+struct Under<T> {
+    part: T,
+    place: Place,
+}
+
+/// Where a part of a value stands.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    numbering: &'static Numbering,
+    /// In how many structs and enums, counted while reading.
+    depth: u32,
+}
+
+impl<T> Under<T> {
+    /// Another part at the same place.
+    fn with<U>(&self, part: U) -> Under<U> {
+        let place = self.place;
+        Under { part, place }
+    }
+}
+
+impl Place {
+    fn outermost(numbering: &'static Numbering) -> Place {
+        Place {
+            numbering,
+            depth: 0,
+        }
+    }
+
+    /// The inside of a struct.
+    fn within(self, name: &str) -> Place {
+        let found = self.numbering.inside.iter().find(|(of, _)| *of == name);
+        Place {
+            numbering: found.map_or(self.numbering, |(_, numbering)| numbering),
+            ..self
+        }
+    }
+
+    /// One level deeper; None is deeper than anything may be.
+    fn deeper(self) -> Option<Place> {
+        let depth = self.depth + 1;
+        (depth <= MAX_DEPTH).then_some(Place { depth, ..self })
+    }
+}
+
+/// The bytes of a value.
+///
+/// Errors: a variant that this wire lacks.
+pub(crate) fn encode<T: Serialize>(
+    value: &T,
+    numbering: &'static Numbering,
+) -> bincode::Result<Vec<u8>> {
+    let place = Place::outermost(numbering);
+    bincode::DefaultOptions::new().serialize(&Under { part: value, place })
+}
+
+/// The value of a whole payload.
+///
+/// Errors: bytes that are no such value, bytes left over, a variant that the
+/// types lack, more than `MAX_DEPTH` levels.
+pub(crate) fn decode<T: DeserializeOwned>(
+    bytes: &[u8],
+    numbering: &'static Numbering,
+) -> bincode::Result<T> {
+    let seed = Under {
+        part: PhantomData::<T>,
+        place: Place::outermost(numbering),
+    };
+    bincode::DefaultOptions::new().deserialize_seed(seed, bytes)
+}
