@@ -9,4 +9,5 @@ pub mod merge;
 pub mod renumber;
 pub mod shape;
 pub mod v26_30;
+pub mod v26_39;
 pub mod wire;
