@@ -11,12 +11,6 @@
 mod read;
 mod write;
 
-use std::marker::PhantomData;
-
-use bincode::Options;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
 /// What an enum's numbers are on a wire.
 #[derive(Debug)]
 pub struct Renumbered {
@@ -78,9 +72,10 @@ impl Numbering {
 /// hold a thousand levels of a build without optimisation).
 pub const MAX_DEPTH: u32 = 512;
 
-/// A part of a value, or of what reads or writes one, and where it stands.
+/// A part of a value, or of what reads or writes one, and where it stands. Of a
+/// reference it is what serializes, of a `PhantomData` it is the seed of the type.
 #[derive(Debug)]
-struct Under<T> {
+pub(crate) struct Under<T> {
     part: T,
     place: Place,
 }
@@ -94,6 +89,15 @@ struct Place {
 }
 
 impl<T> Under<T> {
+    /// The whole of a value.
+    pub(crate) fn new(part: T, numbering: &'static Numbering) -> Under<T> {
+        let place = Place {
+            numbering,
+            depth: 0,
+        };
+        Under { part, place }
+    }
+
     /// Another part at the same place.
     fn with<U>(&self, part: U) -> Under<U> {
         let place = self.place;
@@ -102,13 +106,6 @@ impl<T> Under<T> {
 }
 
 impl Place {
-    fn outermost(numbering: &'static Numbering) -> Place {
-        Place {
-            numbering,
-            depth: 0,
-        }
-    }
-
     /// The inside of a struct.
     fn within(self, name: &str) -> Place {
         let found = self.numbering.inside.iter().find(|(of, _)| *of == name);
@@ -123,30 +120,4 @@ impl Place {
         let depth = self.depth + 1;
         (depth <= MAX_DEPTH).then_some(Place { depth, ..self })
     }
-}
-
-/// The bytes of a value.
-///
-/// Errors: a variant that this wire lacks.
-pub(crate) fn encode<T: Serialize>(
-    value: &T,
-    numbering: &'static Numbering,
-) -> bincode::Result<Vec<u8>> {
-    let place = Place::outermost(numbering);
-    bincode::DefaultOptions::new().serialize(&Under { part: value, place })
-}
-
-/// The value of a whole payload.
-///
-/// Errors: bytes that are no such value, bytes left over, a variant that the
-/// types lack, more than `MAX_DEPTH` levels.
-pub(crate) fn decode<T: DeserializeOwned>(
-    bytes: &[u8],
-    numbering: &'static Numbering,
-) -> bincode::Result<T> {
-    let seed = Under {
-        part: PhantomData::<T>,
-        place: Place::outermost(numbering),
-    };
-    bincode::DefaultOptions::new().deserialize_seed(seed, bytes)
 }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
 use super::{RenderPlan, Version};
@@ -16,9 +16,11 @@ use crate::v26_30::{
 };
 use repr::{Antichain, GlobalId, ReprRelationType};
 
-/// A compute command; 10 variants.
+/// A compute command; 10 variants. Its serde form is that of its version, numbers
+/// included, so that encoding one needs to know no more than its type.
+// `remote` makes the derived forms functions of the type instead of its traits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(bound = "")]
+#[serde(bound = "", remote = "Self")]
 pub enum ComputeCommand<V: Version> {
     Hello { nonce: Uuid },
     CreateInstance(Box<V::InstanceConfig>),
@@ -30,6 +32,33 @@ pub enum ComputeCommand<V: Version> {
     AllowCompaction { id: GlobalId, frontier: Antichain },
     Peek(Box<Peek>),
     CancelPeek { uuid: Uuid },
+}
+
+impl<V: Version> Serialize for ComputeCommand<V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        V::write(&Derived(self), serializer)
+    }
+}
+
+impl<'de, V: Version> Deserialize<'de> for ComputeCommand<V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        V::read::<Derived<Self>, D>(deserializer).map(|derived| derived.0)
+    }
+}
+
+/// A command in the derived form, which numbers variants as they are declared.
+struct Derived<T>(T);
+
+impl<V: Version> Serialize for Derived<&ComputeCommand<V>> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        ComputeCommand::serialize(self.0, serializer)
+    }
+}
+
+impl<'de, V: Version> Deserialize<'de> for Derived<ComputeCommand<V>> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        ComputeCommand::deserialize(deserializer).map(Derived)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

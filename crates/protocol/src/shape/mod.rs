@@ -5,8 +5,7 @@
 //! `spec/ctp.md` §2, `spec/plan.md` §1, `spec/v26_39.md` §2, §3.
 //!
 //! Invariants: a type whose layout no version changed is not generic; what
-//! versions number differently, but lay out alike, is no part of a `Version`
-//! (that is `renumber`'s).
+//! versions number differently, but lay out alike, has one type (and `renumber`).
 
 mod command;
 mod plan;
@@ -15,8 +14,8 @@ mod translate;
 use std::fmt::Debug;
 use std::hash::Hash;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use command::*;
 pub use plan::*;
@@ -35,6 +34,19 @@ pub trait Version: Debug + Clone + Eq + Ord + Hash + 'static {
     type DeltaSourceKey: PlanPart;
     /// Source: `spec/v26_39.md` §3.6.
     type MonotonicTop1: PlanPart;
+
+    /// Writes a command; a version that numbers variants in its own way does it
+    /// here.
+    fn write<T: Serialize, S: Serializer>(command: &T, serializer: S) -> Result<S::Ok, S::Error> {
+        command.serialize(serializer)
+    }
+
+    /// Reads what `write` writes.
+    fn read<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<T, D::Error> {
+        T::deserialize(deserializer)
+    }
 }
 
 /// What every part of a plan can do.

@@ -28,11 +28,18 @@ mod temporal;
 #[cfg(test)]
 mod tests;
 
+use std::marker::PhantomData;
+
+use serde::de::DeserializeSeed;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::renumber::Under;
+use crate::shape;
 pub use crate::v26_30::ComputeResponse;
 use crate::v26_30::{Key, SafeMfpPlan};
 use crate::wire::{self, DecodeError, EncodeError};
-use crate::{shape, v26_30};
 pub use neutral::{Obstacle, from_neutral, to_neutral};
+use numbers::NUMBERS;
 pub use parts::*;
 
 /// The version that both ends of a connection announce (§1).
@@ -50,6 +57,16 @@ impl shape::Version for V26_39 {
     /// None reads the raw collection of the source relation.
     type DeltaSourceKey = Option<Key>;
     type MonotonicTop1 = MonotonicTop1Plan;
+
+    fn write<T: Serialize, S: Serializer>(command: &T, serializer: S) -> Result<S::Ok, S::Error> {
+        Under::new(command, &NUMBERS).serialize(serializer)
+    }
+
+    fn read<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<T, D::Error> {
+        Under::new(PhantomData, &NUMBERS).deserialize(deserializer)
+    }
 }
 
 pub type ComputeCommand = shape::ComputeCommand<V26_39>;
@@ -63,10 +80,10 @@ pub type Untranslatable = shape::Untranslatable<Obstacle>;
 
 /// The command of a payload.
 ///
-/// Errors: bytes that are no command, bytes left over, and a variant that only
-/// this version has.
+/// Errors: bytes that are no command, bytes left over, a variant that only this
+/// version has, values that nest too deep.
 pub fn decode_command(payload: &[u8]) -> Result<ComputeCommand, DecodeError> {
-    wire::decode_numbered(payload, &numbers::NUMBERS)
+    wire::decode(payload)
 }
 
 /// The payload of a command.
@@ -74,17 +91,18 @@ pub fn decode_command(payload: &[u8]) -> Result<ComputeCommand, DecodeError> {
 /// Errors: a variant that this version lacks; inside plans, a call of an
 /// unmaterializable function.
 pub fn encode_command(command: &ComputeCommand) -> Result<Vec<u8>, EncodeError> {
-    wire::encode_numbered(command, &numbers::NUMBERS)
+    wire::try_encode(command)
 }
 
 /// The response of a payload.
 ///
-/// Errors: bytes that are no response, bytes left over.
-pub fn decode_response(payload: &[u8]) -> Result<v26_30::ComputeResponse, DecodeError> {
-    wire::decode_numbered(payload, &numbers::NUMBERS)
+/// Errors: bytes that are no response, bytes left over, values that nest too
+/// deep.
+pub fn decode_response(payload: &[u8]) -> Result<ComputeResponse, DecodeError> {
+    wire::decode_seed(Under::new(PhantomData, &NUMBERS), payload)
 }
 
 /// The payload of a response.
-pub fn encode_response(response: &v26_30::ComputeResponse) -> Vec<u8> {
+pub fn encode_response(response: &ComputeResponse) -> Vec<u8> {
     wire::encode(response)
 }

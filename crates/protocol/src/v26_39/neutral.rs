@@ -10,6 +10,7 @@ use super::temporal::{is_temporal, planned, unplanned};
 use super::{ComputeCommand, InstanceConfig, MfpPlan, MonotonicTop1Plan, Untranslatable, V26_39};
 use crate::shape::Translate;
 use crate::v26_30::{self, ConfigUpdates, Key, MapFilterProject, SafeMfpPlan, V26_30};
+use crate::wire;
 
 /// Why a part of a command has no form in the other version.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -30,15 +31,24 @@ pub enum Obstacle {
     MonotonicTop1,
     #[error("26.30 reads the source of a delta path by an arrangement only")]
     RawDeltaSource,
+    /// A variant of an enum that 26.39 lacks; the text names it.
+    #[error("{0}")]
+    Variant(String),
 }
 
 /// A neutral command as 26.39 says it; an instance gets an empty initial
 /// configuration.
 ///
-/// Errors: the first part without a form in 26.39. Variants that 26.39 lacks are
-/// told by encoding.
+/// Errors: the first part without a form in 26.39. What this gives can be encoded.
 pub fn from_neutral(command: v26_30::ComputeCommand) -> Result<ComputeCommand, Untranslatable> {
-    command.translate::<FromNeutral>()
+    let command = command.translate::<FromNeutral>()?;
+    match wire::encoded_size(&command) {
+        Ok(_) => Ok(command),
+        Err(error) => Err(Untranslatable {
+            node: None,
+            obstacle: Obstacle::Variant(error.to_string()),
+        }),
+    }
 }
 
 /// A command of 26.39 in neutral form.

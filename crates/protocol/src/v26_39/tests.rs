@@ -5,22 +5,27 @@
 use std::fmt::Debug;
 
 use repr::{GlobalId, Row};
+use serde::de::DeserializeOwned;
 
 use super::*;
 use crate::renumber::MAX_DEPTH;
 use crate::shape::{DeltaPathPlan, Expr, LetFreePlan, Node, TopKPlan};
 use crate::v26_30::{
-    ArrangementStrategy, AvailableCollections, BinaryFunc, ColumnOrder, ComputeSinkConnection,
-    EvalError, InvalidRangeError, JoinClosure, LirId, MapFilterProject, MirScalarExpr, TableFunc,
-    UnaryFunc, UnmaterializableFunc, VariadicFunc,
+    self, ArrangementStrategy, AvailableCollections, BinaryFunc, ColumnOrder,
+    ComputeSinkConnection, EvalError, InvalidRangeError, JoinClosure, LirId, MapFilterProject,
+    MirScalarExpr, TableFunc, UnaryFunc, UnmaterializableFunc, VariadicFunc,
 };
 
-fn bytes<T: serde::Serialize>(value: &T) -> Vec<u8> {
-    wire::encode_numbered(value, &numbers::NUMBERS).unwrap()
+fn bytes<T: Serialize>(value: &T) -> Vec<u8> {
+    wire::encode(&Under::new(value, &NUMBERS))
 }
 
-fn bytes_in_plan<T: serde::Serialize>(value: &T) -> Vec<u8> {
-    wire::encode_numbered(value, &numbers::PLAN).unwrap()
+fn bytes_in_plan<T: Serialize>(value: &T) -> Vec<u8> {
+    wire::encode(&Under::new(value, &numbers::PLAN))
+}
+
+fn decoded<T: DeserializeOwned>(payload: &[u8]) -> Result<T, DecodeError> {
+    wire::decode_seed(Under::new(PhantomData, &NUMBERS), payload)
 }
 
 fn column(i: usize) -> MirScalarExpr {
@@ -201,8 +206,8 @@ fn a_dataflow_has_lir_scalars_in_its_plan_and_mir_scalars_in_its_keys() {
 }
 
 /// Checks that decoding is refused by an error that names the variant.
-fn refused<T: serde::de::DeserializeOwned + Debug>(payload: &[u8], name: &str) {
-    let error = wire::decode_numbered::<T>(payload, &numbers::NUMBERS).unwrap_err();
+fn refused<T: DeserializeOwned + Debug>(payload: &[u8], name: &str) {
+    let error = decoded::<T>(payload).unwrap_err();
     assert!(error.to_string().contains(name), "{error}");
 }
 
@@ -229,7 +234,7 @@ fn numbers_past_the_last_variant_are_refused() {
 #[test]
 fn variants_that_26_39_lacks_are_refused_by_name() {
     let gone = UnmaterializableFunc::MzEnvironmentId;
-    let error = wire::encode_numbered(&gone, &numbers::NUMBERS).unwrap_err();
+    let error = wire::try_encode(&Under::new(&gone, &NUMBERS)).unwrap_err();
     let text = error.to_string();
     assert!(
         text.contains("UnmaterializableFunc::MzEnvironmentId"),
@@ -237,13 +242,12 @@ fn variants_that_26_39_lacks_are_refused_by_name() {
     );
 
     let version = MirScalarExpr::CallUnmaterializable(UnmaterializableFunc::Version);
-    let mfp = unbounded(filter(vec![version]));
-    let error = encode_command(&dataflow(mfp_node(mfp))).unwrap_err();
-    let text = error.to_string();
-    assert!(
-        text.contains("MirScalarExpr::CallUnmaterializable"),
-        "{text}"
-    );
+    let mfp = filter(vec![version]);
+    let error = encode_command(&dataflow(mfp_node(unbounded(mfp.clone())))).unwrap_err();
+    let lacking = "MirScalarExpr::CallUnmaterializable";
+    assert!(error.to_string().contains(lacking), "{error}");
+    let error = from_neutral(dataflow(mfp_node(mfp))).unwrap_err();
+    assert!(error.to_string().contains(lacking), "{error}");
 }
 
 #[test]
@@ -477,13 +481,11 @@ fn expressions_deeper_than_the_stack_give_an_error() {
         payload.extend([0, 0, 0]);
         payload
     };
-    let decode =
-        |payload: &[u8]| wire::decode_numbered::<MirScalarExpr>(payload, &numbers::NUMBERS);
     let deepest = MAX_DEPTH as usize - 1;
     // The functions stand one level below the expressions that call them.
-    assert!(decode(&nested(deepest)).is_ok());
+    assert!(decoded::<MirScalarExpr>(&nested(deepest)).is_ok());
     for depth in [deepest + 1, 1_000_000] {
-        let error = decode(&nested(depth)).unwrap_err();
+        let error = decoded::<MirScalarExpr>(&nested(depth)).unwrap_err();
         assert!(error.to_string().contains("512 levels"), "{error}");
     }
 }
