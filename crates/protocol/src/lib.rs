@@ -6,7 +6,7 @@
 
 pub mod ctp;
 pub mod merge;
-pub mod renumber;
+mod renumber;
 pub mod shape;
 pub mod v26_30;
 pub mod v26_39;

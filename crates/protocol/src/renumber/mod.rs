@@ -67,10 +67,11 @@ impl Numbering {
     }
 }
 
-/// How deep structs and enums may nest in what is read. Decoding recurses, and
-/// bytes that nest deeper would end the process for want of stack (two mebibytes
-/// hold a thousand levels of a build without optimisation).
-pub const MAX_DEPTH: u32 = 512;
+/// How much of the stack reading a value may take, in bytes. Reading recurses, and
+/// bytes that nest without end would end the process. How much a level takes
+/// depends on its type and on the build, so the stack is measured and not the
+/// levels. Threads have twice as much or more, unless they say otherwise.
+const MAX_STACK: usize = 1 << 20;
 
 /// A part of a value, or of what reads or writes one, and where it stands. Of a
 /// reference it is what serializes, of a `PhantomData` it is the seed of the type.
@@ -84,8 +85,8 @@ pub(crate) struct Under<T> {
 #[derive(Debug, Clone, Copy)]
 struct Place {
     numbering: &'static Numbering,
-    /// In how many structs and enums, counted while reading.
-    depth: u32,
+    /// Where the stack stood at the whole value.
+    stack: usize,
 }
 
 impl<T> Under<T> {
@@ -93,7 +94,7 @@ impl<T> Under<T> {
     pub(crate) fn new(part: T, numbering: &'static Numbering) -> Under<T> {
         let place = Place {
             numbering,
-            depth: 0,
+            stack: stack(),
         };
         Under { part, place }
     }
@@ -115,9 +116,14 @@ impl Place {
         }
     }
 
-    /// One level deeper; None is deeper than anything may be.
-    fn deeper(self) -> Option<Place> {
-        let depth = self.depth + 1;
-        (depth <= MAX_DEPTH).then_some(Place { depth, ..self })
+    /// Whether there is stack for another level.
+    fn has_stack(self) -> bool {
+        self.stack.abs_diff(stack()) < MAX_STACK
     }
+}
+
+/// Where the stack stands: the address of something on it.
+fn stack() -> usize {
+    let here = 0u8;
+    std::ptr::from_ref(&here).addr()
 }

@@ -12,7 +12,7 @@ use serde::de::{
     SeqAccess, VariantAccess, Visitor,
 };
 
-use super::{MAX_DEPTH, Place, Renumbered, Under};
+use super::{Place, Renumbered, Under};
 
 impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Under<S> {
     type Value = S::Value;
@@ -23,9 +23,13 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Under<S> {
     }
 }
 
-fn deeper<E: Error>(place: Place) -> Result<Place, E> {
-    let too_deep = || E::custom(format_args!("more than {MAX_DEPTH} levels"));
-    place.deeper().ok_or_else(too_deep)
+/// Refuses to go deeper than the stack allows.
+fn expect_stack<E: Error>(place: Place) -> Result<(), E> {
+    if place.has_stack() {
+        Ok(())
+    } else {
+        Err(E::custom("values nest too deep"))
+    }
 }
 
 /// Methods for values that hold no others.
@@ -95,9 +99,10 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Under<D> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, D::Error> {
+        expect_stack(self.place)?;
         let visitor = Under {
             part: visitor,
-            place: deeper(self.place)?.within(name),
+            place: self.place.within(name),
         };
         self.part.deserialize_struct(name, fields, visitor)
     }
@@ -108,12 +113,10 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Under<D> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, D::Error> {
+        expect_stack(self.place)?;
         let visitor = EnumVisitor {
             renumbered: self.place.numbering.of(name),
-            visitor: Under {
-                part: visitor,
-                place: deeper(self.place)?,
-            },
+            visitor: self.with(visitor),
         };
         self.part.deserialize_enum(name, variants, visitor)
     }
@@ -261,7 +264,9 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Number<S> {
         let number = u32::deserialize(deserializer)?;
         let variant = renumbered.in_type(number).map_err(|lacking| {
             let name = renumbered.name;
-            D::Error::custom(format_args!("{name}::{lacking} is only of this version"))
+            D::Error::custom(format_args!(
+                "only this version of the wire has {name}::{lacking}"
+            ))
         })?;
         self.seed.deserialize(variant.into_deserializer())
     }

@@ -25,7 +25,7 @@ impl Numbering {
             return Ok(variant);
         };
         renumbered.on_wire(variant).map_err(|lacking| {
-            let what = format_args!("{name}::{lacking} is not of this version of the wire");
+            let what = format_args!("this version of the wire has no {name}::{lacking}");
             E::custom(what)
         })
     }

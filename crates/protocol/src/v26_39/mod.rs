@@ -1,18 +1,18 @@
 //! The wire version 26.39, as what differs from 26.30. Source: `spec/v26_39.md`.
 //!
-//! Between the two versions about thirty types of 180 changed, in two ways, and
+//! About thirty of 180 types changed between the two versions, in two ways, and
 //! each way has its tool:
 //!
-//! * Enums with inserted or removed variants (a dozen variants of seven enums,
-//!   one of them with 335) keep their types; `numbers` is a table that `renumber`
-//!   applies on the way to and from bytes. So do the scalars inside plans: LIR
-//!   scalars are MIR scalars that cannot call an unmaterializable function, and
-//!   the table says so. A second `UnaryFunc` would have cost 800 lines, and a
-//!   generic one would have made every evaluator generic.
-//! * Types whose structure changed (five) are `parts`, and the trees that hold
-//!   them are the generic ones of `shape`. A serde adapter that adds and drops
-//!   fields would have been shorter, but there would be no value to look at: what
-//!   26.30 cannot say could be neither decoded nor compared.
+//! * Enums that gained or lost variants (eleven variants of seven enums, one of
+//!   which has 335) keep their types; `numbers` is a table that `renumber` applies
+//!   on the way to and from bytes. So do the scalars inside plans: LIR scalars are
+//!   MIR scalars that cannot call an unmaterializable function, and the table says
+//!   so. A second `UnaryFunc` would have cost 400 lines and as many to convert it;
+//!   one that is generic over its scalars would have made every evaluator generic.
+//! * Where the structure changed (five places), the types are in `parts`, and the
+//!   trees that hold them are the generic ones of `shape`. A serde adapter that
+//!   adds and drops fields would have been shorter, but without a type for them,
+//!   what 26.30 cannot say could be neither decoded nor compared.
 //!
 //! `neutral` translates to and from 26.30, which the program thinks in. A third
 //! version is a table, its changed parts, and a translation.
@@ -21,6 +21,8 @@
 //! has is an error that names it, whether decoded here or asked of 26.30;
 //! responses are those of 26.30 (§5).
 
+#[cfg(test)]
+mod golden_tests;
 mod neutral;
 mod numbers;
 mod parts;
