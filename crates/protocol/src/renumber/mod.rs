@@ -11,7 +11,8 @@
 mod read;
 mod write;
 
-/// What an enum's numbers are on a wire.
+/// How the numbers of an enum's variants on a wire differ from their order in the
+/// type.
 #[derive(Debug)]
 pub struct Renumbered {
     /// The name of the type.
@@ -67,30 +68,32 @@ impl Numbering {
     }
 }
 
-/// How much of the stack reading a value may take, in bytes. Reading recurses, and
-/// bytes that nest without end would end the process. How much a level takes
-/// depends on its type and on the build, so the stack is measured and not the
-/// levels. Threads have twice as much or more, unless they say otherwise.
+/// How many bytes of stack it may take to read a value. Reading recurses, and a
+/// payload that nests too deep would overflow the stack and abort the process. A
+/// level of one type takes ten times as much as that of another, and more without
+/// optimisation, so the stack is measured instead of counting levels. Threads of
+/// std and tokio have two mebibytes.
 const MAX_STACK: usize = 1 << 20;
 
-/// A part of a value, or of what reads or writes one, and where it stands. Of a
-/// reference it is what serializes, of a `PhantomData` it is the seed of the type.
+/// A value, serializer, deserializer, visitor or seed with the numbering that holds
+/// for it. `Under<&T>` serializes the value, `Under<PhantomData<T>>` is the seed that
+/// deserializes a `T`.
 #[derive(Debug)]
 pub(crate) struct Under<T> {
     part: T,
     place: Place,
 }
 
-/// Where a part of a value stands.
+/// What an adapter knows about where in a value it is.
 #[derive(Debug, Clone, Copy)]
 struct Place {
     numbering: &'static Numbering,
-    /// Where the stack stood at the whole value.
+    /// An address on the stack from when the adapter was made.
     stack: usize,
 }
 
 impl<T> Under<T> {
-    /// The whole of a value.
+    /// An adapter for a whole value.
     pub(crate) fn new(part: T, numbering: &'static Numbering) -> Under<T> {
         let place = Place {
             numbering,
@@ -99,7 +102,7 @@ impl<T> Under<T> {
         Under { part, place }
     }
 
-    /// Another part at the same place.
+    /// The same place, another adapted thing.
     fn with<U>(&self, part: U) -> Under<U> {
         let place = self.place;
         Under { part, place }
@@ -122,7 +125,7 @@ impl Place {
     }
 }
 
-/// Where the stack stands: the address of something on it.
+/// The address of a local variable, which tells how much stack is in use.
 fn stack() -> usize {
     let here = 0u8;
     std::ptr::from_ref(&here).addr()

@@ -23,7 +23,7 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Under<S> {
     }
 }
 
-/// Refuses to go deeper than the stack allows.
+/// Errors: too much stack is in use to read another level.
 fn expect_stack<E: Error>(place: Place) -> Result<(), E> {
     if place.has_stack() {
         Ok(())

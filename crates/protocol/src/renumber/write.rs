@@ -171,7 +171,7 @@ impl<S: Serializer> Serializer for Under<S> {
     }
 }
 
-/// A value of several parts: each method hands on one of them.
+/// Implements the traits of compound serializers, whose methods take a part each.
 macro_rules! parts {
     ($($trait:ident: $($method:ident($($key:ident)?))*;)*) => {
         $(impl<S: $trait> $trait for Under<S> {

@@ -4,8 +4,9 @@
 //! own forms by aliases (`v26_30::Expr` is `shape::Expr<V26_30>`). Source:
 //! `spec/ctp.md` §2, `spec/plan.md` §1, `spec/v26_39.md` §2, §3.
 //!
-//! Invariants: a type whose layout no version changed is not generic; what
-//! versions number differently, but lay out alike, has one type (and `renumber`).
+//! Invariants: a type whose layout no version changed is not generic; an enum
+//! whose variants are only numbered differently is one type, which `renumber`
+//! adapts.
 
 mod command;
 mod plan;

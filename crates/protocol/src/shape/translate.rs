@@ -54,8 +54,8 @@ pub struct Untranslatable<O: Error + 'static> {
 
 type Translated<A, T> = Result<A, Untranslatable<<T as Translate>::Obstacle>>;
 
-/// Rebuilds a value of one version as one of another. Of each variant (or of the
-/// struct) come first the fields that stay, then those that a function turns.
+/// Rebuilds a value of one version as one of another. The fields before the
+/// semicolon are moved, each field after it is translated by its function.
 macro_rules! rebuild {
     ($value:expr,
      $($($name:ident)::+ { $($same:ident),*; $($turned:ident: $by:expr),* })*) => {
@@ -201,7 +201,7 @@ fn top_k<T: Translate>(plan: TopKPlan<T::From>) -> Result<TopKPlan<T::To>, T::Ob
     })
 }
 
-/// Says where an obstacle is.
+/// Adds to an obstacle the node that has it.
 fn at<A, O: Error>(node: Option<LirId>, result: Result<A, O>) -> Result<A, Untranslatable<O>> {
     result.map_err(|obstacle| Untranslatable { node, obstacle })
 }

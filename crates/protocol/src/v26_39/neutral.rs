@@ -53,8 +53,8 @@ pub fn from_neutral(command: v26_30::ComputeCommand) -> Result<ComputeCommand, U
 
 /// A command of 26.39 in neutral form.
 ///
-/// Errors: the first part without a form in 26.30. (To keep an instance whose
-/// initial configuration is not empty, take that out first.)
+/// Errors: the first part without a form in 26.30. A caller that needs the initial
+/// configuration of an instance takes it out of the command first.
 pub fn to_neutral(command: ComputeCommand) -> Result<v26_30::ComputeCommand, Untranslatable> {
     command.translate::<ToNeutral>()
 }

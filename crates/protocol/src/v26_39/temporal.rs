@@ -116,8 +116,8 @@ fn column(expr: &MirScalarExpr) -> Option<usize> {
     }
 }
 
-/// An expression and all of its subexpressions. What casts apply to elements is
-/// none of them: it has columns of its own.
+/// An expression and all of its subexpressions. The expressions that casts apply
+/// to elements are left out, since their columns are others.
 fn parts(expr: &MirScalarExpr) -> Vec<&MirScalarExpr> {
     let mut parts = vec![expr];
     let mut at = 0;
