@@ -6,5 +6,8 @@
 
 pub mod ctp;
 pub mod merge;
+mod renumber;
+pub mod shape;
 pub mod v26_30;
+pub mod v26_39;
 pub mod wire;

@@ -4,9 +4,11 @@
 //! Invariants: nothing may be left over; what decoding allocates is bounded by
 //! the payload, since lengths are believed only as far as there are bytes.
 
+use std::marker::PhantomData;
+
 use bincode::Options;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, DeserializeSeed};
 use thiserror::Error;
 
 /// A payload that is not the announced value.
@@ -17,19 +19,46 @@ pub struct DecodeError {
     source: bincode::Error,
 }
 
-/// The bytes of a value.
+/// A value that its version of the wire has no bytes for.
+#[derive(Debug, Error)]
+#[error("unencodable value: {0}")]
+pub struct EncodeError(#[source] bincode::Error);
+
+/// The bytes of a value. Panics if its version has none for it.
 pub fn encode<T: Serialize>(value: &T) -> Vec<u8> {
-    bincode::DefaultOptions::new()
-        .serialize(value)
-        .expect("mirror types serialize into memory without failing")
+    try_encode(value).expect("mirror types serialize into memory without failing")
+}
+
+/// The bytes of a value.
+///
+/// Errors: a variant that its version of the wire lacks.
+pub fn try_encode<T: Serialize>(value: &T) -> Result<Vec<u8>, EncodeError> {
+    let encoded = bincode::DefaultOptions::new().serialize(value);
+    encoded.map_err(EncodeError)
+}
+
+/// The number of bytes of a value.
+///
+/// Errors: a variant that its version of the wire lacks.
+pub fn encoded_size<T: Serialize>(value: &T) -> Result<u64, EncodeError> {
+    let size = bincode::DefaultOptions::new().serialized_size(value);
+    size.map_err(EncodeError)
 }
 
 /// The value of a whole payload.
 ///
 /// Errors: bytes that are no such value, bytes left over.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, DecodeError> {
+    decode_seed(PhantomData, bytes)
+}
+
+/// What a seed makes of a whole payload; errors as of `decode`.
+pub(crate) fn decode_seed<'a, S: DeserializeSeed<'a>>(
+    seed: S,
+    bytes: &'a [u8],
+) -> Result<S::Value, DecodeError> {
     bincode::DefaultOptions::new()
-        .deserialize(bytes)
+        .deserialize_seed(seed, bytes)
         .map_err(|source| DecodeError {
             length: bytes.len(),
             source,

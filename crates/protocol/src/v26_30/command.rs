@@ -9,25 +9,12 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    CollectionMetadata, ColumnOrder, DataflowDescription, MapFilterProject, PersistLocation,
-    SafeMfpPlan,
+    CollectionMetadata, ColumnOrder, MapFilterProject, PersistLocation, SafeMfpPlan, V26_30,
 };
-use repr::{Antichain, GlobalId, RelationDesc, Row, Timestamp};
+use crate::shape;
+use repr::{GlobalId, RelationDesc, Row, Timestamp};
 
-/// A compute command; 10 variants.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum ComputeCommand {
-    Hello { nonce: Uuid },
-    CreateInstance(Box<InstanceConfig>),
-    InitializationComplete,
-    UpdateConfiguration(Box<ComputeParameters>),
-    CreateDataflow(Box<DataflowDescription>),
-    Schedule(GlobalId),
-    AllowWrites(GlobalId),
-    AllowCompaction { id: GlobalId, frontier: Antichain },
-    Peek(Box<Peek>),
-    CancelPeek { uuid: Uuid },
-}
+pub type ComputeCommand = shape::ComputeCommand<V26_30>;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct InstanceConfig {

@@ -4,35 +4,19 @@
 //! Invariants: serde order is wire order; sources and sinks carry SQL types,
 //! indexes carry representation types.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ColumnOrder, MapFilterProject, MirScalarExpr, RenderPlan};
+use super::{ColumnOrder, MapFilterProject, MirScalarExpr, V26_30};
+use crate::shape;
 use repr::{
     Antichain, CatalogItemId, GlobalId, RelationDesc, ReprRelationType, ShardId, SqlRelationType,
     Timestamp,
 };
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct DataflowDescription {
-    pub source_imports: BTreeMap<GlobalId, SourceImport>,
-    /// By the id of the imported index.
-    pub index_imports: BTreeMap<GlobalId, IndexImport>,
-    /// In dependency order.
-    pub objects_to_build: Vec<BuildDesc>,
-    /// By the id of the new index; the type is the indexed collection's.
-    pub index_exports: BTreeMap<GlobalId, (IndexDesc, ReprRelationType)>,
-    pub sink_exports: BTreeMap<GlobalId, ComputeSinkDesc>,
-    pub as_of: Option<Antichain>,
-    /// Empty means no limit.
-    pub until: Antichain,
-    pub initial_storage_as_of: Option<Antichain>,
-    pub refresh_schedule: Option<RefreshSchedule>,
-    pub debug_name: String,
-    pub time_dependence: Option<TimeDependence>,
-}
+pub type DataflowDescription = shape::DataflowDescription<V26_30>;
+pub type BuildDesc = shape::BuildDesc<V26_30>;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SourceImport {
@@ -66,12 +50,6 @@ pub struct IndexImport {
 pub struct IndexDesc {
     pub on_id: GlobalId,
     pub key: Vec<MirScalarExpr>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct BuildDesc {
-    pub id: GlobalId,
-    pub plan: RenderPlan,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,64 +1,33 @@
-//! Plans as they are rendered: let-free trees of LIR nodes under bindings.
-//! Source: `spec/plan.md` §1.
+//! What the nodes of a plan hold; the tree itself is of `shape::plan`. Source:
+//! `spec/plan.md` §1.
 //!
-//! Invariants: serde order is wire order; decoding checks no tree structure
-//! (the invariants of §1.1 are the renderer's to check).
+//! Invariant: serde order is wire order.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    AggregateExpr, AggregateFunc, EvalError, MapFilterProject, MirScalarExpr, SafeMfpPlan,
-    TableFunc,
-};
-use repr::{Diff, GlobalId, LocalId, Row, Timestamp};
+use super::{AggregateExpr, AggregateFunc, MirScalarExpr, SafeMfpPlan, V26_30};
+use crate::shape;
+use repr::{GlobalId, LocalId};
 
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct RenderPlan {
-    pub binds: Vec<BindStage>,
-    pub body: LetFreePlan,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct BindStage {
-    pub lets: Vec<LetBind>,
-    pub recs: Vec<RecBind>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct LetBind {
-    pub id: LocalId,
-    pub value: LetFreePlan,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct RecBind {
-    pub id: LocalId,
-    pub value: RenderPlan,
-    pub limit: Option<LetRecLimit>,
-}
+pub type RenderPlan = shape::RenderPlan<V26_30>;
+pub type BindStage = shape::BindStage<V26_30>;
+pub type LetBind = shape::LetBind<V26_30>;
+pub type RecBind = shape::RecBind<V26_30>;
+pub type LetFreePlan = shape::LetFreePlan<V26_30>;
+pub type Node = shape::Node<V26_30>;
+pub type Expr = shape::Expr<V26_30>;
+pub type GetPlan = shape::GetPlan<V26_30>;
+pub type JoinPlan = shape::JoinPlan<V26_30>;
+pub type DeltaJoinPlan = shape::DeltaJoinPlan<V26_30>;
+pub type DeltaPathPlan = shape::DeltaPathPlan<V26_30>;
+pub type TopKPlan = shape::TopKPlan<V26_30>;
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct LetRecLimit {
     pub max_iters: NonZeroU64,
     pub return_at_limit: bool,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct LetFreePlan {
-    pub nodes: BTreeMap<LirId, Node>,
-    pub root: LirId,
-    /// Inputs before users; the root is last.
-    pub topological_order: Vec<LirId>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Node {
-    pub expr: Expr,
-    pub parent: Option<LirId>,
-    pub nesting: u8,
 }
 
 /// The number of a node, unique within a dataflow.
@@ -69,71 +38,6 @@ pub struct LirId(pub u64);
 pub enum Id {
     Local(LocalId),
     Global(GlobalId),
-}
-
-/// One operator.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "plans are few and read often; the shape is the wire's"
-)]
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Expr {
-    Constant {
-        rows: Result<Vec<(Row, Timestamp, Diff)>, EvalError>,
-    },
-    Get {
-        id: Id,
-        keys: AvailableCollections,
-        plan: GetPlan,
-    },
-    Mfp {
-        input: LirId,
-        mfp: MapFilterProject,
-        input_key_val: Option<(Key, Option<Row>)>,
-    },
-    FlatMap {
-        input_key: Option<Key>,
-        input: LirId,
-        exprs: Vec<MirScalarExpr>,
-        func: TableFunc,
-        mfp_after: MapFilterProject,
-    },
-    Join {
-        inputs: Vec<LirId>,
-        plan: JoinPlan,
-    },
-    Reduce {
-        input_key: Option<Key>,
-        input: LirId,
-        key_val_plan: KeyValPlan,
-        plan: ReducePlan,
-        mfp_after: MapFilterProject,
-        temporal_bucketing_strategy: ArrangementStrategy,
-    },
-    TopK {
-        input: LirId,
-        top_k_plan: TopKPlan,
-        temporal_bucketing_strategy: ArrangementStrategy,
-    },
-    Negate {
-        input: LirId,
-    },
-    Threshold {
-        input: LirId,
-        threshold_plan: ThresholdPlan,
-    },
-    Union {
-        inputs: Vec<LirId>,
-        consolidate_output: bool,
-        temporal_bucketing_strategies: Vec<ArrangementStrategy>,
-    },
-    ArrangeBy {
-        input_key: Option<Key>,
-        input: LirId,
-        input_mfp: MapFilterProject,
-        forms: AvailableCollections,
-        strategy: ArrangementStrategy,
-    },
 }
 
 /// The expressions by which a collection is arranged.
@@ -153,23 +57,6 @@ pub struct AvailableCollections {
 pub enum ArrangementStrategy {
     Direct,
     TemporalBucketing,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum GetPlan {
-    PassArrangements,
-    Arrangement(Key, Option<Row>, MapFilterProject),
-    Collection(MapFilterProject),
-}
-
-#[expect(
-    clippy::large_enum_variant,
-    reason = "plans are few and read often; the shape is the wire's"
-)]
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum JoinPlan {
-    Linear(LinearJoinPlan),
-    Delta(DeltaJoinPlan),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -195,20 +82,6 @@ pub struct JoinStagePlan {
     pub stream_thinning: Vec<usize>,
     pub lookup_key: Key,
     pub closure: JoinClosure,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct DeltaJoinPlan {
-    pub path_plans: Vec<DeltaPathPlan>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct DeltaPathPlan {
-    pub source_relation: usize,
-    pub source_key: Key,
-    pub initial_closure: JoinClosure,
-    pub stage_plans: Vec<JoinStagePlan>,
-    pub final_closure: Option<JoinClosure>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -260,13 +133,6 @@ pub enum BasicPlan {
 pub struct SingleBasicPlan {
     pub expr: AggregateExpr,
     pub fused_unnest_list: bool,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum TopKPlan {
-    MonotonicTop1(MonotonicTop1Plan),
-    MonotonicTopK(MonotonicTopKPlan),
-    Basic(BasicTopKPlan),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

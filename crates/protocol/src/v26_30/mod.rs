@@ -2,6 +2,9 @@
 //! replica say to each other. Source: `spec/ctp.md` §2 to §4, `spec/plan.md` §1,
 //! §3, §4.
 //!
+//! This is also the neutral form: the one that the rest of the program thinks in,
+//! into which and out of which other versions translate at the edge.
+//!
 //! Invariants: serde order is wire order, variants stand at their wire number;
 //! what decodes encodes to the same bytes.
 
@@ -27,5 +30,20 @@ pub use rows::*;
 pub use scalar::*;
 pub use stash::*;
 
+use crate::shape::Version;
+
 /// The version that both ends of a connection announce.
 pub const VERSION: &str = "26.30.0-dev.0";
+
+/// This version as the parameter of the shared shapes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum V26_30 {}
+
+impl Version for V26_30 {
+    type InstanceConfig = InstanceConfig;
+    /// Temporal filters are predicates over `mz_now()`.
+    type Mfp = MapFilterProject;
+    type MfpAfterReduce = MapFilterProject;
+    type DeltaSourceKey = Key;
+    type MonotonicTop1 = MonotonicTop1Plan;
+}
