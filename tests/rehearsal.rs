@@ -36,6 +36,7 @@ fn run(commands: &[Command]) -> Told {
         max_wait: Duration::from_secs(30),
         // The seed of a rehearsal's ids.
         seed: Some(0),
+        ..RunnerConfig::default()
     };
     let told = RefCell::new(Vec::new());
     let mut runner = Runner::new(seat.driver, config, |event: &Event| {

@@ -5,12 +5,13 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clusterd_fuzz::campaign::{Lab, LabConfig, ProcessLab, Shape};
+use clusterd_fuzz::campaign::{Lab, LabConfig, ProcessLab, Shape, run_case};
 use clusterd_fuzz::cli::InProcessLab;
 use clusterd_fuzz::driver::play::{Source, play_json, play_text};
 use clusterd_fuzz::driver::runner::{Runner, RunnerConfig};
 use clusterd_fuzz::protocol::v26_30;
 use clusterd_fuzz::replica::mutants::Mutants;
+use clusterd_fuzz::script::text;
 
 /// Scripts that miniclusterd cannot run yet; this list only shrinks.
 const NOT_YET: [&str; 0] = [];
@@ -38,6 +39,7 @@ fn play_all(lab: &dyn Lab, shape: Shape) {
         let config = RunnerConfig {
             max_wait: Duration::from_secs(30),
             seed: lab.options(0).seed,
+            ..RunnerConfig::default()
         };
         let mut runner = Runner::new(seat.driver, config, |_| {});
         runner.connect().unwrap();
@@ -68,6 +70,34 @@ fn processes(processes: usize, workers: usize) {
         Duration::from_secs(30),
     ));
     play_all(&lab.unwrap(), Shape { processes, workers });
+}
+
+/// A target serves one case after the other, and its workers keep what they were told.
+#[test]
+fn a_limit_of_results_ends_with_the_case_that_sent_it() {
+    let script = |limit: &str| {
+        let text = format!(
+            "create-instance\n----\n{limit}\ninitialization-complete\n----\n\n\
+             write-rows shard=s ts=0\n  0 a\n----\n\n\
+             define-index source=1000 index=1001 shard=s key=[] as-of=0 upper=1\n----\n\n\
+             schedule id=1001\n----\n\npeek id=1001 ts=0\n----\n"
+        );
+        text::parse(&text).unwrap().commands()
+    };
+    let lab = InProcessLab::new(Mutants::none(), false);
+    let seat = lab.seat(Shape::ONE, 0).unwrap();
+    let limited = script("\nupdate-configuration\n  max_result_size u64 1\n----\n");
+    let (first, driver) = run_case(&limited, seat.driver, &lab.options(0));
+    let refused = first.unwrap().answers.pop().unwrap();
+    assert!(refused.unwrap_err().contains("exceeds max size of 1 B"));
+    let (second, _) = run_case(&script(""), driver, &lab.options(1));
+    let second = second.unwrap();
+    assert!(
+        second.answers.iter().all(Result::is_ok),
+        "{:?}",
+        second.answers
+    );
+    assert!(second.violations.is_empty(), "{:?}", second.violations);
 }
 
 #[test]

@@ -115,6 +115,7 @@ pub fn run_case(
     let config = RunnerConfig {
         max_wait: options.patience,
         seed: options.seed,
+        takes_back_limits: true,
     };
     let sink = |event: &Event| {
         if options.keep_log {

@@ -53,10 +53,8 @@ impl Invariant for PeekAnswer {
                     verdicts.granted(Leniency::AnyError);
                 }
             }
-            Expected::Either(..) => verdicts.granted(match peek.sizes.is_none() {
-                true => Leniency::EarlyErrors,
-                false => Leniency::NearLimit,
-            }),
+            Expected::Either(..) if peek.sizes.is_none() => verdicts.granted(Leniency::EarlyErrors),
+            Expected::Either(..) => verdicts.granted(Leniency::NearLimit),
         }
         match answer {
             PeekResponse::Canceled => {}

@@ -206,6 +206,10 @@ fn features(plan: &Relation, into: &mut BTreeMap<&'static str, usize>) {
     }
 }
 
+/// SQLite copies a name into each of its readers, so that what it parses doubles with
+/// every binding that is read twice.
+const MOST_BINDINGS: usize = 4;
+
 #[test]
 fn the_model_answers_as_sqlite_does() {
     let sqlite = Connection::open_in_memory().unwrap();
@@ -227,6 +231,12 @@ fn the_model_answers_as_sqlite_does() {
             let mut leave_out = |reason: &str| {
                 *left_out.entry(reason.to_string()).or_default() += 1;
             };
+            let mut bindings = 0;
+            plan.visit(&mut |r| bindings += usize::from(matches!(r, Relation::Let { .. })));
+            if bindings > MOST_BINDINGS {
+                leave_out("deeper bindings than SQLite nests");
+                continue;
+            }
             let (sql, fallible) = match relations::print(&plan, NOW) {
                 Ok(printed) => printed,
                 Err(reason) => {

@@ -35,8 +35,10 @@ impl Runner<'_> {
                 self.send(ComputeCommand::CreateInstance(Box::new(config)))?;
             }
             Effect::Configure(configuration) => {
+                let is_first = std::mem::take(&mut self.config.takes_back_limits);
+                let limit = configuration.max_result_size;
                 let mut parameters = ComputeParameters {
-                    max_result_size: configuration.max_result_size,
+                    max_result_size: limit.or(is_first.then_some(u64::MAX)),
                     ..ComputeParameters::default()
                 };
                 let updates = &mut parameters.dyncfg_updates.updates;

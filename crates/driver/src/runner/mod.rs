@@ -33,6 +33,9 @@ pub struct RunnerConfig {
     /// Ids of shards and peeks are drawn from this seed instead of at random,
     /// so that a run in one process repeats exactly.
     pub seed: Option<u64>,
+    /// The target may have served another script, which left it a limit of results:
+    /// the first configuration takes that back.
+    pub takes_back_limits: bool,
 }
 
 impl Default for RunnerConfig {
@@ -40,6 +43,7 @@ impl Default for RunnerConfig {
         RunnerConfig {
             max_wait: Duration::from_secs(DEFAULT_TIMEOUT_SECS),
             seed: None,
+            takes_back_limits: false,
         }
     }
 }

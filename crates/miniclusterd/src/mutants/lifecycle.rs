@@ -61,16 +61,15 @@ impl ConnectionSeams {
 
     /// What the merging of responses sees of a command: all of it.
     pub fn observed(self, command: &ComputeCommand) -> Cow<'_, ComputeCommand> {
-        match command {
-            ComputeCommand::UpdateConfiguration(parameters)
-                if self.mutants.is(Mutant::ResultSizeIgnored) =>
-            {
-                let mut parameters = parameters.clone();
-                parameters.max_result_size = None;
-                Cow::Owned(ComputeCommand::UpdateConfiguration(parameters))
-            }
-            _ => Cow::Borrowed(command),
+        let mut seen = Cow::Borrowed(command);
+        if self.mutants.is(Mutant::ResultSizeIgnored)
+            && let ComputeCommand::UpdateConfiguration(parameters) = command
+        {
+            let mut parameters = parameters.clone();
+            parameters.max_result_size = None;
+            seen = Cow::Owned(ComputeCommand::UpdateConfiguration(parameters));
         }
+        seen
     }
 
     /// The responses that go out, in order: each once.

@@ -30,6 +30,12 @@ pub use rows::*;
 pub use scalar::*;
 pub use stash::*;
 
+use std::marker::PhantomData;
+
+use serde::de::DeserializeSeed;
+use serde::{Deserialize, Deserializer};
+
+use crate::renumber::{Numbering, Under};
 use crate::shape::Version;
 
 /// The version that both ends of a connection announce.
@@ -46,4 +52,31 @@ impl Version for V26_30 {
     type MfpAfterReduce = MapFilterProject;
     type DeltaSourceKey = Key;
     type MonotonicTop1 = MonotonicTop1Plan;
+
+    /// Nothing is renumbered; what nests too deep for the stack is an error.
+    fn read<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<T, D::Error> {
+        static AS_IN_TYPES: Numbering = Numbering {
+            enums: &[],
+            inside: &[],
+        };
+        Under::new(PhantomData, &AS_IN_TYPES).deserialize(deserializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ComputeCommand;
+    use crate::wire::decode;
+
+    #[test]
+    fn a_plan_that_nests_too_deep_gives_an_error() {
+        // `CreateDataflow` without imports, and an object under an id.
+        let mut payload = vec![4, 0, 0, 1, 1, 5];
+        // A recursive binding in a recursive binding.
+        payload.extend([1, 0, 1, 0].repeat(100_000));
+        let error = decode::<ComputeCommand>(&payload).unwrap_err().to_string();
+        assert!(error.contains("nest too deep"), "{error}");
+    }
 }
