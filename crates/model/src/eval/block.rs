@@ -156,8 +156,9 @@ impl<'a> Block<'a> {
         kept: BTreeSet<Fault>,
         ts: Timestamp,
     ) -> Result<Evaluated, Undefined> {
-        let rows = input.rows.clone();
+        let (rows, apart) = (input.rows.clone(), input.apart.clone());
         let mut out = input.with_rows(Multiset::new());
+        self.apply_apart(&apart, &mut out, ts)?;
         out.takes_back |= !kept.is_empty();
         out.negative.extend(kept.iter().cloned());
         out.possible.extend(kept);
@@ -205,6 +206,34 @@ impl<'a> Block<'a> {
         Ok(if computes { out.computed() } else { out })
     }
 
+    /// What rows raise that cancel each other, and what is made of them.
+    fn apply_apart(
+        &self,
+        rows: &BTreeSet<Row>,
+        out: &mut Evaluated,
+        ts: Timestamp,
+    ) -> Result<(), Undefined> {
+        for row in rows {
+            let over = Over::new(self, row.iter().map(Some).collect(), ts);
+            let values = match over.outcome()? {
+                Outcome::Row(values) => values,
+                Outcome::Dropped => continue,
+                Outcome::Failed(fault) => {
+                    out.raised.insert(fault);
+                    continue;
+                }
+            };
+            let lifetime = over.lifetime()?;
+            out.raised.extend(lifetime.possible);
+            match lifetime.now {
+                Ok(true) => drop(out.apart.insert(pack(&values))),
+                Ok(false) => {}
+                Err(fault) => drop(out.raised.insert(fault)),
+            }
+        }
+        Ok(())
+    }
+
     /// Whether an error may outlive its row: of several upper bounds one may be
     /// looked at when the row comes, and fail, and not be looked at when it
     /// goes, because another leaves the row no time then (`spec/plan.md` §3.3,
@@ -216,10 +245,11 @@ impl<'a> Block<'a> {
 
     /// The bounds that need not all be looked at; lower ones always are.
     fn upper_bounds(&self) -> impl Iterator<Item = &Bound<'a>> {
-        self.bounds.iter().filter(|bound| match bound.func {
-            BinaryFunc::Eq | BinaryFunc::Lt | BinaryFunc::Lte => true,
-            _ => false,
-        })
+        let is_upper =
+            |func: &BinaryFunc| matches!(func, BinaryFunc::Eq | BinaryFunc::Lt | BinaryFunc::Lte);
+        self.bounds
+            .iter()
+            .filter(move |bound| is_upper(&bound.func))
     }
 
     /// What the upper bounds raise of a row, each by itself.

@@ -52,6 +52,9 @@ pub struct Evaluated {
     /// Every error that some row raises, also where others take it back: several
     /// workers do not tell each other (`spec/replica.md` §6.1).
     pub raised: BTreeSet<Fault>,
+    /// Rows of a constant that cancel, and that workers may hold apart from each
+    /// other: what they raise, one of them tells (`spec/replica.md` §2.1).
+    pub apart: BTreeSet<Row>,
     /// A row of negative count raised an error, or may have: what is shown of the
     /// errors may be their count.
     pub takes_back: bool,
@@ -211,7 +214,11 @@ impl Evaluated {
 
     /// The same errors over other rows.
     fn with_rows(self, rows: Multiset) -> Self {
-        Evaluated { rows, ..self }
+        Evaluated {
+            rows,
+            apart: BTreeSet::new(),
+            ..self
+        }
     }
 }
 
@@ -456,10 +463,13 @@ fn constant(rows: &Result<Vec<(Row, Timestamp, Diff)>, EvalError>, ts: Timestamp
             for (row, time, diff) in rows {
                 if *time <= ts {
                     out.rows.add(row.clone(), *diff);
+                    out.apart.insert(row.clone());
                 } else {
                     out.horizon.end_at(*time);
                 }
             }
+            let rows = &out.rows;
+            out.apart.retain(|row| rows.count(row) == 0);
         }
         Err(error) => out.fail(error.clone(), 1),
     }
@@ -482,6 +492,7 @@ fn union(inputs: Vec<Evaluated>) -> Evaluated {
     let mut out = Evaluated::default();
     for input in inputs {
         out.rows.add_all(&input.rows, 1);
+        out.apart.extend(input.apart.iter().cloned());
         out.inherit(&input);
     }
     out
