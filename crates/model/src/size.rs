@@ -133,7 +133,7 @@ impl SizeLimits {
         }
         let rows = match &answer {
             Expected::Rows(rows) | Expected::Either(rows, _) => rows,
-            // Which of the errors is told depends on who meets which first.
+            // Which of the errors is told depends on which one a worker meets first.
             Expected::Errors(_) | Expected::Undefined(_) => {
                 return answer.or_error(self.errors());
             }

@@ -1,6 +1,6 @@
 //! How long contents stay what they are: until an input changes, or `mz_now()`
-//! passes a bound. Who looks at one time after the other can skip to the next one
-//! at which something may be new.
+//! passes a bound. A checker that looks at one time after the other can skip to the
+//! next one at which something may be new.
 //!
 //! Invariant: contents are the same at every time from their own on that lies
 //! before the horizon, errors included; the horizon may be too near, never too far.
