@@ -65,7 +65,9 @@ impl Model {
         let collection = self.session.collections.get(&peek.spec.id);
         let answer = match (shard, collection) {
             // Nothing is read of a shard, no error either (`spec/replica.md` §5.5).
-            (Some(_), _) if finish.needed() == Some(0) => Expected::Rows(Multiset::new()),
+            (Some(shard), _) if finish.needed() == Some(0) => {
+                self.or_refused(shard, peek.spec.ts, Expected::Rows(Multiset::new()))
+            }
             (Some(shard), _) => self.shard_contents(shard, peek.spec.ts),
             (None, None) => Expected::Undefined(Undefined::Unknown(peek.spec.id)),
             (None, Some(collection)) if peek.disturbed || collection.disturbed => {
@@ -97,15 +99,21 @@ impl Model {
     /// the driver holds that is the contents still, or a refusal: the shard's own
     /// since follows the earliest of all readers, of which the replica is one.
     fn shard_contents(&self, shard: &str, ts: Timestamp) -> Expected {
-        let since = self.shards.get(shard).map_or(0, |shard| shard.since());
         let sealed = self.check_sealed(&self.shard_sealed(shard), ts);
         let contents = match sealed.and_then(|()| self.shard_at(shard, ts)) {
             Ok(evaluated) => expected(&shown_by_shard(evaluated)),
             Err(undefined) => Expected::Undefined(undefined),
         };
+        self.or_refused(shard, ts, contents)
+    }
+
+    /// This answer, or a refusal where the driver has moved the since of the shard
+    /// beyond `ts`.
+    fn or_refused(&self, shard: &str, ts: Timestamp, answer: Expected) -> Expected {
+        let since = self.shards.get(shard).map_or(0, |shard| shard.since());
         match ts < since {
-            true => contents.or_error(ErrorTexts::prefix(shard_refusal(ts))),
-            false => contents,
+            true => answer.or_error(ErrorTexts::prefix(shard_refusal(ts))),
+            false => answer,
         }
     }
 
