@@ -176,7 +176,7 @@ impl World<'_> {
     /// From when a shard can be read, and up to where it is sealed.
     pub fn shard_range(&self, shard: usize) -> (Timestamp, Timestamp) {
         let alias = &self.shards[shard].alias;
-        let since = self.model().shard(alias).map_or(0, |known| known.since());
+        let since = self.model().shard_since(alias);
         let sealed = self.model().shard_must_seal(alias);
         (since, sealed.as_option().unwrap_or(since + 2))
     }

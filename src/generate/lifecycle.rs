@@ -101,13 +101,7 @@ impl World<'_> {
             Some(2) => 5 * size + 100,
             _ => u64::MAX,
         };
-        let limit = Setting {
-            name: MAX_RESULT_SIZE.to_string(),
-            ty: "u64".to_string(),
-            value: bytes.to_string(),
-        };
-        let settings = vec![limit];
-        self.emit(Command::UpdateConfiguration { settings }, Worth::Shows)
+        self.set(MAX_RESULT_SIZE, "u64", &bytes.to_string(), Worth::Shows)
     }
 
     /// Compacts an index; often looks at it before and after.
@@ -249,7 +243,7 @@ impl World<'_> {
         let index = self.choices.index("downgraded shard", self.shards.len());
         let shard = &self.shards[index];
         let alias = shard.alias.clone();
-        let known = self.model().shard(&alias).map_or(0, |known| known.since());
+        let known = self.model().shard_since(&alias);
         let sealed = self.model().shard_must_seal(&alias);
         // What is sealed to the end keeps a time to read at.
         let last = sealed

@@ -28,19 +28,21 @@ impl World<'_> {
         }
         self.views_in_blob = self.profile.small_parts && self.choices.chance("views in blob", 1, 6);
         if self.views_in_blob {
-            self.set("persist_inline_writes_single_max_bytes", "usize", "0");
+            let inline = "persist_inline_writes_single_max_bytes";
+            self.set(inline, "usize", "0", Worth::Frame);
         }
         self.emit(Command::InitializationComplete, Worth::Frame);
     }
 
-    fn set(&mut self, name: &str, ty: &str, value: &str) {
+    /// One setting.
+    pub fn set(&mut self, name: &str, ty: &str, value: &str, worth: Worth) -> bool {
         let setting = Setting {
             name: name.to_string(),
             ty: ty.to_string(),
             value: value.to_string(),
         };
         let settings = vec![setting];
-        self.emit(Command::UpdateConfiguration { settings }, Worth::Frame);
+        self.emit(Command::UpdateConfiguration { settings }, worth)
     }
 
     fn create_instance(&mut self) {
@@ -145,10 +147,7 @@ impl World<'_> {
         let mut least = 0;
         for source in &flow.imports {
             least = least.max(match source {
-                FlowSource::Shard(index) => {
-                    let known = self.model().shard(&self.shards[*index].alias);
-                    known.map_or(0, |shard| shard.since())
-                }
+                FlowSource::Shard(index) => self.model().shard_since(&self.shards[*index].alias),
                 FlowSource::Index { index, .. } => match self.is_live(*index) {
                     true => self.since(*index),
                     false => return None,

@@ -24,7 +24,7 @@ impl Invariant for BelowSince {
         };
         let ts = peek.spec.ts;
         if let Some(shard) = model.peeked_shard(peek.spec.id) {
-            let since = model.shard(shard).map_or(0, |shard| shard.since());
+            let since = model.shard_since(shard);
             return check_shard(
                 answer,
                 Place::peek(peek.spec.id, ts, uuid),

@@ -9,13 +9,15 @@
 //!
 //! The error of a worker that is ahead of the others is told with the next batch
 //! of all, which may end before the error's time. Workers do not exchange errors:
-//! what one raises is told although another takes it back.
+//! what one raises is told although another takes it back. Several
+//! workers hold rows of a constant apart that cancel.
 //!
 //! Does not apply after the collection was dropped or disturbed, and where the
 //! model does not evaluate the plan (unknown). Which of several errors is told
 //! is free.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::batches::{self, Sum, Sums, Turns};
 use super::{Finding, Invariant, Leniency, Place, Verdicts, described, show};
@@ -25,8 +27,8 @@ use crate::protocol::v26_30::SubscribeBatch;
 use crate::repr::{Antichain, GlobalId, Timestamp};
 use crate::script::trace::Event;
 
-#[derive(Default)]
 pub struct SubscribeSum {
+    one_worker: bool,
     sums: Sums,
     /// The first error that each subscribe told.
     poisoned: BTreeMap<GlobalId, String>,
@@ -63,6 +65,15 @@ impl Invariant for SubscribeSum {
 }
 
 impl SubscribeSum {
+    /// `one_worker`: there is one in all, which holds nothing apart.
+    pub fn new(one_worker: bool) -> Self {
+        SubscribeSum {
+            one_worker,
+            sums: Sums::default(),
+            poisoned: BTreeMap::new(),
+        }
+    }
+
     fn told_error(
         &mut self,
         id: GlobalId,
@@ -78,26 +89,23 @@ impl SubscribeSum {
         if size::is_refusal(text) {
             return told_size(id, batch, text, model, verdicts);
         }
-        let (first, _) = span(id, batch, model);
+        let (first, upper) = spoiled(id, batch, model);
         // Without a snapshot, an error of the as_of is told when it goes away.
         let before = untold(id, model).unwrap_or_default();
         if before.may_have(text) {
             return verdicts.holds();
         }
-        // A worker that is ahead spoils the batch of all (`spec/replica.md` §6.3).
-        let sealed = model.may_reach(id).unwrap_or_default();
-        let upper = batch.upper.join(&sealed);
+        let one_worker = self.one_worker;
         let raised = |evaluated: &Evaluated| {
-            let mut raised = evaluated.raised.iter();
+            let apart = evaluated.raised_apart.iter().filter(|_| !one_worker);
+            let mut raised = evaluated.raised.iter().chain(apart);
             raised.any(|fault| fault.texts().matches(text))
         };
-        let mut turns = Turns::within(&first, &upper);
-        while let Some(ts) = turns.at() {
-            let evaluated = match model.object_of(id, ts) {
-                Ok(evaluated) => evaluated,
+        for contents in contents(id, model, &first, &upper, None) {
+            let (ts, evaluated) = match contents {
+                Ok(contents) => contents,
                 Err(undefined) => return undecided(&undefined, verdicts),
             };
-            turns.turn([evaluated.horizon.next()]);
             let stands = evaluated.may_have(text);
             if !stands && !raised(&evaluated) {
                 continue;
@@ -109,9 +117,6 @@ impl SubscribeSum {
                 verdicts.granted(Leniency::ErrorAhead);
             }
             return verdicts.holds();
-        }
-        if turns.is_cut() {
-            return verdicts.open(Leniency::Unevaluated);
         }
         verdicts.violated(Finding {
             kind: "unexpected-error",
@@ -131,25 +136,21 @@ fn told_size(
     model: &Model,
     verdicts: &mut Verdicts,
 ) {
-    let (first, _) = span(id, batch, model);
-    let sealed = model.may_reach(id).unwrap_or_default();
-    let upper = batch.upper.join(&sealed);
+    let (first, upper) = spoiled(id, batch, model);
     let mut changed: u64 = 0;
     let mut before = size::generous(&untold(id, model).unwrap_or_default().rows);
-    let mut turns = Turns::within(&first, &upper);
-    while let Some(ts) = turns.at() {
-        let evaluated = match model.object_of(id, ts) {
-            Ok(evaluated) => evaluated,
+    for contents in contents(id, model, &first, &upper, None) {
+        let (_, evaluated) = match contents {
+            Ok(contents) => contents,
             Err(undefined) => return undecided(&undefined, verdicts),
         };
-        turns.turn([evaluated.horizon.next()]);
         let now = size::generous(&evaluated.rows);
         // At most everything went and came.
         changed = changed.saturating_add(before).saturating_add(now);
         before = now;
     }
     let sizes = model.collection(id).map(|collection| &collection.sizes);
-    if turns.is_cut() || sizes.is_some_and(|sizes| sizes.may_refuse(changed)) {
+    if sizes.is_some_and(|sizes| sizes.may_refuse(changed)) {
         verdicts.granted(Leniency::NearLimit);
         return verdicts.holds();
     }
@@ -171,17 +172,16 @@ fn told_rows(
     verdicts: &mut Verdicts,
 ) {
     let (first, until) = span(id, batch, model);
-    let mut turns = Turns::within(&first, &batch.upper);
-    while let Some(ts) = turns.at() {
-        if until.is_some_and(|until| ts >= until) {
-            return;
-        }
-        let contents = model.object_of(id, ts);
-        let (evaluated, untold) = match contents.and_then(|now| Ok((now, untold(id, model)?))) {
-            Ok(both) => both,
+    let end = match until {
+        Some(until) if !batch.upper.less_equal(until) => Antichain::from_elem(until),
+        Some(_) | None => batch.upper.clone(),
+    };
+    for contents in contents(id, model, &first, &end, Some(sum)) {
+        let told = contents.and_then(|(ts, now)| Ok((ts, now, untold(id, model)?)));
+        let (ts, evaluated, untold) = match told {
+            Ok(told) => told,
             Err(undefined) => return undecided(&undefined, verdicts),
         };
-        turns.turn([evaluated.horizon.next(), sum.change_after(ts)]);
         let place = Place::at(id).time(ts);
         let is_new = |error: &&Fault| {
             !untold.errors.contains_key(*error) && !untold.possible.contains(*error)
@@ -210,9 +210,6 @@ fn told_rows(
         }
         verdicts.holds();
     }
-    if turns.is_cut() {
-        verdicts.open(Leniency::Unevaluated);
-    }
 }
 
 /// The first time that a batch covers, and the first that it never does.
@@ -222,6 +219,14 @@ fn span(id: GlobalId, batch: &SubscribeBatch, model: &Model) -> (Antichain, Opti
     };
     let first = Antichain::from_elem(collection.tells_from());
     (batch.lower.join(&first), collection.up_to())
+}
+
+/// The times whose errors may spoil a batch: a worker that is ahead spoils the batch
+/// of all (`spec/replica.md` §6.3).
+fn spoiled(id: GlobalId, batch: &SubscribeBatch, model: &Model) -> (Antichain, Antichain) {
+    let (first, _) = span(id, batch, model);
+    let sealed = model.may_reach(id).unwrap_or_default();
+    (first, batch.upper.join(&sealed))
 }
 
 /// What a subscribe without a snapshot does not tell: the contents at the as_of.
@@ -236,17 +241,36 @@ fn untold(id: GlobalId, model: &Model) -> Result<Evaluated, Undefined> {
 
 /// What the model cannot tell.
 fn undecided(undefined: &Undefined, verdicts: &mut Verdicts) {
-    match undefined {
-        Undefined::Overflow
-        | Undefined::Endless(_)
-        | Undefined::Unsupported(_)
-        | Undefined::ReplicaWrites(_) => verdicts.open(Leniency::Unevaluated),
-        Undefined::Unknown(_)
-        | Undefined::Dropped(_)
-        | Undefined::NotAnIndex(_)
-        | Undefined::BeforeSince { .. }
-        | Undefined::NotSealed { .. }
-        | Undefined::BeyondUntil { .. }
-        | Undefined::Arity { .. } => {}
+    if undefined.is_sound() {
+        verdicts.open(Leniency::Unevaluated);
     }
+}
+
+/// What a subscribed collection contains at the times in `[first, upper)` at which
+/// something may be new, by the model or by `told`. The last item says why the model
+/// cannot tell any further, if that is before `upper`.
+fn contents<'a>(
+    id: GlobalId,
+    model: &'a Model,
+    first: &Antichain,
+    upper: &'a Antichain,
+    told: Option<&'a Sum>,
+) -> impl Iterator<Item = Result<(Timestamp, Arc<Evaluated>), Undefined>> + 'a {
+    let mut turns = Turns::within(first, upper);
+    let next = move || {
+        let Some(ts) = turns.at() else {
+            let too_many = || Undefined::Unsupported("so many changes".to_string());
+            let cut = turns.is_cut().then(too_many);
+            turns.turn([]);
+            return cut.map(Err);
+        };
+        let contents = model.object_of(id, ts);
+        let horizon = contents.as_ref().ok().map(|now| now.horizon);
+        turns.turn(horizon.into_iter().flat_map(|horizon| {
+            let change = told.and_then(|sum| sum.change_after(ts));
+            [horizon.next(), change]
+        }));
+        Some(contents.map(|now| (ts, now)))
+    };
+    std::iter::from_fn(next)
 }

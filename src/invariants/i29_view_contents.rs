@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 
 use super::batches::{Sum, Turns};
 use super::{Finding, Invariant, Leniency, Place, Verdicts, described, show};
+use crate::model::Model;
 use crate::model::eval::{Evaluated, Fault};
-use crate::model::{Model, Undefined};
 use crate::protocol::v26_30::dataflow_error_text;
 use crate::repr::{Diff, Timestamp};
 use crate::script::trace::{Event, ShardContents};
@@ -45,7 +45,7 @@ impl Invariant for ViewContents {
                 Err(undefined) => {
                     // That may be so for ever, or up to the as_of of a later view.
                     unsaid += 1;
-                    if unsaid == 1 && !is_not_said(&undefined) {
+                    if unsaid == 1 && undefined.is_sound() {
                         verdicts.open(Leniency::Unevaluated);
                     }
                     turns.turn([ts.checked_add(1).filter(|_| unsaid < UNSAID)]);
@@ -88,23 +88,6 @@ impl Invariant for ViewContents {
         if turns.is_cut() {
             verdicts.open(Leniency::Unevaluated);
         }
-    }
-}
-
-/// Whether the model has no opinion because nothing is said of such a time.
-fn is_not_said(undefined: &Undefined) -> bool {
-    match undefined {
-        Undefined::Overflow
-        | Undefined::Endless(_)
-        | Undefined::Unsupported(_)
-        | Undefined::ReplicaWrites(_) => false,
-        Undefined::Unknown(_)
-        | Undefined::Dropped(_)
-        | Undefined::NotAnIndex(_)
-        | Undefined::BeforeSince { .. }
-        | Undefined::NotSealed { .. }
-        | Undefined::BeyondUntil { .. }
-        | Undefined::Arity { .. } => true,
     }
 }
 

@@ -123,7 +123,7 @@ pub fn all_under(conditions: Conditions) -> Vec<Box<dyn Invariant>> {
         Box::new(i24_kept::Kept::default()),
         Box::new(i25_batches_join::BatchesJoin::default()),
         Box::new(i26_batch_updates::BatchUpdates),
-        Box::new(i27_subscribe_sum::SubscribeSum::default()),
+        Box::new(i27_subscribe_sum::SubscribeSum::new(one_worker)),
         Box::new(i28_subscribe_end::SubscribeEnd::new(
             patience_ms,
             one_worker,

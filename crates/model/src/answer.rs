@@ -143,6 +143,26 @@ pub enum Undefined {
     Unsupported(String),
 }
 
+impl Undefined {
+    /// Whether the question is a sound one, of which only the model does not know the
+    /// answer; of the others the contract says nothing.
+    pub fn is_sound(&self) -> bool {
+        match self {
+            Undefined::Overflow
+            | Undefined::Endless(_)
+            | Undefined::Unsupported(_)
+            | Undefined::ReplicaWrites(_) => true,
+            Undefined::Unknown(_)
+            | Undefined::Dropped(_)
+            | Undefined::NotAnIndex(_)
+            | Undefined::BeforeSince { .. }
+            | Undefined::NotSealed { .. }
+            | Undefined::BeyondUntil { .. }
+            | Undefined::Arity { .. } => false,
+        }
+    }
+}
+
 impl fmt::Display for Undefined {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -244,10 +244,7 @@ impl Model {
             return false;
         }
         // Where the driver holds all times, nothing holds more.
-        let is_moved = self
-            .shards
-            .get(shard)
-            .is_some_and(|shard| shard.since() > 0);
+        let is_moved = self.shard_since(shard) > 0;
         let mut live = self.session.live_collections();
         let is_read = live.any(|c| c.disturbed || c.dataflow.sources().any(|read| read == shard));
         is_moved && !is_read && self.read.contains(shard) && !self.views.contains_key(shard)

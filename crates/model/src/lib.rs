@@ -370,6 +370,11 @@ impl Model {
         self.shards.get(alias)
     }
 
+    /// The since that the driver holds on a shard; 0 before it was moved.
+    pub fn shard_since(&self, alias: &str) -> Timestamp {
+        self.shard(alias).map_or(0, Shard::since)
+    }
+
     /// The shards, by alias.
     pub fn shards(&self) -> &BTreeMap<String, Shard> {
         &self.shards

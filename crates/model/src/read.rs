@@ -110,8 +110,7 @@ impl Model {
     /// This answer, or a refusal where the driver has moved the since of the shard
     /// beyond `ts`.
     fn or_refused(&self, shard: &str, ts: Timestamp, answer: Expected) -> Expected {
-        let since = self.shards.get(shard).map_or(0, |shard| shard.since());
-        match ts < since {
+        match ts < self.shard_since(shard) {
             true => answer.or_error(ErrorTexts::prefix(shard_refusal(ts))),
             false => answer,
         }
@@ -180,7 +179,7 @@ impl Model {
     ///
     /// Errors: it is compacted there, or not sealed, or not specified.
     pub fn view_at(&self, shard: &str, ts: Timestamp) -> Result<Evaluated, Undefined> {
-        let since = Antichain::from_elem(self.shards.get(shard).map_or(0, |s| s.since()));
+        let since = Antichain::from_elem(self.shard_since(shard));
         if !since.less_equal(ts) {
             return Err(Undefined::BeforeSince { ts, since });
         }

@@ -19,8 +19,10 @@ impl Situations {
         let sorted = !finish.order_by.is_empty() && finish.limit.is_some() && finish.offset > 0;
         self.see_if(sorted, Situation::PeekSorted);
         if let Some(shard) = model.peeked_shard(*id) {
-            let since = model.shard(shard).map_or(0, |shard| shard.since());
-            self.see_if(*ts < since, Situation::PeekViewBelowSince);
+            self.see_if(
+                *ts < model.shard_since(shard),
+                Situation::PeekViewBelowSince,
+            );
             return self.see(Situation::PeekOfView);
         }
         let Some(collection) = model.session().live(*id) else {

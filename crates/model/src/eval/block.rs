@@ -17,7 +17,7 @@ use std::rc::Rc;
 
 use super::scalar::{self, Stop, Value};
 use super::temporal::{self, Lifetime};
-use super::{Evaluated, Fault, pack};
+use super::{Evaluated, Fault, Horizon, pack};
 use crate::answer::Undefined;
 use crate::multiset::Multiset;
 use plan::Relation;
@@ -164,9 +164,7 @@ impl<'a> Block<'a> {
         out.possible.extend(kept);
         for (row, diff) in rows.iter() {
             let over = Over::new(self, row.iter().map(Some).collect(), ts);
-            for turn in over.turns().filter(|turn| *turn > ts) {
-                out.horizon.end_at(turn);
-            }
+            over.turn(&mut out.horizon);
             let mut outcome = over.outcome()?;
             let (mut possible, mut told) = (Vec::new(), None);
             if let Outcome::Row(values) = outcome {
@@ -215,20 +213,21 @@ impl<'a> Block<'a> {
     ) -> Result<(), Undefined> {
         for row in rows {
             let over = Over::new(self, row.iter().map(Some).collect(), ts);
+            over.turn(&mut out.horizon);
             let values = match over.outcome()? {
                 Outcome::Row(values) => values,
                 Outcome::Dropped => continue,
                 Outcome::Failed(fault) => {
-                    out.raised.insert(fault);
+                    out.raised_apart.insert(fault);
                     continue;
                 }
             };
             let lifetime = over.lifetime()?;
-            out.raised.extend(lifetime.possible);
+            out.raised_apart.extend(lifetime.possible);
             match lifetime.now {
                 Ok(true) => drop(out.apart.insert(pack(&values))),
                 Ok(false) => {}
-                Err(fault) => drop(out.raised.insert(fault)),
+                Err(fault) => drop(out.raised_apart.insert(fault)),
             }
         }
         Ok(())
@@ -357,14 +356,16 @@ impl<'b, 'a, 'r> Over<'b, 'a, 'r> {
         }
     }
 
-    /// The times at which a bound may say something else of the row.
-    fn turns(&self) -> impl Iterator<Item = Timestamp> {
+    /// The row's bounds may say something else of it at later times.
+    fn turn(&self, horizon: &mut Horizon) {
         let bounds = self.block.bounds.iter();
-        let times = bounds.filter_map(|bound| match self.scalar(&bound.scalar).ok()?.datum() {
-            Datum::MzTimestamp(time) => Some(temporal::turns(time)),
+        let bounds = bounds.filter_map(|bound| match self.scalar(&bound.scalar).ok()?.datum() {
+            Datum::MzTimestamp(time) => Some(time),
             _ => None,
         });
-        times.flatten()
+        let turns = bounds.flat_map(temporal::turns);
+        let later = turns.filter(|turn| *turn > self.ts);
+        later.for_each(|turn| horizon.end_at(turn));
     }
 
     fn origin(&self, origin: Origin) -> scalar::Result {

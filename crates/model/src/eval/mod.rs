@@ -52,9 +52,11 @@ pub struct Evaluated {
     /// Every error that some row raises, also where others take it back: several
     /// workers do not tell each other (`spec/replica.md` §6.1).
     pub raised: BTreeSet<Fault>,
-    /// Rows of a constant that cancel, and that workers may hold apart from each
-    /// other: what they raise, one of them tells (`spec/replica.md` §2.1).
+    /// Rows of a constant that cancel, and that several workers hold apart from each
+    /// other (`spec/replica.md` §2.1).
     pub apart: BTreeSet<Row>,
+    /// The errors that they raise, each on one of several workers.
+    pub raised_apart: BTreeSet<Fault>,
     /// A row of negative count raised an error, or may have: what is shown of the
     /// errors may be their count.
     pub takes_back: bool,
@@ -186,6 +188,7 @@ impl Evaluated {
         self.possible.extend(input.possible.iter().cloned());
         self.negative.extend(input.negative.iter().cloned());
         self.raised.extend(input.raised.iter().cloned());
+        self.raised_apart.extend(input.raised_apart.iter().cloned());
         self.takes_back |= input.takes_back;
         self.meaningless |= input.meaningless;
         self.horizon.meet(input.horizon);
