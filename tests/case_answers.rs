@@ -9,6 +9,7 @@ mod golden_file;
 use clusterd_fuzz::campaign::{Shape, expected_blocks, run_in};
 use clusterd_fuzz::cli::InProcessLab;
 use clusterd_fuzz::driver::play::block;
+use clusterd_fuzz::protocol::Release;
 use clusterd_fuzz::replica::mutants::Mutants;
 use clusterd_fuzz::script::{Script, text};
 
@@ -43,7 +44,7 @@ fn the_model_answers_whole_cases_as_a_real_clusterd() {
     let mut wrong = Vec::new();
     let (mut agreed, mut open) = (0, 0);
     for case in cases() {
-        let blocks = expected_blocks(&case.script.commands());
+        let blocks = expected_blocks(&case.script.commands(), Release::V26_30);
         for (stanza, block) in case.script.stanzas().zip(blocks) {
             match block {
                 None => open += 1,
@@ -63,7 +64,17 @@ fn the_model_answers_whole_cases_as_a_real_clusterd() {
 
 #[test]
 fn miniclusterd_answers_whole_cases_as_a_real_clusterd() {
-    let lab = InProcessLab::new(Mutants::none(), false);
+    answers_as_a_real_clusterd(Release::V26_30);
+}
+
+/// `spec/v26_39.md` §8.5.
+#[test]
+fn miniclusterd_of_26_39_answers_whole_cases_as_a_real_clusterd_of_26_30() {
+    answers_as_a_real_clusterd(Release::V26_39);
+}
+
+fn answers_as_a_real_clusterd(release: Release) {
+    let lab = InProcessLab::new(Mutants::none(), false).with_release(release);
     let mut wrong = Vec::new();
     let mut agreed = 0;
     for case in cases() {
@@ -73,7 +84,7 @@ fn miniclusterd_answers_whole_cases_as_a_real_clusterd() {
             wrong.push(format!("{}: {violation}", case.name));
         }
         let free: Vec<bool> = match case.open {
-            true => expected_blocks(&commands)
+            true => expected_blocks(&commands, release)
                 .iter()
                 .map(Option::is_none)
                 .collect(),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clusterd_fuzz::campaign::{Facts, Replayed, Shape, replay};
 use clusterd_fuzz::cli::InProcessLab;
+use clusterd_fuzz::protocol::Release;
 use clusterd_fuzz::replica::mutants::Mutants;
 
 /// Scripts that are no part of a valid sequence, and what is said of them.
@@ -37,19 +38,19 @@ fn scripts() -> Vec<PathBuf> {
     paths
 }
 
-fn replayed(path: &Path, workers: Option<usize>) -> Replayed {
+fn replayed(path: &Path, workers: Option<usize>, release: Release) -> Replayed {
     let text = std::fs::read_to_string(path).unwrap();
     let shape = Facts::parse(&text).unwrap().shape().unwrap_or(Shape::ONE);
     let shape = workers.map_or(shape, Shape::workers);
-    let lab = InProcessLab::new(Mutants::none(), false);
+    let lab = InProcessLab::new(Mutants::none(), false).with_release(release);
     replay(&lab, shape, path, &text).unwrap()
 }
 
-fn assert_right(workers: Option<usize>) {
+fn assert_right(workers: Option<usize>, release: Release) {
     let mut wrong = Vec::new();
     for path in scripts() {
         let name = path.file_stem().unwrap().to_str().unwrap();
-        let replayed = replayed(&path, workers);
+        let replayed = replayed(&path, workers, release);
         let invalid = INVALID.iter().find(|(known, _)| *known == name);
         let right = match (invalid, &replayed.invalid) {
             (Some((_, why)), Some(said)) => said.contains(why) && replayed.violations.is_empty(),
@@ -66,10 +67,15 @@ fn assert_right(workers: Option<usize>) {
 
 #[test]
 fn what_failed_once_is_right_with_the_workers_that_it_names() {
-    assert_right(None);
+    assert_right(None, Release::V26_30);
+}
+
+#[test]
+fn what_failed_once_is_right_in_26_39() {
+    assert_right(None, Release::V26_39);
 }
 
 #[test]
 fn what_failed_once_is_right_with_four_workers() {
-    assert_right(Some(4));
+    assert_right(Some(4), Release::V26_30);
 }

@@ -104,7 +104,8 @@ fn a_target_that_cannot_be_had_ends_with_3() {
 #[test]
 fn a_target_of_another_version_is_one_line_with_both() {
     let script = scratch_script("version.spec", "reconnect\n----\nok\n");
-    let output = fuzzer(&["run", "--protocol", "26.31.0", &script]);
+    let target = concat!("spawn:", env!("CARGO_BIN_EXE_miniclusterd"));
+    let output = fuzzer(&["run", "--target", target, "--protocol", "26.31.0", &script]);
     assert_eq!(code(&output), 3, "{output:?}");
     let line = complaint(&output);
     assert!(
@@ -187,6 +188,14 @@ fn usage_errors_end_with_2_and_say_what_was_expected() {
         (
             vec!["fuzz", "--consensus", "bogus:x", "--blob", "file:///none"],
             "consensus URL `bogus:x`: unknown scheme",
+        ),
+        (
+            vec!["fuzz", "--protocol", "26.29.4"],
+            "invalid value '26.29.4' for '--protocol <VERSION>': no wire is known for it: expected 26.30 or later",
+        ),
+        (
+            vec!["fuzz", "--mutant", "view-repeats-errors"],
+            "--mutant view-repeats-errors is no bug before 26.39: expected --protocol 26.39.0-dev.0",
         ),
         (
             vec!["fuzz", "--protocol", "26"],

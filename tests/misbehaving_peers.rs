@@ -13,8 +13,10 @@ use clusterd_fuzz::driver::play::{Source, play_text};
 use clusterd_fuzz::driver::runner::{Runner, RunnerConfig};
 use clusterd_fuzz::driver::{CtpTarget, Driver, Origin, PersistHost, ProcessConfig, Processes};
 use clusterd_fuzz::persist::PersistClient;
+use clusterd_fuzz::protocol::Release;
 use clusterd_fuzz::protocol::ctp::Hello;
-use clusterd_fuzz::protocol::v26_30::{ComputeCommand, PersistLocation, VERSION};
+use clusterd_fuzz::protocol::neutral::ComputeCommand;
+use clusterd_fuzz::protocol::v26_30::{PersistLocation, VERSION};
 use clusterd_fuzz::protocol::wire;
 use uuid::Uuid;
 
@@ -118,7 +120,8 @@ fn hello(version: &str) -> Vec<u8> {
 }
 
 fn command(command: &ComputeCommand) -> Vec<u8> {
-    frame(&wire::encode(command))
+    let release = Release::default();
+    frame(&release.encode_command(command.clone()).unwrap())
 }
 
 /// What follows a good greeting.

@@ -12,7 +12,7 @@ use clusterd_fuzz::plan::lower::{
     DataflowPlan, IndexImport, JoinKind, LowerOptions, SourceImport, lower_dataflow,
 };
 use clusterd_fuzz::plan::{parse, scalar};
-use clusterd_fuzz::protocol::v26_30::RenderPlan;
+use clusterd_fuzz::protocol::neutral::RenderPlan;
 use clusterd_fuzz::protocol::wire;
 use clusterd_fuzz::repr::{Antichain, GlobalId};
 use golden_notation::{lines, list, text};

@@ -6,10 +6,10 @@ mod golden_notation;
 
 use std::collections::BTreeMap;
 
-use clusterd_fuzz::plan::lower::{Quirks, canonical_equivalences, plan_join};
+use clusterd_fuzz::plan::lower::{DeltaPaths, Quirks, canonical_equivalences, plan_join};
 use clusterd_fuzz::plan::mfp::{Mfp, extract_common};
 use clusterd_fuzz::plan::{JoinImplementation, Relation, parse, print, resolve_types, type_of};
-use clusterd_fuzz::protocol::v26_30::MapFilterProject;
+use clusterd_fuzz::protocol::v26_30::{FromNeutral, MapFilterProject};
 use clusterd_fuzz::protocol::wire;
 use golden_notation::*;
 use serde_json::Value;
@@ -267,12 +267,14 @@ fn join_plans_are_upstream_s() {
             &available,
             &classes(&line["eqs"]),
             &mut m,
+            DeltaPaths::All,
             &Quirks::UPSTREAM,
         )
         .map_err(|err| err.to_string())?;
         if missing.iter().any(|forms| *forms != Default::default()) {
             return Err(format!("missing {missing:?}"));
         }
+        let plan = plan.translate::<FromNeutral>().unwrap();
         if hex::encode(wire::encode(&plan)) != text(&line["plan_hex"]) {
             return Err(format!("{plan:?}"));
         }

@@ -26,17 +26,20 @@ use clusterd_fuzz::persist::blob::MemBlob;
 use clusterd_fuzz::persist::clock::{ManualClock, SeededIds};
 use clusterd_fuzz::persist::consensus::MemConsensus;
 use clusterd_fuzz::persist::{Blob, CONTROLLER_CRITICAL_READER, PersistClient, PersistConfig};
+use clusterd_fuzz::protocol::Release;
+use clusterd_fuzz::protocol::neutral::{ComputeCommand, DataflowDescription};
 use clusterd_fuzz::protocol::v26_30::{
-    ComputeCommand, ComputeResponse, ComputeSinkConnection, DataflowDescription, PeekResponse,
-    SubscribeResponse,
+    ComputeResponse, ComputeSinkConnection, PeekResponse, SubscribeResponse,
 };
-use clusterd_fuzz::protocol::wire;
 use clusterd_fuzz::replica::in_process::{Config, InProcess};
 use clusterd_fuzz::replica::meter::Limits;
 use clusterd_fuzz::replica::mutants::Mutants;
 use clusterd_fuzz::repr::{Antichain, Diff, GlobalId, Row, ShardId, Timestamp};
 use recording::{Said, sessions};
 use uuid::Uuid;
+
+/// The release that the recordings are of.
+const RELEASE: Release = Release::V26_30;
 
 /// Recordings, and files of frames in them, that are not covered; each with
 /// the reason. The list only shrinks.
@@ -119,6 +122,7 @@ fn play(
 ) -> (Vec<Heard>, Option<String>) {
     let mut replica = InProcess::new(Config {
         workers,
+        release: RELEASE,
         mutants: Mutants::none(),
         persist: Arc::clone(client),
         seed: 26,
@@ -154,7 +158,7 @@ fn play(
 /// The command with the shards of another run; byte for byte as it was
 /// recorded if nothing is renamed.
 fn rename(command: &ComputeCommand, renamed: &BTreeMap<Vec<u8>, Vec<u8>>) -> ComputeCommand {
-    let mut bytes = wire::encode(command);
+    let mut bytes = RELEASE.encode_command(command.clone()).unwrap();
     for (from, to) in renamed {
         for at in 0..=bytes.len().saturating_sub(from.len()) {
             if bytes[at..].starts_with(from) {
@@ -162,7 +166,7 @@ fn rename(command: &ComputeCommand, renamed: &BTreeMap<Vec<u8>, Vec<u8>>) -> Com
             }
         }
     }
-    wire::decode(&bytes).unwrap()
+    RELEASE.decode_command(&bytes).unwrap()
 }
 
 /// The texts of shard ids in the commands, in order of first occurrence.
@@ -174,7 +178,8 @@ fn shards(sessions: &[Vec<Said>]) -> Vec<Vec<u8>> {
         let Said::Command(command) = said else {
             continue;
         };
-        for text in wire::encode(command).windows(LENGTH) {
+        let bytes = RELEASE.encode_command(command.clone()).unwrap();
+        for text in bytes.windows(LENGTH) {
             let uuid = std::str::from_utf8(&text[1..]).ok();
             let is_shard = text[0] == b's' && uuid.is_some_and(|u| Uuid::try_parse(u).is_ok());
             if is_shard && !found.iter().any(|known| known == text) {

@@ -14,7 +14,9 @@ use clusterd_fuzz::driver::play::{Source, play_text};
 use clusterd_fuzz::driver::runner::{Runner, RunnerConfig};
 use clusterd_fuzz::driver::{Driver, Link, LinkClosed, PersistHost, Received, Target, TargetError};
 use clusterd_fuzz::persist::PersistClient;
-use clusterd_fuzz::protocol::v26_30::{ComputeCommand, ComputeResponse, PersistLocation};
+use clusterd_fuzz::protocol::Release;
+use clusterd_fuzz::protocol::neutral::ComputeCommand;
+use clusterd_fuzz::protocol::v26_30::{ComputeResponse, PersistLocation};
 use recording::{Canonical, Said, sessions};
 use uuid::Uuid;
 
@@ -57,6 +59,10 @@ impl Target for Playback {
         };
         link.send(&ComputeCommand::Hello { nonce }).unwrap();
         Ok(Box::new(link))
+    }
+
+    fn release(&self) -> Release {
+        Release::default()
     }
 
     fn restart(&mut self) -> Result<(), TargetError> {
@@ -147,7 +153,7 @@ fn play(name: &str, frames: &str) -> Vec<String> {
     let sessions = sessions(&root.join(format!("golden/recordings/{name}/{frames}")));
     let location = sessions.iter().flatten().find_map(|said| match said {
         Said::Command(ComputeCommand::CreateInstance(config)) => {
-            Some(config.peek_stash_persist_location.clone())
+            Some(config.common.peek_stash_persist_location.clone())
         }
         _ => None,
     });

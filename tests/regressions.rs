@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use clusterd_fuzz::campaign::{Facts, Shape, replay};
 use clusterd_fuzz::cli::InProcessLab;
 use clusterd_fuzz::invariants;
+use clusterd_fuzz::protocol::Release;
 use clusterd_fuzz::replica::mutants::{Mutant, Mutants};
 
 fn scripts() -> Vec<PathBuf> {
@@ -46,27 +47,32 @@ fn findings_pass_on_the_healthy_replica_and_break_on_their_mutants_what_they_say
         let signature = headed(&text).unwrap_or_else(|| panic!("{name} says not what it breaks"));
         let (invariant, _) = signature.split_once('/').unwrap();
         heading.insert(invariant.to_string());
-        let healthy = InProcessLab::new(Mutants::none(), false);
-        let replayed = replay(&healthy, shape, &path, &text).unwrap();
-        if !replayed.passed() {
-            wrong.push(format!("{name} fails on the healthy replica: {replayed:?}"));
-        }
         assert!(!facts.mutants.is_empty(), "{name} names no mutant");
-        for mutant in &facts.mutants {
-            let mutant: Mutant = mutant.parse().unwrap();
-            let sick = InProcessLab::new(mutant.into(), false);
-            let replayed = replay(&sick, shape, &path, &text).unwrap();
-            let broken = replayed.violations.iter();
-            let broken: BTreeSet<String> = broken.map(|v| v.signature()).collect();
-            if !broken.contains(&signature) {
-                wrong.push(format!(
-                    "{name} breaks {broken:?} on {mutant}, not {signature}"
-                ));
+        // What was found in a later release may need it.
+        let first = facts
+            .protocol
+            .map_or(Release::V26_30, |found| found.release);
+        for release in Release::ALL.into_iter().filter(|release| *release >= first) {
+            let lab = |mutants| InProcessLab::new(mutants, false).with_release(release);
+            let replayed = replay(&lab(Mutants::none()), shape, &path, &text).unwrap();
+            if !replayed.passed() {
+                wrong.push(format!("{name} fails on a healthy {release}: {replayed:?}"));
             }
-            if broken.iter().all(|other| other.starts_with(invariant)) {
-                alone.insert(invariant.to_string());
+            for mutant in &facts.mutants {
+                let mutant: Mutant = mutant.parse().unwrap();
+                let replayed = replay(&lab(mutant.into()), shape, &path, &text).unwrap();
+                let broken = replayed.violations.iter();
+                let broken: BTreeSet<String> = broken.map(|v| v.signature()).collect();
+                if !broken.contains(&signature) {
+                    wrong.push(format!(
+                        "{name} breaks {broken:?} on {mutant} of {release}, not {signature}"
+                    ));
+                }
+                if broken.iter().all(|other| other.starts_with(invariant)) {
+                    alone.insert(invariant.to_string());
+                }
+                found.insert(mutant);
             }
-            found.insert(mutant);
         }
     }
     for mutant in Mutant::ALL {

@@ -9,6 +9,7 @@ mod golden_file;
 
 mod replica_lab;
 
+use clusterd_fuzz::protocol::Release;
 use clusterd_fuzz::script::JoinChoice;
 use replica_lab::script::disagreement;
 use replica_lab::{Mode, PLAIN};
@@ -50,6 +51,16 @@ fn assert_agreement(mode: Mode, wanted: impl Fn(u64, &str) -> bool) {
 #[test]
 fn random_plans_get_the_answers_of_a_real_clusterd() {
     assert_agreement(PLAIN, |_, _| true);
+}
+
+/// `spec/v26_39.md` §8.5.
+#[test]
+fn random_plans_get_the_same_answers_in_26_39() {
+    let mode = Mode {
+        release: Release::V26_39,
+        ..PLAIN
+    };
+    assert_agreement(mode, |n, _| n % 3 == 0);
 }
 
 #[test]

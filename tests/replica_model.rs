@@ -9,12 +9,13 @@ mod replica_lab;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use clusterd_fuzz::model::eval::{self, Evaluated, Moment};
+use clusterd_fuzz::model::eval::{self, ErrorCounts, Evaluated, Moment};
 use clusterd_fuzz::model::multiset::Multiset;
 use clusterd_fuzz::plan::DataflowBuilder;
+use clusterd_fuzz::plan::lower::JoinKind;
 use clusterd_fuzz::plan::{Relation, RelationType, print};
+use clusterd_fuzz::protocol::Release;
 use clusterd_fuzz::protocol::v26_30::{CollectionMetadata, LetRecLimit, PersistLocation};
-use clusterd_fuzz::replica::mutants::Mutants;
 use clusterd_fuzz::repr::{
     Datum, Diff, GlobalId, RelationDesc, ReprScalarType, Row, ShardId, SqlScalarType, Timestamp,
 };
@@ -138,8 +139,17 @@ fn expected(contents: &Evaluated) -> Result<String, String> {
     Ok(clusterd_fuzz::script::output::row_lines(rows).join("\n"))
 }
 
-/// One case; gives a disagreement.
-fn case(seed: u64, mutants: Mutants) -> Result<bool, String> {
+/// What a dataflow of a case is for.
+#[derive(Clone, Copy)]
+enum Use {
+    /// It is kept, and compared at every time.
+    Standing,
+    /// It is read at its as_of and never again, and is planned for that.
+    Once,
+}
+
+/// One case; gives a disagreement. Its dataflow is that of the release, for `used`.
+fn case(seed: u64, release: Release, used: Use) -> Result<bool, String> {
     let mut rng = StdRng::seed_from_u64(seed);
     let data: Vec<u32> = (0..200).map(|_| rng.random()).collect();
     let mut draw = Draw::new(&data);
@@ -167,7 +177,11 @@ fn case(seed: u64, mutants: Mutants) -> Result<bool, String> {
             txns_shard: None,
         };
         builder.import_persist(*id, metadata, LAST + 1).unwrap();
-        sources.insert(*id, history(&mut rng, typ));
+        let mut updates = history(&mut rng, typ);
+        if let Use::Once = used {
+            updates.retain(|(_, time, _)| *time == 0);
+        }
+        sources.insert(*id, updates);
     }
     let (object, index) = (GlobalId::User(2000), GlobalId::User(9000));
     if builder.build_plan(object, &relation).is_err() {
@@ -176,19 +190,35 @@ fn case(seed: u64, mutants: Mutants) -> Result<bool, String> {
     let key: Vec<usize> = (0..typ.column_types.len().min(1)).collect();
     builder.export_index(index, object, &key).unwrap();
     builder.optimize(true);
+    builder.release(release);
+    let last = match used {
+        Use::Standing => LAST,
+        Use::Once => {
+            builder.until(Some(1));
+            // The paths of a delta join are what a single time makes fewer.
+            builder.join(seed.is_multiple_of(2).then_some(JoinKind::Delta));
+            0
+        }
+    };
     let built = builder.finish().map_err(|e| format!("{text}\n{e}"))?;
+    // A dataflow for one time has that time in the place of `mz_now()`.
+    let (_, relation) = &built.builds[0];
     let mode = Mode {
-        mutants,
+        release,
         workers: if seed.is_multiple_of(5) { 2 } else { 1 },
         ..PLAIN
     };
     // What the model cannot say, nobody checks.
     let mut wanted = Vec::new();
-    for ts in 0..=LAST {
+    for ts in 0..=last {
         let moment = Moment {
             ts,
             as_of: 0,
             join: None,
+            error_counts: match release.makes_errors_distinct() {
+                true => ErrorCounts::OncePerBinding { planned: true },
+                false => ErrorCounts::AsRaised,
+            },
         };
         let mut globals = |id: GlobalId, ts: Timestamp| {
             let mut rows = Multiset::new();
@@ -199,7 +229,7 @@ fn case(seed: u64, mutants: Mutants) -> Result<bool, String> {
             }
             Ok(Arc::new(Evaluated::from_rows(rows)))
         };
-        match eval::evaluate(&relation, moment, &mut globals) {
+        match eval::evaluate(relation, moment, &mut globals) {
             Ok(contents) => wanted.push(expected(&contents)),
             Err(_) => return Ok(false),
         }
@@ -210,7 +240,7 @@ fn case(seed: u64, mutants: Mutants) -> Result<bool, String> {
         Err(reason) => return Err(format!("{text}\n{reason}")),
     };
     let contents = exported.remove(&index).unwrap_or_default();
-    let lenient = joins_on_expressions(&relation) || hoists(&relation, false);
+    let lenient = joins_on_expressions(relation) || hoists(relation, false);
     for (ts, wanted) in wanted.into_iter().enumerate() {
         let got = answer(&contents, ts as Timestamp);
         let fine = match &wanted {
@@ -232,6 +262,20 @@ fn case(seed: u64, mutants: Mutants) -> Result<bool, String> {
 
 #[test]
 fn random_plans_mean_the_same_to_the_replica_and_to_the_model() {
+    assert_all_mean_the_same(Release::V26_30, Use::Standing);
+}
+
+#[test]
+fn random_plans_for_one_time_mean_the_same() {
+    assert_all_mean_the_same(Release::V26_30, Use::Once);
+}
+
+#[test]
+fn random_plans_of_26_39_for_one_time_mean_the_same() {
+    assert_all_mean_the_same(Release::V26_39, Use::Once);
+}
+
+fn assert_all_mean_the_same(release: Release, used: Use) {
     let only: Option<u64> = std::env::var("SEED").ok().and_then(|n| n.parse().ok());
     let cases: u64 = std::env::var("CASES")
         .ok()
@@ -240,7 +284,7 @@ fn random_plans_mean_the_same_to_the_replica_and_to_the_model() {
     let mut compared = 0;
     let mut failures = Vec::new();
     for seed in only.map_or(0..cases, |only| only..only + 1) {
-        match case(seed, Mutants::none()) {
+        match case(seed, release, used) {
             Ok(true) => compared += 1,
             Ok(false) => {}
             Err(reason) => failures.push((seed, reason)),

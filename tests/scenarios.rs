@@ -5,11 +5,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clusterd_fuzz::campaign::{Lab, LabConfig, ProcessLab, Shape, run_case};
+use clusterd_fuzz::campaign::{Lab, LabConfig, ProcessLab, Processed, Shape, run_case};
 use clusterd_fuzz::cli::InProcessLab;
 use clusterd_fuzz::driver::play::{Source, play_json, play_text};
 use clusterd_fuzz::driver::runner::{Runner, RunnerConfig};
-use clusterd_fuzz::protocol::v26_30;
+use clusterd_fuzz::protocol::Release;
 use clusterd_fuzz::replica::mutants::Mutants;
 use clusterd_fuzz::script::text;
 
@@ -61,15 +61,19 @@ fn play_all(lab: &dyn Lab, shape: Shape) {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
-fn processes(processes: usize, workers: usize) {
+fn processes(release: Release, processes: usize, workers: usize) {
     let scratch = tempfile::tempdir().unwrap();
-    let lab = ProcessLab::open(LabConfig::embedded(
+    let mut config = LabConfig::embedded(
         env!("CARGO_BIN_EXE_miniclusterd").into(),
-        v26_30::VERSION.parse().unwrap(),
+        release.into(),
         scratch.path(),
         Duration::from_secs(30),
-    ));
-    play_all(&lab.unwrap(), Shape { processes, workers });
+    );
+    if let Processed::Spawn { extra_args, .. } = &mut config.target {
+        extra_args.extend(["--protocol".to_string(), release.version().to_string()]);
+    }
+    let lab = ProcessLab::open(config).unwrap();
+    play_all(&lab, Shape { processes, workers });
 }
 
 /// A target serves one case after the other, and its workers keep what they were told.
@@ -111,17 +115,29 @@ fn scripts_match_in_process_with_four_workers() {
     play_all(&InProcessLab::new(Mutants::none(), false), four);
 }
 
+/// `spec/v26_39.md` §8.5.
+#[test]
+fn scripts_match_in_process_with_two_workers_of_26_39() {
+    let lab = InProcessLab::new(Mutants::none(), false).with_release(Release::V26_39);
+    play_all(&lab, Shape::workers(2));
+}
+
 #[test]
 fn scripts_match_with_one_process_of_one_worker() {
-    processes(1, 1);
+    processes(Release::V26_30, 1, 1);
 }
 
 #[test]
 fn scripts_match_with_one_process_of_four_workers() {
-    processes(1, 4);
+    processes(Release::V26_30, 1, 4);
+}
+
+#[test]
+fn scripts_match_with_two_processes_of_two_workers_of_26_39() {
+    processes(Release::V26_39, 2, 2);
 }
 
 #[test]
 fn scripts_match_with_two_processes_of_two_workers() {
-    processes(2, 2);
+    processes(Release::V26_30, 2, 2);
 }

@@ -9,6 +9,7 @@ use clusterd_fuzz::campaign::{Limits, case_script, viable, with_blocks};
 use clusterd_fuzz::generate::Profile;
 use clusterd_fuzz::model::{Expected, Model, Rehearsal};
 use clusterd_fuzz::plan::Relation;
+use clusterd_fuzz::protocol::Release;
 use clusterd_fuzz::repr::{Datum, GlobalId, Row};
 use clusterd_fuzz::script::{Command, Export, Import};
 use clusterd_fuzz::shrink::{Budget, shrink};
@@ -46,7 +47,7 @@ fn minima(bug: Bug, operators: u64, starts: usize) -> Vec<String> {
         .map(|commands| {
             let shrunk = shrink(commands, budget, &mut |candidate| fails(bug, candidate));
             assert!(shrunk.at_fixpoint, "after {} runs", shrunk.runs);
-            with_blocks(&shrunk.commands).to_string()
+            with_blocks(&shrunk.commands, Release::default()).to_string()
         })
         .collect()
 }

@@ -14,6 +14,7 @@ use clusterd_fuzz::campaign::{
 };
 use clusterd_fuzz::cli::InProcessLab;
 use clusterd_fuzz::generate::Profile;
+use clusterd_fuzz::protocol::Release;
 use clusterd_fuzz::replica::mutants::{Mutant, Mutants};
 use clusterd_fuzz::script::Command;
 use clusterd_fuzz::shrink::{Budget, Complexity, shrink_with};
@@ -132,6 +133,10 @@ impl Flaky {
 }
 
 impl Lab for Flaky {
+    fn release(&self) -> Release {
+        Release::default()
+    }
+
     fn seat(&self, shape: Shape, seed: u64) -> Result<Seat, String> {
         self.runs.fetch_add(1, Ordering::Relaxed);
         match luck(seed) < self.share {

@@ -16,7 +16,9 @@ use clusterd_fuzz::driver::play::block;
 use clusterd_fuzz::driver::{Driver, Link, LinkClosed, PersistHost, Received, Target, TargetError};
 use clusterd_fuzz::persist::clock::{ManualClock, SeededIds};
 use clusterd_fuzz::persist::{PersistClient, PersistConfig, open_blob, open_consensus};
-use clusterd_fuzz::protocol::v26_30::{ComputeCommand, PersistLocation};
+use clusterd_fuzz::protocol::Release;
+use clusterd_fuzz::protocol::neutral::ComputeCommand;
+use clusterd_fuzz::protocol::v26_30::PersistLocation;
 use clusterd_fuzz::replica::in_process::{Config, InProcess};
 use clusterd_fuzz::replica::meter::Limits;
 use clusterd_fuzz::replica::mutants::{Mutant, Mutants};
@@ -40,6 +42,10 @@ struct SilentLab {
 }
 
 impl Lab for SilentLab {
+    fn release(&self) -> Release {
+        Release::default()
+    }
+
     fn seat(&self, shape: Shape, seed: u64) -> Result<Seat, String> {
         let config = PersistConfig {
             clock: Arc::new(ManualClock::new(0)),
@@ -51,6 +57,7 @@ impl Lab for SilentLab {
         let client = PersistClient::new(blob, consensus, config);
         let replica = InProcess::new(Config {
             workers: 1,
+            release: Release::default(),
             mutants: Mutants::none(),
             persist: Arc::clone(&client),
             seed,
@@ -103,6 +110,10 @@ impl Target for Silent {
     fn connect(&mut self, nonce: Uuid) -> Result<Box<dyn Link>, TargetError> {
         self.replica.borrow_mut().connect(nonce);
         Ok(Box::new(self.clone()))
+    }
+
+    fn release(&self) -> Release {
+        Release::default()
     }
 
     fn restart(&mut self) -> Result<(), TargetError> {

@@ -22,7 +22,9 @@ use clusterd_fuzz::persist::blob::MemBlob;
 use clusterd_fuzz::persist::clock::{ManualClock, SeededIds};
 use clusterd_fuzz::persist::consensus::{CaSResult, MemConsensus};
 use clusterd_fuzz::persist::{Consensus, PersistClient, PersistConfig, SeqNo, StoreError};
-use clusterd_fuzz::protocol::v26_30::{ComputeCommand, PersistLocation};
+use clusterd_fuzz::protocol::Release;
+use clusterd_fuzz::protocol::neutral::ComputeCommand;
+use clusterd_fuzz::protocol::v26_30::PersistLocation;
 use clusterd_fuzz::replica::in_process::{Config, InProcess};
 use clusterd_fuzz::replica::meter::Limits;
 use clusterd_fuzz::replica::mutants::Mutants;
@@ -95,6 +97,10 @@ impl LosingLab {
 }
 
 impl Lab for LosingLab {
+    fn release(&self) -> Release {
+        Release::default()
+    }
+
     fn seat(&self, shape: Shape, seed: u64) -> Result<Seat, String> {
         let store = Arc::new(MemConsensus::default());
         let blob = Arc::new(MemBlob::default());
@@ -108,6 +114,7 @@ impl Lab for LosingLab {
         };
         let replica = InProcess::new(Config {
             workers: 1,
+            release: Release::default(),
             mutants: Mutants::none(),
             persist: PersistClient::new(blob.clone(), store.clone(), config(seed)),
             seed,
@@ -159,6 +166,10 @@ impl Target for Sound {
     fn connect(&mut self, nonce: Uuid) -> Result<Box<dyn Link>, TargetError> {
         self.0.borrow_mut().connect(nonce);
         Ok(Box::new(self.clone()))
+    }
+
+    fn release(&self) -> Release {
+        Release::default()
     }
 
     fn restart(&mut self) -> Result<(), TargetError> {

@@ -9,6 +9,7 @@ use super::case::{CaseOptions, Outcome};
 use super::lab::{Lab, Seat, Shape};
 use crate::driver::{CtpTarget, OnItsOwn, Target};
 use crate::invariants::{Violation, after_case};
+use crate::protocol::Release;
 use crate::script::trace::Event;
 
 /// For how long a target is looked at after a run of a late finding; most of what a target does too late,
@@ -72,6 +73,10 @@ pub struct Pursuit<'a> {
 }
 
 impl Lab for Pursuit<'_> {
+    fn release(&self) -> Release {
+        self.lab.release()
+    }
+
     fn seat(&self, shape: Shape, seed: u64) -> Result<Seat, String> {
         let seat = self.lab.seat(shape, seed)?;
         Ok(Seat {

@@ -5,15 +5,16 @@
 //! Invariant: a block is given only where the contract fixes it to the letter.
 
 use crate::model::{Expected, Model, Rehearsal};
+use crate::protocol::Release;
 use crate::script::interpret::{Answer, Shown};
 use crate::script::output::Output;
 use crate::script::trace::Event;
 use crate::script::{Command, Script};
 
-/// The block of each command; None where several answers are right, or none is
-/// fixed.
-pub fn expected_blocks(commands: &[Command]) -> Vec<Option<String>> {
-    let mut rehearsal = Rehearsal::new();
+/// The block of each command for a replica of this release; None where several
+/// answers are right, or none is fixed.
+pub fn expected_blocks(commands: &[Command], release: Release) -> Vec<Option<String>> {
+    let mut rehearsal = Rehearsal::for_release(release);
     let block = |command: &Command| {
         let rehearsed = rehearsal.play(command);
         let model = rehearsal.model();
@@ -30,10 +31,11 @@ pub fn expected_blocks(commands: &[Command]) -> Vec<Option<String>> {
     commands.iter().map(block).collect()
 }
 
-/// A script of these commands, with the blocks that the model fixes.
-pub fn with_blocks(commands: &[Command]) -> Script {
+/// A script of these commands, with the blocks that the model fixes for a replica
+/// of this release.
+pub fn with_blocks(commands: &[Command], release: Release) -> Script {
     let mut script = Script::from_commands(commands.iter().cloned());
-    let blocks = expected_blocks(commands);
+    let blocks = expected_blocks(commands, release);
     for (stanza, block) in script.stanzas_mut().zip(blocks) {
         stanza.expected = block.unwrap_or_default();
     }

@@ -110,6 +110,7 @@ pub fn run_case(
             None => patience_ms.saturating_sub(1),
         },
         one_worker: options.one_worker,
+        release: driver.release(),
     }));
     let log = RefCell::new(Vec::new());
     let config = RunnerConfig {

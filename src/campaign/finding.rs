@@ -22,6 +22,7 @@ use super::skeleton::{Skeleton, panic_place};
 use super::viable::{Limits, endless, viable};
 use crate::invariants::Violation;
 use crate::known::KnownBugs;
+use crate::protocol::Release;
 use crate::script::Command;
 use crate::shrink::{Budget, Commands, Judge, Shrunk, shrink_with, without};
 
@@ -53,6 +54,8 @@ pub struct Finding {
     pub commands: Vec<Command>,
     /// The shape of the target that it takes.
     pub shape: Shape,
+    /// The release that the target is one of.
+    pub release: Release,
     /// It happened again on a target of its own.
     pub reproduced: bool,
     /// How often the simplest script shows it.
@@ -290,6 +293,7 @@ impl<'a> Hunt<'a> {
             original: broken.commands.clone(),
             commands: start.to_vec(),
             shape: broken.shape,
+            release: lab.release(),
             reproduced: false,
             rate: Rate::default(),
             runs,
@@ -536,7 +540,7 @@ impl Finding {
         for (name, value) in facts {
             let _ = writeln!(text, "# {name}: {value}");
         }
-        let _ = write!(text, "\n{}", with_blocks(commands));
+        let _ = write!(text, "\n{}", with_blocks(commands, self.release));
         text
     }
 

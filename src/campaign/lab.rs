@@ -17,8 +17,9 @@ use super::case::{CaseOptions, Outcome, run_case};
 use crate::driver::{
     ALARMS, CtpTarget, DEATH, Driver, Origin, PersistHost, ProcessConfig, Processes,
 };
-use crate::persist::{PersistClient, PubSubServer};
+use crate::persist::{PersistClient, PersistConfig, PubSubServer};
 use crate::protocol::v26_30::PersistLocation;
+use crate::protocol::{Announced, Release};
 use crate::script::Command;
 
 /// How many processes and workers a replica has.
@@ -82,6 +83,9 @@ pub trait Lab: Sync {
     fn aftermaths(&self, _patience: Duration) -> Vec<Aftermath> {
         Vec::new()
     }
+
+    /// The release that its targets are of.
+    fn release(&self) -> Release;
 
     /// How a case is run here.
     fn options(&self, seed: u64) -> CaseOptions;
@@ -147,8 +151,8 @@ pub struct LabConfig {
     pub store: StoreUrls,
     /// Logs and scratch files of the targets go here.
     pub directory: PathBuf,
-    /// The version that the driver announces.
-    pub version: semver::Version,
+    /// The version that the driver announces, and whose shards it writes.
+    pub announced: Announced,
     /// Where the driver serves persist's PubSub; port 0 takes a free one.
     pub pubsub: SocketAddr,
     pub patience: Duration,
@@ -162,7 +166,7 @@ impl LabConfig {
     /// below `scratch`.
     pub fn embedded(
         program: PathBuf,
-        version: semver::Version,
+        announced: Announced,
         scratch: &Path,
         patience: Duration,
     ) -> LabConfig {
@@ -175,7 +179,7 @@ impl LabConfig {
             },
             store: StoreUrls::embedded(scratch),
             directory: scratch.join("targets"),
-            version,
+            announced,
             pubsub: (Ipv4Addr::LOCALHOST, 0).into(),
             patience,
             keep_log: false,
@@ -220,8 +224,11 @@ impl Pooled {
 impl ProcessLab {
     /// Opens the stores; starts nothing yet.
     pub fn open(config: LabConfig) -> Result<ProcessLab, String> {
-        let client = PersistClient::open(&config.store.blob, &config.store.consensus)
-            .map_err(|e| e.to_string())?;
+        let StoreUrls { blob, consensus } = &config.store;
+        let version = config.announced.version.clone();
+        let settings = PersistConfig::for_stores(consensus).of_version(version);
+        let client = PersistClient::open_with(blob, consensus, settings);
+        let client = client.map_err(|e| e.to_string())?;
         let pubsub = PubSubServer::start(config.pubsub).map_err(|e| e.to_string())?;
         client.attach_pubsub(&pubsub);
         let idle = match &config.target {
@@ -229,7 +236,7 @@ impl ProcessLab {
             Processed::Attach(addresses) => vec![Pooled {
                 target: CtpTarget::new(
                     Origin::Attached(addresses.clone()),
-                    config.version.clone(),
+                    config.announced.clone(),
                     None,
                 ),
                 shape: None,
@@ -302,7 +309,7 @@ impl ProcessLab {
         .map_err(|e| e.to_string())?;
         Ok(CtpTarget::new(
             Origin::Spawned(processes),
-            self.config.version.clone(),
+            self.config.announced.clone(),
             None,
         ))
     }
@@ -314,6 +321,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Lab for ProcessLab {
+    fn release(&self) -> Release {
+        self.config.announced.release
+    }
+
     fn stand_ins(&self) -> Vec<&dyn Lab> {
         self.stand_ins.iter().map(Box::as_ref).collect()
     }

@@ -11,6 +11,7 @@ use super::case::Outcome;
 use super::lab::{Lab, Shape, run_in};
 use crate::driver::play::{Source, block};
 use crate::invariants::Violation;
+use crate::protocol::{Announced, AnnouncedError};
 
 /// What a script's header says, as `# name: value` lines.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,6 +21,8 @@ pub struct Facts {
     /// Workers a process; 1 unless it matters.
     pub workers: Option<usize>,
     pub processes: Option<usize>,
+    /// The version of the target, where it is not the default one.
+    pub protocol: Option<Announced>,
 }
 
 impl Facts {
@@ -55,6 +58,13 @@ impl Facts {
                 "mutant" => facts.mutants.push(value.to_string()),
                 "workers" => facts.workers = Some(number()?),
                 "processes" => facts.processes = Some(number()?),
+                "protocol" => {
+                    let announced = value.parse();
+                    let announced = announced.map_err(|error: AnnouncedError| {
+                        format!("line {}: `protocol` is `{value}`: {error}", at + 1)
+                    })?;
+                    facts.protocol = Some(announced);
+                }
                 _ => {}
             }
         }
@@ -135,7 +145,7 @@ pub fn replay(
         });
     }
     let mut mismatches = Vec::new();
-    let expected = expected_blocks(&commands);
+    let expected = expected_blocks(&commands, lab.release());
     for (step, (answer, expected)) in outcome.answers.iter().zip(expected).enumerate() {
         let actual = block(answer);
         if let Some(expected) = expected

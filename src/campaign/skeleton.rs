@@ -10,7 +10,7 @@ use std::fmt;
 
 use crate::plan::{Relation, cells, functions};
 use crate::script::interpret::{Effect, Interpreter, Uuids};
-use crate::script::{Build, Command, CreateDataflow, Export, Plan, Selection};
+use crate::script::{Build, Command, CreateDataflow, Export, Plan, Selection, Setting};
 
 /// Operators of which the rest of a script tells more, or that stand in each.
 const PLUMBING: [&str; 7] = [
@@ -100,6 +100,12 @@ impl Skeleton {
         }
     }
 
+    fn add_settings(&mut self, settings: &[Setting]) {
+        for setting in settings {
+            self.add(format!("setting {}", setting.name));
+        }
+    }
+
     /// What a command is beside its dataflow: the verb, unless every script has
     /// it, and its options.
     fn add_command(&mut self, command: &Command) {
@@ -108,8 +114,9 @@ impl Skeleton {
             Command::CreateInstance {
                 expiration_offset: None,
                 arrangement_dictionary_compression: false,
-            }
-            | Command::InitializationComplete
+                settings,
+            } if settings.is_empty() => {}
+            Command::InitializationComplete
             | Command::DefineSchema { .. }
             | Command::DefineIndex { .. }
             | Command::Schedule { .. }
@@ -125,12 +132,11 @@ impl Skeleton {
                 self.add_if(rows.iter().any(|row| row.diff < 0), "retraction");
                 self.add_if(rows.iter().any(|row| row.diff > 1), "multiplicity");
             }
-            Command::CreateInstance { .. } => self.add("create-instance with options"),
-            Command::UpdateConfiguration { settings } => {
-                for setting in settings {
-                    self.add(format!("setting {}", setting.name));
-                }
+            Command::CreateInstance { settings, .. } => {
+                self.add("create-instance with options");
+                self.add_settings(settings);
             }
+            Command::UpdateConfiguration { settings } => self.add_settings(settings),
             Command::CreateDataflow(dataflow) => self.add_dataflow(dataflow),
             Command::AllowCompaction { frontier: None, .. } => self.add("drop"),
             Command::Peek { selection, .. } => self.add_selection(selection),

@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::campaign::Shape;
 use crate::driver::ALARMS;
-use crate::protocol::v26_30;
+use crate::protocol::{Announced, Release};
 use crate::replica;
 
 /// How many of a hundred dataflows have plans of operators.
@@ -94,9 +94,10 @@ pub struct TargetArgs {
     /// Where we serve persist's PubSub; port 0 takes a free one.
     #[arg(long, value_name = "IP:PORT", default_value = DEFAULT_PUBSUB)]
     pub pubsub: SocketAddr,
-    /// The version to announce, within this wire profile.
-    #[arg(long, value_name = "VERSION", default_value = v26_30::VERSION)]
-    pub protocol: semver::Version,
+    /// The version of the target, which is announced and whose wire is spoken: of
+    /// 26.30, 26.39, or as the newest of them that is not newer.
+    #[arg(long, value_name = "VERSION", default_value_t = Release::default().into())]
+    pub protocol: Announced,
     /// What must happen counts as stuck after this many seconds without a sign
     /// of work.
     #[arg(long, value_name = "SECONDS", default_value_t = DEFAULT_PATIENCE)]
@@ -261,8 +262,8 @@ pub struct Show {
     #[arg(long, value_name = "FILE")]
     pub known_bugs: Option<PathBuf>,
     /// As it was given to `fuzz`.
-    #[arg(long, value_name = "VERSION", default_value = v26_30::VERSION)]
-    pub protocol: semver::Version,
+    #[arg(long, value_name = "VERSION", default_value_t = Release::default().into())]
+    pub protocol: Announced,
     /// The seed of the campaign.
     #[arg(long)]
     pub seed: u64,
@@ -312,6 +313,9 @@ pub struct Mutants {
     /// As it is given to `fuzz`.
     #[arg(long, value_name = "PERCENT", default_value_t = DEFAULT_OPERATORS)]
     pub operators: u64,
+    /// As it is given to `fuzz`.
+    #[arg(long, value_name = "VERSION", default_value_t = Release::default().into())]
+    pub protocol: Announced,
     /// `text`, or `json` for one mutant a line.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,

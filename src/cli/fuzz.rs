@@ -13,6 +13,7 @@ use crate::campaign::{
 };
 use crate::generate::{Action, Profile};
 use crate::known::{KnownBug, KnownBugs};
+use crate::protocol::Release;
 use crate::replica::mutants::Mutant;
 use crate::shrink::Budget;
 
@@ -61,6 +62,7 @@ pub fn fuzz(args: Fuzz) -> Done {
         None => Some(args.cases.unwrap_or(CASES)),
     };
     let is_healthy = args.target.mutant.is_empty();
+    let release = args.target.protocol.release;
     let seconds = args.seconds.or(hunts.then_some(HUNT_SECONDS));
     let config = CampaignConfig {
         seed,
@@ -68,7 +70,7 @@ pub fn fuzz(args: Fuzz) -> Done {
         jobs,
         schedules: args.schedules,
         first_case: args.case.unwrap_or(0),
-        profile: profile(&args.target.target, args.operators).round(round),
+        profile: profile(&args.target.target, args.operators, release).round(round),
         known: known.only(|bug| may_have(&args.target, bug)),
         shape: args.target.shape(),
         time: seconds.map(Duration::from_secs),
@@ -87,6 +89,7 @@ pub fn fuzz(args: Fuzz) -> Done {
     // A replica that has bugs of its own already needs no other one.
     let canary = is_healthy.then(|| {
         let lab = InProcessLab::new(CANARY.into(), false);
+        let lab = lab.with_release(release);
         Canary::send(CANARY.name(), &lab, seed, &config.profile)
     });
     if let Some(canary) = &canary {
@@ -116,16 +119,16 @@ fn going_round(
         target, protocol, ..
     } = &args.target;
     let KnownArgs { recheck_known, .. } = args.known;
-    let of_version = known.of_version(protocol);
+    let of_release = known.of_release(protocol.release);
     let mut gone = Vec::new();
-    for bug in of_version.iter().filter(|_| recheck_known) {
+    for bug in of_release.iter().filter(|_| recheck_known) {
         let recheck = Recheck::of(bug, known, lab);
         if recheck.fate == Fate::Gone {
             gone.push(recheck.id.clone());
         }
         reporter.on_event(&CampaignEvent::Rechecked(recheck));
     }
-    of_version.only(|bug| has_bugs(target) && !gone.contains(&bug.id))
+    of_release.only(|bug| has_bugs(target) && !gone.contains(&bug.id))
 }
 
 /// Whether a target may have a bug that is known.
@@ -187,8 +190,9 @@ fn writable(folder: &Path) -> std::io::Result<()> {
 }
 
 /// What the cases of a campaign are drawn from.
-fn profile(target: &TargetKind, operators: u64) -> Profile {
+fn profile(target: &TargetKind, operators: u64, release: Release) -> Profile {
     let profile = Profile::default().with_operators(operators);
+    let profile = profile.for_release(release);
     match target {
         TargetKind::Mini | TargetKind::InProcess => profile,
         TargetKind::Spawn(_) => profile.for_clusterd(),
@@ -200,7 +204,10 @@ fn profile(target: &TargetKind, operators: u64) -> Profile {
 /// What a finding says of the target that it was found on.
 fn facts(target: &TargetArgs) -> Vec<(&'static str, String)> {
     let mutants = target.mutant.iter();
-    mutants.map(|m| ("mutant", m.to_string())).collect()
+    let mutants = mutants.map(|m| ("mutant", m.to_string()));
+    let protocol = Some(&target.protocol).filter(|protocol| !protocol.is_default());
+    let protocol = protocol.map(|protocol| ("protocol", protocol.to_string()));
+    mutants.chain(protocol).collect()
 }
 
 /// A random seed, short enough to be typed.
@@ -210,10 +217,10 @@ fn fresh_seed() -> u64 {
 
 /// Prints the script of one case, with the answers that the model expects.
 pub fn show(args: &Show) -> Done {
-    let known = known_bugs(args.known_bugs.as_deref())?.of_version(&args.protocol);
+    let known = known_bugs(args.known_bugs.as_deref())?.of_release(args.protocol.release);
     let round = known.only(|_| has_bugs(&args.target));
-    let profile = profile(&args.target, args.operators).round(round);
+    let profile = profile(&args.target, args.operators, args.protocol.release).round(round);
     let (commands, _) = case_script(args.seed, args.case, &profile);
-    out::print(with_blocks(&commands))?;
+    out::print(with_blocks(&commands, args.protocol.release))?;
     Ok(true)
 }

@@ -15,7 +15,9 @@ use crate::driver::{Driver, Link, LinkClosed, PersistHost, Received, Target, Tar
 use crate::generate::Stream;
 use crate::persist::clock::{ManualClock, SeededIds};
 use crate::persist::{PersistClient, PersistConfig, open_blob, open_consensus};
-use crate::protocol::v26_30::{ComputeCommand, PersistLocation};
+use crate::protocol::Release;
+use crate::protocol::neutral::ComputeCommand;
+use crate::protocol::v26_30::PersistLocation;
 use crate::replica::in_process::{Config, InProcess};
 use crate::replica::meter::Limits;
 use crate::replica::mutants::Mutants;
@@ -26,6 +28,7 @@ pub struct InProcessLab {
     mutants: Mutants,
     keep_log: bool,
     limits: Limits,
+    release: Release,
 }
 
 impl InProcessLab {
@@ -34,7 +37,14 @@ impl InProcessLab {
             mutants,
             keep_log,
             limits: Limits::default(),
+            release: Release::default(),
         }
+    }
+
+    /// With replicas of this release.
+    pub fn with_release(mut self, release: Release) -> Self {
+        self.release = release;
+        self
     }
 
     /// With replicas that rest sooner, or later.
@@ -45,9 +55,13 @@ impl InProcessLab {
 }
 
 impl Lab for InProcessLab {
+    fn release(&self) -> Release {
+        self.release
+    }
+
     /// Workers of several processes become workers of the one that there is.
     fn seat(&self, shape: Shape, seed: u64) -> Result<Seat, String> {
-        let mut config = PersistConfig::for_stores("mem:");
+        let mut config = PersistConfig::for_stores("mem:").of_version(self.release.version());
         config.clock = Arc::new(ManualClock::new(0));
         config.ids = Arc::new(SeededIds::new(Stream::Ids.seed(seed)));
         let consensus = open_consensus("mem:").map_err(|e| e.to_string())?;
@@ -57,6 +71,7 @@ impl Lab for InProcessLab {
             config: Config {
                 workers: shape.processes * shape.workers,
                 mutants: self.mutants,
+                release: self.release,
                 persist: Arc::clone(&client),
                 seed: Stream::Steps.seed(seed),
                 limits: self.limits,
@@ -103,12 +118,17 @@ struct InProcessTarget {
 }
 
 impl Target for InProcessTarget {
+    fn release(&self) -> Release {
+        self.config.release
+    }
+
     fn connect(&mut self, nonce: Uuid) -> Result<Box<dyn Link>, TargetError> {
         let mut slot = self.replica.borrow_mut();
         let replica = slot.get_or_insert_with(|| InProcess::new(self.config.clone()));
         replica.connect(nonce);
         Ok(Box::new(InProcessLink {
             replica: Rc::clone(&self.replica),
+            release: self.config.release,
         }))
     }
 
@@ -136,13 +156,31 @@ impl Target for InProcessTarget {
 
 struct InProcessLink {
     replica: Rc<RefCell<Option<InProcess>>>,
+    release: Release,
+}
+
+/// The command as a replica of the release hears it: what comes out of its wire may
+/// be said otherwise than what went in.
+fn heard(command: &ComputeCommand, release: Release) -> Result<ComputeCommand, String> {
+    let command = command.clone();
+    match release {
+        // This wire is the neutral form but for what it cannot say.
+        Release::V26_30 => Ok(command),
+        Release::V26_39 => {
+            let payload = release.encode_command(command);
+            let payload = payload.map_err(|error| error.to_string())?;
+            let heard = release.decode_command(&payload);
+            heard.map_err(|error| error.to_string())
+        }
+    }
 }
 
 impl Link for InProcessLink {
     fn send(&mut self, command: &ComputeCommand) -> Result<(), LinkClosed> {
+        let heard = heard(command, self.release).map_err(LinkClosed)?;
         match self.replica.borrow_mut().as_mut() {
             Some(replica) => {
-                replica.send(command.clone());
+                replica.send(heard);
                 Ok(())
             }
             None => Err(LinkClosed("the replica was killed".to_string())),

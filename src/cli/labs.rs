@@ -24,10 +24,17 @@ const CASES_PER_SPAWN: usize = 50;
 /// Opens the lab that the flags ask for. `keep_log` keeps every event of a case.
 pub fn open(args: &TargetArgs, keep_log: bool) -> Result<OpenLab, CliError> {
     let patience = Duration::from_secs(args.patience);
+    let release = args.protocol.release;
     if !args.mutant.is_empty() && !matches!(args.target, TargetKind::Mini | TargetKind::InProcess) {
         return Err(CliError::Input(
             "--mutant is for --target mini or in-process: only miniclusterd has mutants".into(),
         ));
+    }
+    if let Some(mutant) = args.mutant.iter().find(|mutant| mutant.since() > release) {
+        let (since, version) = (mutant.since(), mutant.since().version());
+        return Err(CliError::Input(format!(
+            "--mutant {mutant} is no bug before {since}: expected --protocol {version}"
+        )));
     }
     if let TargetKind::InProcess = args.target {
         if args.processes.is_some_and(|n| n != 1) {
@@ -43,7 +50,7 @@ pub fn open(args: &TargetArgs, keep_log: bool) -> Result<OpenLab, CliError> {
         }
         let mutants = args.mutant.iter().copied().collect();
         return Ok(OpenLab {
-            lab: Box::new(InProcessLab::new(mutants, keep_log)),
+            lab: Box::new(InProcessLab::new(mutants, keep_log).with_release(release)),
             _scratch: None,
         });
     }
@@ -82,7 +89,9 @@ pub fn open(args: &TargetArgs, keep_log: bool) -> Result<OpenLab, CliError> {
         TargetKind::Mini => {
             let program = std::env::current_exe()
                 .map_err(|e| CliError::Target(format!("finding our own program: {e}")))?;
-            spawn(program, vec!["miniclusterd".to_string()], 1)
+            let words = ["miniclusterd", "--protocol"].map(String::from);
+            let words = words.into_iter().chain([args.protocol.to_string()]);
+            spawn(program, words.collect(), 1)
         }
         TargetKind::Spawn(program) => spawn(program.clone(), Vec::new(), CASES_PER_SPAWN),
         TargetKind::Connect(addresses) => Processed::Attach(addresses.clone()),
@@ -92,15 +101,16 @@ pub fn open(args: &TargetArgs, keep_log: bool) -> Result<OpenLab, CliError> {
         target,
         store,
         directory,
-        version: args.protocol.clone(),
+        announced: args.protocol.clone(),
         pubsub: args.pubsub,
         patience,
         keep_log,
         alarms: args.alarm.clone(),
     })
     .map_err(CliError::Input)?;
-    let in_process =
-        |mutants: Mutants| -> Box<dyn Lab> { Box::new(InProcessLab::new(mutants, keep_log)) };
+    let in_process = |mutants: Mutants| -> Box<dyn Lab> {
+        Box::new(InProcessLab::new(mutants, keep_log).with_release(release))
+    };
     let stand_ins = match &args.target {
         // The same replica without processes, unless flags make it another one.
         TargetKind::Mini if args.target_arg.is_empty() => {

@@ -25,6 +25,8 @@ pub fn mutants(args: &Mutants) -> Done {
     };
     let lab = |mutant: &Mutant| -> (String, Box<dyn Lab>) {
         let lab = InProcessLab::new((*mutant).into(), false);
+        // What is a bug in later releases only is hunted in the first of them.
+        let lab = lab.with_release(args.protocol.release.max(mutant.since()));
         (mutant.name().to_string(), Box::new(lab))
     };
     let bugs: Vec<_> = mutants.iter().map(lab).collect();
@@ -32,7 +34,9 @@ pub fn mutants(args: &Mutants) -> Done {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let config = CampaignConfig {
         schedules: args.schedules,
-        profile: Profile::default().with_operators(args.operators),
+        profile: Profile::default()
+            .with_operators(args.operators)
+            .for_release(args.protocol.release),
         time: Some(Duration::from_secs(args.seconds)),
         budget: Budget {
             max_time: Duration::from_secs(SHRINK_SECONDS),

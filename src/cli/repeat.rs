@@ -7,7 +7,6 @@ use super::args::{
     DEFAULT_PATIENCE, DEFAULT_PUBSUB, DEFAULT_SCHEDULES, Fuzz, KnownArgs, TargetArgs,
 };
 use crate::driver::ALARMS;
-use crate::protocol::v26_30;
 
 /// The part that every case of the campaign has in common.
 pub fn command(args: &Fuzz, seed: u64) -> String {
@@ -91,7 +90,7 @@ fn target(args: &TargetArgs, flag: &mut dyn FnMut(&str, String)) {
     if pubsub.to_string() != DEFAULT_PUBSUB {
         flag("pubsub", pubsub.to_string());
     }
-    if protocol.to_string() != v26_30::VERSION {
+    if !protocol.is_default() {
         flag("protocol", protocol.to_string());
     }
     if alarm.iter().ne(ALARMS) {

@@ -158,6 +158,13 @@ fn one(args: &Replay, lab: &dyn Lab, path: &Path) -> Result<Replayed, CliError> 
     let text = read(path)?;
     let facts =
         Facts::parse(&text).map_err(|e| CliError::Input(format!("{}: {e}", path.display())))?;
+    let protocol = &args.target.protocol;
+    if let Some(found) = facts.protocol.as_ref().filter(|found| *found != protocol) {
+        eprintln!(
+            "{}: found on {found}, replayed on {protocol}; --protocol {found} repeats it",
+            path.display()
+        );
+    }
     // A script says what it takes; the flags may ask for more.
     let shape = args.target.shape().into_iter().chain(facts.shape()).max();
     let shape = shape.unwrap_or(Shape::ONE);

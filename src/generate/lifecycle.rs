@@ -65,6 +65,12 @@ impl World<'_> {
         if self.choices.chance("limit results", 1, 4) {
             return self.limit_results();
         }
+        let settings = self.settings();
+        self.emit(Command::UpdateConfiguration { settings }, Worth::Shows)
+    }
+
+    /// A setting or two of those that change no answer.
+    pub fn settings(&mut self) -> Vec<Setting> {
         let count = self.choices.between("settings", 1, 2);
         let mut settings: Vec<Setting> = Vec::new();
         for _ in 0..count {
@@ -82,7 +88,7 @@ impl World<'_> {
                 });
             }
         }
-        self.emit(Command::UpdateConfiguration { settings }, Worth::Shows)
+        settings
     }
 
     /// Limits the size of results: below what some collection takes, about there, or

@@ -242,8 +242,7 @@ fn all_and_any_stand_beside_distinct_aggregates() {
 #[test]
 fn a_profile_that_goes_round_known_bugs_draws_none_of_them_and_counts_them() {
     let all = KnownBugs::built_in().unwrap();
-    let version = semver::Version::new(26, 30, 0);
-    let round = all.of_version(&version);
+    let round = all.of_release(crate::protocol::Release::V26_30);
     let going = operators().round(round.clone());
     let mut gone_round = BTreeMap::new();
     let mut shown = BTreeSet::new();

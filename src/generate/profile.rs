@@ -4,6 +4,7 @@
 //! own driver can run, but for retractions.
 
 use crate::known::KnownBugs;
+use crate::protocol::Release;
 
 /// The kinds of steps that a script is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -153,6 +154,9 @@ pub struct Profile {
     pub monotonic_retractions: bool,
     /// Now and then a series without an end.
     pub endless: bool,
+    /// Instances are created with an initial configuration, which some releases are
+    /// not told of.
+    pub configures_instances: bool,
     /// Bugs of the target: what shows one of them is not drawn.
     pub known: KnownBugs,
 }
@@ -180,6 +184,7 @@ impl Default for Profile {
             mixed_reduces: true,
             monotonic_retractions: false,
             endless: true,
+            configures_instances: false,
             known: KnownBugs::default(),
         }
     }
@@ -198,6 +203,12 @@ impl Profile {
     /// about which a clusterd with soft assertions panics.
     pub fn for_clusterd(mut self) -> Self {
         self.negative = false;
+        self
+    }
+
+    /// The same profile for a target of this release.
+    pub fn for_release(mut self, release: Release) -> Self {
+        self.configures_instances = release.configures_instances();
         self
     }
 

@@ -46,10 +46,17 @@ impl World<'_> {
     }
 
     fn create_instance(&mut self) {
+        let configured = self.profile.configures_instances
+            && self.choices.chance("configured from the beginning", 1, 4);
+        let settings = match configured {
+            true => self.settings(),
+            false => Vec::new(),
+        };
         // Fixed by the first one of a process; later ones do not matter.
         let command = Command::CreateInstance {
             expiration_offset: None,
             arrangement_dictionary_compression: self.choices.chance("compression", 1, 8),
+            settings,
         };
         self.emit(command, Worth::Frame);
     }

@@ -42,7 +42,10 @@ impl Checker {
 
     /// A checker of a run under these conditions.
     pub fn under(conditions: Conditions) -> Self {
-        Checker::of(all_under(conditions))
+        Checker {
+            model: Model::for_release(conditions.release),
+            ..Checker::of(all_under(conditions))
+        }
     }
 
     /// A checker of some invariants.

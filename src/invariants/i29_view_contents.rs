@@ -1,6 +1,7 @@
 //! I-29: the shard of a materialized view equals the view at every time below
 //! its upper, across reconnects and restarts; an error stands in it exactly
-//! when the view has it. Source: `spec/replica.md` §7, §10 I-22.
+//! when the view has it, and from 26.39 on once. Source: `spec/replica.md` §7, §10
+//! I-22; `spec/v26_39.md` §8.1.
 //!
 //! Does not apply to shards that views of different meaning wrote (unknown), to
 //! times that a later view sealed unseen, nor where the model does not evaluate
@@ -12,6 +13,7 @@ use super::batches::{Sum, Turns};
 use super::{Finding, Invariant, Leniency, Place, Verdicts, described, show};
 use crate::model::Model;
 use crate::model::eval::{Evaluated, Fault};
+use crate::protocol::Release;
 use crate::protocol::v26_30::dataflow_error_text;
 use crate::repr::{Diff, Timestamp};
 use crate::script::trace::{Event, ShardContents};
@@ -19,7 +21,9 @@ use crate::script::trace::{Event, ShardContents};
 /// After so many times of which nothing can be said no more are looked at.
 const UNSAID: usize = 64;
 
-pub struct ViewContents;
+pub struct ViewContents {
+    pub release: Release,
+}
 
 impl Invariant for ViewContents {
     described!("I-29", "the shard of a materialized view equals the view");
@@ -54,39 +58,60 @@ impl Invariant for ViewContents {
             };
             let changes = [sum.change_after(ts), errors.change_after(ts)];
             turns.turn(changes.into_iter().chain([evaluated.horizon.next()]));
-            let broken = |kind: &'static str, expected: String, observed: String| Finding {
-                kind,
-                place: Place::nowhere().time(ts),
-                expected: format!("shard `{shard}`: {expected}"),
-                observed,
-            };
-            let told = errors.at(ts);
-            match wrong_errors(&evaluated, &told) {
-                Err((kind, expected)) => {
-                    let observed = match told.is_empty() {
-                        true => show::rows(&sum.at(ts)),
-                        false => told.join(" and "),
-                    };
-                    verdicts.violated(broken(kind, expected, observed));
-                }
-                // Beside errors rows mean nothing.
-                Ok(()) if !told.is_empty() => {
-                    if evaluated.certain().next().is_none() {
-                        verdicts.granted(Leniency::EarlyErrors);
-                    }
-                    verdicts.holds();
-                }
-                Ok(()) => {
-                    let rows = sum.at(ts);
-                    verdicts.check(rows == evaluated.rows, || {
-                        let observed = show::difference(&rows, &evaluated.rows);
-                        broken("wrong-contents", show::rows(&evaluated.rows), observed)
-                    });
-                }
-            }
+            self.judge(shard, ts, &evaluated, &sum, &errors, verdicts);
         }
         if turns.is_cut() {
             verdicts.open(Leniency::Unevaluated);
+        }
+    }
+}
+
+impl ViewContents {
+    /// Judges what stands in a shard at one time.
+    fn judge(
+        &self,
+        shard: &str,
+        ts: Timestamp,
+        evaluated: &Evaluated,
+        sum: &Sum,
+        errors: &Errors,
+        verdicts: &mut Verdicts,
+    ) {
+        let broken = |kind: &'static str, expected: String, observed: String| Finding {
+            kind,
+            place: Place::nowhere().time(ts),
+            expected: format!("shard `{shard}`: {expected}"),
+            observed,
+        };
+        let told = errors.at(ts);
+        let once = self.release.writes_errors_once();
+        if let Some((text, count)) = errors.repeated(ts).filter(|_| once) {
+            let expected = format!("the error {text} once");
+            verdicts.violated(broken("repeated-error", expected, format!("{count} times")));
+            return;
+        }
+        match wrong_errors(evaluated, &told) {
+            Err((kind, expected)) => {
+                let observed = match told.is_empty() {
+                    true => show::rows(&sum.at(ts)),
+                    false => told.join(" and "),
+                };
+                verdicts.violated(broken(kind, expected, observed));
+            }
+            // Beside errors rows mean nothing.
+            Ok(()) if !told.is_empty() => {
+                if evaluated.certain().next().is_none() {
+                    verdicts.granted(Leniency::EarlyErrors);
+                }
+                verdicts.holds();
+            }
+            Ok(()) => {
+                let rows = sum.at(ts);
+                verdicts.check(rows == evaluated.rows, || {
+                    let observed = show::difference(&rows, &evaluated.rows);
+                    broken("wrong-contents", show::rows(&evaluated.rows), observed)
+                });
+            }
         }
     }
 }
@@ -126,14 +151,26 @@ impl Errors {
         Errors(decoded.collect())
     }
 
-    /// Those that stand at `ts`.
-    fn at(&self, ts: Timestamp) -> Vec<String> {
+    /// How often each counts at `ts`, but for those that do not.
+    fn counts(&self, ts: Timestamp) -> BTreeMap<&String, Diff> {
         let mut counts: BTreeMap<&String, Diff> = BTreeMap::new();
         for (text, _, diff) in self.0.iter().filter(|(_, time, _)| *time <= ts) {
             *counts.entry(text).or_default() += diff;
         }
         counts.retain(|_, count| *count != 0);
-        counts.into_keys().cloned().collect()
+        counts
+    }
+
+    /// Those that stand at `ts`.
+    fn at(&self, ts: Timestamp) -> Vec<String> {
+        self.counts(ts).into_keys().cloned().collect()
+    }
+
+    /// One that stands at `ts` otherwise than once, and how often.
+    fn repeated(&self, ts: Timestamp) -> Option<(String, Diff)> {
+        let mut counts = self.counts(ts).into_iter();
+        let (text, count) = counts.find(|(_, count)| *count != 1)?;
+        Some((text.clone(), count))
     }
 
     /// The time of the first change after `ts`.

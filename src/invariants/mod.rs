@@ -57,6 +57,7 @@ pub use leniency::{Leniency, Uses, add as add_uses};
 pub use verdict::{Counts, Finding, Place, Verdicts, Violation};
 
 use crate::model::Model;
+use crate::protocol::Release;
 use crate::script::trace::Event;
 
 /// A property of a trace.
@@ -88,6 +89,8 @@ pub struct Conditions {
     pub patience_ms: u64,
     /// There is one worker in all: what may differ between workers does not.
     pub one_worker: bool,
+    /// The release that the replica is one of.
+    pub release: Release,
 }
 
 /// Every invariant, of a run under these conditions.
@@ -95,6 +98,7 @@ pub fn all_under(conditions: Conditions) -> Vec<Box<dyn Invariant>> {
     let Conditions {
         patience_ms,
         one_worker,
+        release,
     } = conditions;
     vec![
         Box::new(i01_peek_answer::PeekAnswer),
@@ -128,7 +132,7 @@ pub fn all_under(conditions: Conditions) -> Vec<Box<dyn Invariant>> {
             patience_ms,
             one_worker,
         )),
-        Box::new(i29_view_contents::ViewContents),
+        Box::new(i29_view_contents::ViewContents { release }),
         Box::new(i30_view_upper::ViewUpper::default()),
         Box::new(i31_same_meaning::SameMeaning::default()),
         Box::new(i32_result_size::ResultSize),

@@ -21,6 +21,7 @@ use condition::Condition;
 use facts::Place;
 pub use watch::Watch;
 
+use crate::protocol::Release;
 use crate::script::Command;
 
 /// The file that the program was built with.
@@ -162,9 +163,9 @@ impl KnownBugs {
         }
     }
 
-    /// Those that a campaign on a clusterd of this version goes round.
-    pub fn of_version(&self, version: &semver::Version) -> KnownBugs {
-        let version = format!("{}.{}", version.major, version.minor);
+    /// Those that a campaign on a clusterd of this release goes round.
+    pub fn of_release(&self, release: Release) -> KnownBugs {
+        let version = release.to_string();
         self.only(|bug| !bug.is_modelled && bug.versions.contains(&version))
     }
 

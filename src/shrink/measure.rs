@@ -12,7 +12,7 @@ use crate::protocol::v26_30::{Id, MirScalarExpr};
 use crate::repr::{Datum, GlobalId, Row};
 use crate::script::{
     Cell, Command, CreateDataflow, DEFAULT_DATAFLOW_NAME, DEFAULT_ROW_BYTES, DEFAULT_TIMEOUT_SECS,
-    Export, Import, OrderBy, Plan, RowLine, Selection, Value,
+    Export, Import, OrderBy, Plan, RowLine, Selection, Setting, Value,
 };
 
 /// What was counted so far.
@@ -33,23 +33,27 @@ impl Tally {
         tally
     }
 
+    fn settings(&mut self, settings: &[Setting]) {
+        for setting in settings {
+            self.parts(1);
+            for text in [&setting.name, &setting.ty, &setting.value] {
+                self.name(text);
+            }
+        }
+    }
+
     pub fn command(&mut self, command: &Command) {
         match command {
             Command::CreateInstance {
                 expiration_offset,
                 arrangement_dictionary_compression,
+                settings,
             } => {
                 self.name_if(expiration_offset.as_ref());
                 self.flag(*arrangement_dictionary_compression);
+                self.settings(settings);
             }
-            Command::UpdateConfiguration { settings } => {
-                for setting in settings {
-                    self.parts(1);
-                    for text in [&setting.name, &setting.ty, &setting.value] {
-                        self.name(text);
-                    }
-                }
-            }
+            Command::UpdateConfiguration { settings } => self.settings(settings),
             Command::InitializationComplete | Command::Reconnect | Command::Restart => {}
             Command::DefineSchema { name, columns } => {
                 self.name(name);

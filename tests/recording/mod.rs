@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use clusterd_fuzz::protocol::v26_30::{ComputeCommand, ComputeResponse};
+use clusterd_fuzz::protocol::Release;
+use clusterd_fuzz::protocol::neutral::ComputeCommand;
+use clusterd_fuzz::protocol::v26_30::ComputeResponse;
 use clusterd_fuzz::protocol::wire;
 
 /// One message of a session.
@@ -29,7 +31,7 @@ pub fn sessions(frames: &Path) -> Vec<Vec<Said>> {
         }
         let payload = hex::decode(frame["hex"].as_str().unwrap()).unwrap();
         let said = match frame["dir"].as_str() {
-            Some("c2r") => Said::Command(wire::decode(&payload).unwrap()),
+            Some("c2r") => Said::Command(Release::V26_30.decode_command(&payload).unwrap()),
             _ => Said::Response(wire::decode(&payload).unwrap()),
         };
         let session = frame["conn"].as_u64().unwrap();

@@ -9,10 +9,9 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use clusterd_fuzz::protocol::v26_30::{
-    AvailableCollections, DataflowDescription, Expr, Id, LetFreePlan, MapFilterProject,
-    MirScalarExpr, RenderPlan,
-};
+use clusterd_fuzz::protocol::Release;
+use clusterd_fuzz::protocol::neutral::{DataflowDescription, Expr, LetFreePlan, RenderPlan};
+use clusterd_fuzz::protocol::v26_30::{AvailableCollections, Id, MapFilterProject, MirScalarExpr};
 use clusterd_fuzz::replica::errors::DataflowError;
 use clusterd_fuzz::replica::meter::Meter;
 use clusterd_fuzz::replica::mutants::Mutants;
@@ -39,6 +38,7 @@ pub struct Mode {
     pub nested: bool,
     /// Forces how joins are planned.
     pub join: Option<JoinChoice>,
+    pub release: Release,
 }
 
 pub const PLAIN: Mode = Mode {
@@ -46,6 +46,7 @@ pub const PLAIN: Mode = Mode {
     workers: 1,
     nested: false,
     join: None,
+    release: Release::V26_30,
 };
 
 /// Whether a description needs times that iterate.
@@ -91,6 +92,7 @@ fn run_in<T: RenderTimestamp>(
                     worker: scope.index(),
                     peers: scope.peers(),
                     seams: mode.mutants.into(),
+                    release: mode.release,
                     meter: Meter::default(),
                     name: String::new(),
                 };

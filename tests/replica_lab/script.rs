@@ -71,7 +71,7 @@ impl World {
 pub fn disagreement(spec: &str, mode: Mode) -> Result<(), String> {
     let script = script::text::parse(spec).map_err(|e| e.to_string())?;
     let mut world = World {
-        script: Interpreter::new(Uuids::Seeded(0)),
+        script: Interpreter::new(Uuids::Seeded(0)).for_release(mode.release),
         shards: BTreeMap::new(),
         sources: BTreeMap::new(),
         exported: BTreeMap::new(),

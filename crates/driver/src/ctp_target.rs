@@ -16,7 +16,9 @@ use super::process::Processes;
 use super::target::{Link, LinkClosed, OnItsOwn, Received, Target, TargetError};
 use protocol::ctp::{self, Connection, HandshakeError, Incoming};
 use protocol::merge::Merger;
-use protocol::v26_30::{ComputeCommand, ComputeResponse};
+use protocol::neutral::ComputeCommand;
+use protocol::v26_30::ComputeResponse;
+use protocol::{Announced, Release};
 
 /// How long one process is listened to while others may have something to say.
 const SLICE: Duration = Duration::from_millis(1);
@@ -38,7 +40,7 @@ pub enum Origin {
 #[derive(Debug, Clone)]
 pub struct CtpTarget {
     origin: Arc<Mutex<Origin>>,
-    version: semver::Version,
+    announced: Announced,
     /// After this long without a byte a session counts as lost.
     idle: Option<Duration>,
     /// When this handle last asked how long its processes had computed.
@@ -50,11 +52,12 @@ pub struct CtpTarget {
 const AT_WORK: u32 = 8;
 
 impl CtpTarget {
-    /// A target that announces itself with `version`.
-    pub fn new(origin: Origin, version: semver::Version, idle: Option<Duration>) -> Self {
+    /// A target that expects this version to be announced, and speaks the wire of
+    /// its release.
+    pub fn new(origin: Origin, announced: Announced, idle: Option<Duration>) -> Self {
         CtpTarget {
             origin: Arc::new(Mutex::new(origin)),
-            version,
+            announced,
             idle,
             asked: None,
         }
@@ -84,6 +87,10 @@ impl CtpTarget {
 }
 
 impl Target for CtpTarget {
+    fn release(&self) -> Release {
+        self.announced.release
+    }
+
     fn connect(&mut self, nonce: Uuid) -> Result<Box<dyn Link>, TargetError> {
         let addresses = match &*self.origin() {
             Origin::Spawned(processes) => processes.addresses(),
@@ -92,9 +99,9 @@ impl Target for CtpTarget {
         let connections = addresses
             .iter()
             .map(|address| {
-                let mut connection: Connection<ComputeCommand, ComputeResponse> =
-                    ctp::connect(address, &self.version, self.idle)
-                        .map_err(|error| refused(address, &error))?;
+                let Announced { version, release } = &self.announced;
+                let mut connection = ctp::connect(address, version, self.idle, release.client())
+                    .map_err(|error| refused(address, &error))?;
                 connection
                     .send(&ComputeCommand::Hello { nonce })
                     .map_err(|reason| TargetError::Connect {

@@ -28,7 +28,9 @@ pub use process::{ProcessConfig, Processes};
 pub use session::{Frontiers, Session, Subscribe};
 pub use target::{DEATH, Link, LinkClosed, OnItsOwn, Received, Target, TargetError};
 
-use protocol::v26_30::{ComputeCommand, ComputeResponse, PersistLocation};
+use protocol::Release;
+use protocol::neutral::ComputeCommand;
+use protocol::v26_30::{ComputeResponse, PersistLocation};
 
 /// A driver of one target over one persist location.
 pub struct Driver {
@@ -62,6 +64,11 @@ impl Driver {
             link: None,
             session: Session::default(),
         }
+    }
+
+    /// The release whose wire the target speaks.
+    pub fn release(&self) -> Release {
+        self.target.release()
     }
 
     /// Opens the next session: connects, and says `Hello` with this nonce. The

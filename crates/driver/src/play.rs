@@ -71,6 +71,7 @@ fn create_instance() -> Command {
     Command::CreateInstance {
         expiration_offset: None,
         arrangement_dictionary_compression: false,
+        settings: Vec::new(),
     }
 }
 

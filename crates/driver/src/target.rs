@@ -8,7 +8,9 @@ use std::time::Duration;
 use thiserror::Error;
 use uuid::Uuid;
 
-use protocol::v26_30::{ComputeCommand, ComputeResponse};
+use protocol::Release;
+use protocol::neutral::ComputeCommand;
+use protocol::v26_30::ComputeResponse;
 
 /// A target that could not be started or reached.
 #[derive(Debug, Error)]
@@ -49,6 +51,9 @@ pub const DEATH: Duration = Duration::from_secs(3);
 pub trait Target {
     /// Opens a session: the transport's handshake and `Hello` with this nonce.
     fn connect(&mut self, nonce: Uuid) -> Result<Box<dyn Link>, TargetError>;
+
+    /// The release whose wire it speaks.
+    fn release(&self) -> Release;
 
     /// Kills the target and starts it anew, with nothing but what the shards
     /// remember.

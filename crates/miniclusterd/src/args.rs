@@ -1,5 +1,5 @@
 //! The command line of clusterd, as far as miniclusterd obeys it, plus
-//! `--mutant` and `--list-mutants`. Flags that only matter to the real program
+//! `--mutant`, `--list-mutants` and `--protocol`. Flags that only matter to the real program
 //! are accepted and ignored, so that the same command starts either.
 //!
 //! Invariant: a flag wins over its environment variable `CLUSTERD_<NAME>`, and
@@ -11,6 +11,7 @@ use clap::Parser;
 
 use super::mutants::Mutant;
 use super::timely_config::TimelyConfig;
+use protocol::{Announced, Release};
 
 /// A small compute replica that speaks clusterd's wire protocol.
 #[derive(Debug, Clone, Parser)]
@@ -131,6 +132,10 @@ pub struct Args {
     /// Unused.
     #[arg(long, env = "CLUSTERD_LOG_PREFIX")]
     pub log_prefix: Option<String>,
+
+    /// The version to announce, of a release whose wire is known.
+    #[arg(long, value_name = "VERSION", default_value_t = Release::default().into())]
+    pub protocol: Announced,
 
     /// A bug to have (may be repeated); see --list-mutants.
     #[arg(long = "mutant", value_name = "NAME", action = clap::ArgAction::Append)]

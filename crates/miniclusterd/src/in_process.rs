@@ -22,7 +22,9 @@ use super::meter::{Limits, Meter, Overrun};
 use super::mutants::{Mutants, Seams};
 use super::outlet::Outlet;
 use persist::PersistClient;
-use protocol::v26_30::{ComputeCommand, ComputeResponse};
+use protocol::Release;
+use protocol::neutral::ComputeCommand;
+use protocol::v26_30::ComputeResponse;
 
 /// The configuration of an in-process replica.
 #[derive(Debug, Clone)]
@@ -30,6 +32,8 @@ pub struct Config {
     /// 1 or more.
     pub workers: usize,
     pub mutants: Mutants,
+    /// The release that it is one of.
+    pub release: Release,
     /// Reads and writes every shard, whatever location commands name.
     pub persist: Arc<PersistClient>,
     /// Decides the schedule of the workers.
@@ -69,6 +73,7 @@ impl InProcess {
         let env = Environment {
             host: Host::InProcess(config.persist),
             seams,
+            release: config.release,
             fate: fate.clone(),
             meter: meter.clone(),
         };

@@ -5,7 +5,8 @@
 use super::compute::Outgoing;
 use super::mutants::ConnectionSeams;
 use protocol::merge::Merger;
-use protocol::v26_30::{ComputeCommand, ComputeResponse};
+use protocol::neutral::ComputeCommand;
+use protocol::v26_30::ComputeResponse;
 
 /// The stream of one connection.
 #[derive(Debug)]

@@ -43,6 +43,7 @@ use self::reconcile::Baseline;
 use self::size::ResultSizes;
 use self::unread::Unread;
 use self::view::Views;
+use protocol::Release;
 use protocol::v26_30::{ComputeResponse, PeekResponse};
 use repr::{Antichain, GlobalId, Timestamp};
 use script::trace::{DataflowSpec, Event, ExportSpec, FrontierKind, Wait};
@@ -65,6 +66,7 @@ pub struct Model {
     /// Those that dataflows of an earlier process read: it let go of nothing.
     leased: BTreeSet<String>,
     sizes: ResultSizes,
+    release: Release,
     step: usize,
     invalid: Option<(usize, Invalid)>,
     in_doubt: bool,
@@ -78,6 +80,14 @@ pub struct Model {
 impl Model {
     pub fn new() -> Self {
         Model::default()
+    }
+
+    /// What is known of a replica of this release.
+    pub fn for_release(release: Release) -> Self {
+        Model {
+            release,
+            ..Model::default()
+        }
     }
 
     /// Takes note of one event.

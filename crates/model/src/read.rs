@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::Model;
 use super::answer::{ErrorTexts, Expected, NEGATIVE_ERROR, NEGATIVE_ROW, Undefined};
 use super::dataflow::{Dataflow, Input};
-use super::eval::{self, Evaluated, Moment};
+use super::eval::{self, ErrorCounts, Evaluated, Moment};
 use super::multiset::Multiset;
 use super::session::{Collection, Life, Peek};
 use repr::{Antichain, Datum, GlobalId, Row, Timestamp};
@@ -138,6 +138,12 @@ impl Model {
                     ts,
                     as_of: self.rendered_at(dataflow),
                     join: dataflow.spec.join,
+                    error_counts: match self.release.makes_errors_distinct() {
+                        true => ErrorCounts::OncePerBinding {
+                            planned: dataflow.spec.planned,
+                        },
+                        false => ErrorCounts::AsRaised,
+                    },
                 };
                 Arc::new(within(eval::evaluate(plan, moment, &mut get)?, &sealed))
             }

@@ -12,6 +12,7 @@ use script::trace::{Event, Wait};
 use script::{Command, CommandError};
 
 use super::{Invalid, Model};
+use protocol::Release;
 use repr::{Antichain, Timestamp};
 use thiserror::Error;
 
@@ -78,10 +79,15 @@ impl Default for Rehearsal {
 impl Rehearsal {
     /// A script that begins: its first session is open.
     pub fn new() -> Self {
+        Rehearsal::for_release(Release::default())
+    }
+
+    /// A script that begins on a replica of this release.
+    pub fn for_release(release: Release) -> Self {
         let mut rehearsal = Rehearsal {
             // A rehearsal needs no ids unlike those of other runs.
-            interpreter: Interpreter::new(Uuids::Seeded(0)),
-            model: Model::new(),
+            interpreter: Interpreter::new(Uuids::Seeded(0)).for_release(release),
+            model: Model::for_release(release),
             steps: 0,
         };
         let connected = rehearsal.interpreter.connect();

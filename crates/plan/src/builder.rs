@@ -13,12 +13,13 @@ use crate::lower::{
     self, DataflowPlan, JoinKind, LowerError, LowerOptions, LoweredDataflow, Quirks,
 };
 use crate::{Globals, PlanError, Relation, parse, print, scalar, typed};
+use protocol::neutral::{BuildDesc, DataflowDescription, Expr, LetFreePlan, RenderPlan, TopKPlan};
 use protocol::v26_30::{
-    ArrangementStrategy, BuildDesc, CollectionMetadata, ComputeSinkConnection, ComputeSinkDesc,
-    DataflowDescription, Expr, IndexDesc, IndexImport, LetFreePlan, MapFilterProject,
-    MaterializedViewSinkConnection, MirScalarExpr, RenderPlan, SourceImport,
-    SourceInstanceArguments, SourceInstanceDesc, SubscribeSinkConnection, TopKPlan,
+    ArrangementStrategy, CollectionMetadata, ComputeSinkConnection, ComputeSinkDesc, IndexDesc,
+    IndexImport, MapFilterProject, MaterializedViewSinkConnection, MirScalarExpr, SourceImport,
+    SourceInstanceArguments, SourceInstanceDesc, SubscribeSinkConnection,
 };
+use protocol::{Release, Unspeakable};
 use repr::{Antichain, GlobalId, RelationDesc, ReprColumnType, ReprRelationType, Timestamp};
 
 /// What an index arranges: enough to import it.
@@ -62,6 +63,8 @@ pub enum BuildError {
     )]
     FutureMonotonic(GlobalId),
     #[error(transparent)]
+    Unspeakable(#[from] Unspeakable),
+    #[error(transparent)]
     Lower(#[from] LowerError),
 }
 
@@ -83,6 +86,8 @@ pub struct BuiltDataflow {
     /// The lowered plans mean something else than the logical ones, as upstream's
     /// would (`spec/lowering.md` §7.26).
     pub means_otherwise: bool,
+    /// Plans were changed before they were lowered.
+    pub planned: bool,
     /// How joins without an implementation were planned, if that was forced.
     pub join: Option<JoinKind>,
     /// What each index export arranges.
@@ -136,6 +141,12 @@ impl DataflowBuilder {
     /// Forces how joins without an implementation are planned.
     pub fn join(&mut self, kind: Option<JoinKind>) -> &mut Self {
         self.options.join = kind;
+        self
+    }
+
+    /// The release that the dataflow is lowered for.
+    pub fn release(&mut self, release: Release) -> &mut Self {
+        self.options.release = release;
         self
     }
 
@@ -395,10 +406,12 @@ impl DataflowBuilder {
             debug_name: self.name,
             time_dependence: None,
         };
+        self.options.release.check_dataflow(&description)?;
         Ok(BuiltDataflow {
             description,
             builds: self.builds,
             means_otherwise,
+            planned: self.options.is_planning(),
             join: self.options.join,
             indexes: self.indexes,
         })

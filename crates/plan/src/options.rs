@@ -3,6 +3,8 @@
 //! Invariant: no option changes what a plan means, but for the named
 //! [`Quirks`] of upstream.
 
+use protocol::Release;
+
 /// How to lower.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LowerOptions {
@@ -16,6 +18,8 @@ pub struct LowerOptions {
     /// Plan joins without an implementation in this way (the `join=` of scripts); all
     /// but the monotonic flags is then planned too.
     pub join: Option<JoinKind>,
+    /// The release for which is lowered.
+    pub release: Release,
 }
 
 impl LowerOptions {
@@ -32,6 +36,7 @@ impl Default for LowerOptions {
             quirks: Quirks::UPSTREAM,
             optimize: false,
             join: None,
+            release: Release::default(),
         }
     }
 }

@@ -36,6 +36,10 @@ pub enum Command {
         expiration_offset: Option<String>,
         #[serde(default, skip_serializing_if = "is_false")]
         arrangement_dictionary_compression: bool,
+        /// The configuration that the instance begins with; releases before 26.39
+        /// are not told of it (`spec/script.md` §6).
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        settings: Vec<Setting>,
     },
     UpdateConfiguration {
         #[serde(rename = "updates", default)]

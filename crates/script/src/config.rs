@@ -50,6 +50,14 @@ impl Configuration {
     }
 }
 
+/// The values of settings, by name.
+///
+/// Errors: as of [`value`].
+pub fn values(settings: &[Setting]) -> Result<BTreeMap<String, ConfigVal>, SettingError> {
+    let valued = |setting: &Setting| Ok((setting.name.clone(), value(setting)?));
+    settings.iter().map(valued).collect()
+}
+
 /// The value that a setting sends.
 pub fn value(setting: &Setting) -> Result<ConfigVal, SettingError> {
     let Setting { ty, value, .. } = setting;

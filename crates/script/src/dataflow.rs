@@ -16,9 +16,9 @@ use super::trace::{DataflowSpec, ExportSpec, ImportSpec};
 use plan::lower::{self, JoinKind};
 use plan::{self, Globals, PlanError};
 use plan::{BuiltDataflow, DataflowBuilder, IndexInfo};
-use protocol::v26_30::{
-    CollectionMetadata, ComputeSinkConnection, DataflowDescription, PersistLocation,
-};
+use protocol::Release;
+use protocol::neutral::DataflowDescription;
+use protocol::v26_30::{CollectionMetadata, ComputeSinkConnection, PersistLocation};
 use protocol::wire;
 use repr::{GlobalId, RelationDesc, ShardId, Timestamp};
 
@@ -27,6 +27,8 @@ use repr::{GlobalId, RelationDesc, ShardId, Timestamp};
 pub struct Named<'a> {
     pub schemas: &'a Schemas,
     pub indexes: &'a BTreeMap<GlobalId, IndexInfo>,
+    /// What dataflows are lowered for.
+    pub release: Release,
 }
 
 /// The shard behind an alias, before it is located.
@@ -220,9 +222,11 @@ struct Pending<'a> {
 
 impl<'a> Pending<'a> {
     fn new(name: &str, named: Named<'a>) -> Self {
+        let mut builder = DataflowBuilder::new(name);
+        builder.release(named.release);
         Pending {
             named,
-            builder: DataflowBuilder::new(name),
+            builder,
             imports: Vec::new(),
             exports: Vec::new(),
         }
@@ -338,6 +342,7 @@ impl<'a> Pending<'a> {
             description,
             builds,
             join,
+            planned,
             means_otherwise,
             indexes,
         } = self.builder.finish()?;
@@ -346,6 +351,7 @@ impl<'a> Pending<'a> {
             as_of,
             until,
             join,
+            planned,
             means_otherwise,
             imports: self.imports,
             builds,

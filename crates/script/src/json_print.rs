@@ -54,7 +54,8 @@ fn has_implicit_handshake(commands: &[Command]) -> bool {
             Some(Command::CreateInstance {
                 expiration_offset: None,
                 arrangement_dictionary_compression: false,
-            })
+                settings,
+            }) if settings.is_empty()
         )
     };
     default(commands.first())

@@ -89,6 +89,11 @@ impl Header {
     }
 }
 
+fn setting(setting: &Setting) -> String {
+    let Setting { name, ty, value } = setting;
+    format!("{name} {ty} {value}")
+}
+
 impl Display for Command {
     /// The input block of the command's stanza, without a final newline.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -97,21 +102,18 @@ impl Display for Command {
             Command::CreateInstance {
                 expiration_offset,
                 arrangement_dictionary_compression,
+                settings,
             } => (
                 head.opt("expiration-offset", expiration_offset).unless(
                     "arrangement-dictionary-compression",
                     *arrangement_dictionary_compression,
                     false,
                 ),
-                vec![],
+                settings.iter().map(setting).collect(),
             ),
-            Command::UpdateConfiguration { settings } => (
-                head,
-                settings
-                    .iter()
-                    .map(|s| format!("{} {} {}", s.name, s.ty, s.value))
-                    .collect(),
-            ),
+            Command::UpdateConfiguration { settings } => {
+                (head, settings.iter().map(setting).collect())
+            }
             Command::InitializationComplete | Command::Reconnect | Command::Restart => {
                 (head, vec![])
             }

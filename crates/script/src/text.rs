@@ -86,6 +86,7 @@ fn command(h: &Header, body: &[Line<'_>]) -> Result<Command, String> {
             expiration_offset: h.opt_string("expiration-offset"),
             arrangement_dictionary_compression: h
                 .bool_or("arrangement-dictionary-compression", false)?,
+            settings: body.iter().map(setting).collect::<Result<_, _>>()?,
         },
         "update-configuration" => Command::UpdateConfiguration {
             settings: body.iter().map(setting).collect::<Result<_, _>>()?,

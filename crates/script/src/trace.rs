@@ -299,6 +299,8 @@ pub struct DataflowSpec {
     pub until: Option<Timestamp>,
     /// How joins are computed; `None` leaves it to the planner.
     pub join: Option<JoinKind>,
+    /// Plans were changed before they were lowered: joins planned, bindings made.
+    pub planned: bool,
     /// The lowered plans mean something else than these, as upstream's lowering
     /// has it (`spec/lowering.md` §7.26).
     pub means_otherwise: bool,

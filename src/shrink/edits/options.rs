@@ -4,22 +4,40 @@
 
 use crate::plan::Relation;
 use crate::repr::GlobalId;
-use crate::script::{Command, CreateDataflow, DEFAULT_TIMEOUT_SECS, Export, Selection};
+use crate::script::{Command, CreateDataflow, DEFAULT_TIMEOUT_SECS, Export, Selection, Setting};
+
+/// The settings without one of them.
+fn fewer(settings: &[Setting]) -> impl Iterator<Item = Vec<Setting>> {
+    (0..settings.len()).map(|at| {
+        let mut settings = settings.to_vec();
+        settings.remove(at);
+        settings
+    })
+}
 
 /// Simpler forms of one command: fewer options, shorter keys, defaults.
 pub fn simpler_options(command: &Command) -> Vec<Command> {
     let mut out = Vec::new();
     match command {
-        Command::CreateInstance { .. } => out.push(Command::CreateInstance {
-            expiration_offset: None,
-            arrangement_dictionary_compression: false,
-        }),
+        Command::CreateInstance {
+            expiration_offset,
+            arrangement_dictionary_compression,
+            settings,
+        } => {
+            out.push(Command::CreateInstance {
+                expiration_offset: None,
+                arrangement_dictionary_compression: false,
+                settings: Vec::new(),
+            });
+            out.extend(fewer(settings).map(|settings| Command::CreateInstance {
+                expiration_offset: expiration_offset.clone(),
+                arrangement_dictionary_compression: *arrangement_dictionary_compression,
+                settings,
+            }));
+        }
         Command::UpdateConfiguration { settings } => {
-            for at in 0..settings.len() {
-                let mut settings = settings.clone();
-                settings.remove(at);
-                out.push(Command::UpdateConfiguration { settings });
-            }
+            let fewer = fewer(settings);
+            out.extend(fewer.map(|settings| Command::UpdateConfiguration { settings }));
         }
         Command::AwaitFrontier { id, ts, .. } => out.push(Command::AwaitFrontier {
             id: *id,

@@ -7,8 +7,9 @@
 use super::Runner;
 use crate::ChangeError;
 use plan::cells;
+use protocol::neutral::{ComputeCommand, InstanceConfig};
 use protocol::v26_30::{
-    CollectionMetadata, ComputeCommand, ComputeParameters, InstanceConfig, Peek, PeekTarget,
+    self, CollectionMetadata, ComputeParameters, ConfigUpdates, Peek, PeekTarget,
 };
 use repr::RelationDesc;
 use script::interpret::{Effect, PeekOf, Target};
@@ -25,12 +26,21 @@ impl Runner<'_> {
             Effect::CreateInstance {
                 expiration_offset,
                 arrangement_dictionary_compression,
+                initial,
             } => {
-                let config = InstanceConfig {
+                let common = v26_30::InstanceConfig {
                     logging: Default::default(),
                     expiration_offset: *expiration_offset,
                     peek_stash_persist_location: self.driver.persist_location(),
                     arrangement_dictionary_compression: *arrangement_dictionary_compression,
+                };
+                let mut initial_config = ConfigUpdates::default();
+                if self.driver.release().configures_instances() {
+                    initial_config.updates.clone_from(initial);
+                }
+                let config = InstanceConfig {
+                    common,
+                    initial_config,
                 };
                 self.send(ComputeCommand::CreateInstance(Box::new(config)))?;
             }

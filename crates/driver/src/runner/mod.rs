@@ -80,11 +80,12 @@ impl<'a> Runner<'a> {
     /// A runner over a driver that is not connected yet.
     pub fn new(driver: Driver, config: RunnerConfig, sink: impl FnMut(&Event) + 'a) -> Self {
         let uuids = config.seed.map_or(Uuids::Random, Uuids::Seeded);
+        let script = Interpreter::new(uuids).for_release(driver.release());
         Runner {
             driver,
             config,
             sink: Box::new(sink),
-            script: Interpreter::new(uuids),
+            script,
             uuids,
             shards: BTreeMap::new(),
             cells: cells::Counts::new(),

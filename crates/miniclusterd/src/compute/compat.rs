@@ -6,7 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use protocol::v26_30::{DataflowDescription, Expr, Id, InstanceConfig, LetFreePlan, RenderPlan};
+use protocol::neutral::{DataflowDescription, Expr, InstanceConfig, LetFreePlan, RenderPlan};
+use protocol::v26_30::Id;
 use repr::{Antichain, GlobalId};
 
 /// Whether both build the same, whatever their as-ofs.
@@ -30,6 +31,7 @@ pub fn as_of_serves(old: &DataflowDescription, new: &DataflowDescription) -> boo
 
 /// Why a running instance cannot go on under a new configuration.
 pub fn instance_differs(old: &InstanceConfig, new: &InstanceConfig) -> bool {
+    let (old, new) = (&old.common, &new.common);
     let loosened = match (old.expiration_offset, new.expiration_offset) {
         (None, _) => false,
         (Some(_), None) => true,
@@ -109,7 +111,8 @@ fn visit_let_free(plan: &mut LetFreePlan, visit: &mut impl FnMut(&mut GlobalId))
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use protocol::v26_30::{AvailableCollections, BuildDesc, GetPlan, IndexDesc, LirId, Node};
+    use protocol::neutral::{BuildDesc, GetPlan, Node};
+    use protocol::v26_30::{AvailableCollections, IndexDesc, LirId};
     use repr::ReprRelationType;
 
     /// An index on an object without columns.

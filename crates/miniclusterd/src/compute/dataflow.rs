@@ -32,9 +32,9 @@ use crate::render::{
 };
 use crate::sink::{Desired, ViewConfig, desired, materialized_view, subscribe};
 use crate::source::{Feed, Inline, PartFilter, SourceReader, SourceStream, persist_source};
+use protocol::neutral::{DataflowDescription, RenderPlan};
 use protocol::v26_30::{
-    ComputeSinkConnection, ComputeSinkDesc, DataflowDescription, Id, IndexDesc, IndexImport,
-    RenderPlan, SourceImport,
+    ComputeSinkConnection, ComputeSinkDesc, Id, IndexDesc, IndexImport, SourceImport,
 };
 use repr::{Antichain, GlobalId, Row, Timestamp};
 
@@ -100,6 +100,7 @@ pub fn build(
         worker: worker.index(),
         peers: worker.peers(),
         seams: env.seams,
+        release: env.release,
         fate: env.fate.clone(),
         meter: env.meter.clone(),
         name: export_names(desc),
@@ -377,6 +378,11 @@ impl Sinking<'_> {
                 };
                 let location = &view.storage_metadata.persist_location;
                 let client = || self.env.host.client(location);
+                let once = self.env.seams.writes_errors_once(self.env.release);
+                let desired = match once {
+                    true => desired.with_errors_once(),
+                    false => desired,
+                };
                 materialized_view(id, desired, view, config, client)
                     .map(Kind::View)
                     .map_err(|error| {

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use crate::halt::End;
+use protocol::Release;
 use protocol::v26_30::{ConfigUpdates, ConfigVal};
 
 /// The type of a setting.
@@ -92,6 +93,20 @@ const KNOWN: &[(&str, Type)] = &[
     ("persist_use_critical_since_snapshot", Type::Bool),
 ];
 
+/// What 26.39 knows in addition (`spec/v26_39.md` §7).
+const SINCE_26_39: &[(&str, Type)] = &[
+    ("enable_compute_error_distinct", Type::Bool),
+    ("column_paged_batcher_spill_worker_count", Type::Usize),
+    ("column_paged_batcher_eager_backing", Type::Bool),
+    ("column_paged_batcher_pool_rss_target_fraction", Type::F64),
+    ("persist_pg_consensus_read_committed", Type::Bool),
+    ("persist_source_fetch_concurrency", Type::Usize),
+    (
+        "persist_source_hydration_frontier_coalesce_bytes",
+        Type::Usize,
+    ),
+];
+
 fn type_of(value: &ConfigVal) -> Type {
     match value {
         ConfigVal::Bool(_) => Type::Bool,
@@ -109,9 +124,13 @@ fn type_of(value: &ConfigVal) -> Type {
 /// Checks the types of settings.
 ///
 /// Errors: the end of the replica for a value of another type.
-pub fn check(updates: &ConfigUpdates) -> Result<(), End> {
+pub fn check(updates: &ConfigUpdates, release: Release) -> Result<(), End> {
+    let newer = match release {
+        Release::V26_30 => &[],
+        Release::V26_39 => SINCE_26_39,
+    };
     for (name, value) in &updates.updates {
-        match KNOWN.iter().find(|(known, _)| known == name) {
+        match KNOWN.iter().chain(newer).find(|(known, _)| known == name) {
             None => tracing::error!(name, "ignoring an unknown setting"),
             Some((_, wanted)) => {
                 let given = type_of(value);
@@ -141,9 +160,8 @@ mod tests {
     #[test]
     fn types_are_checked_and_unknown_names_are_not() {
         let update = |name: &str, value| {
-            check(&ConfigUpdates {
-                updates: [(name.to_string(), value)].into(),
-            })
+            let updates = [(name.to_string(), value)].into();
+            check(&ConfigUpdates { updates }, Release::V26_30)
         };
         assert_eq!(
             update(MAINTENANCE_INTERVAL, ConfigVal::Duration(Duration::ZERO)),

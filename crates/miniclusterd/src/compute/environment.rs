@@ -7,10 +7,13 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use semver::Version;
+
 use crate::halt::Fate;
 use crate::meter::Meter;
 use crate::mutants::Seams;
-use persist::{PersistClient, PersistError};
+use persist::{PersistClient, PersistConfig, PersistError};
+use protocol::Release;
 use protocol::v26_30::PersistLocation;
 
 /// How shards are reached, and whether a thread or the caller waits for them.
@@ -27,15 +30,18 @@ pub enum Host {
 pub struct Clients {
     clients: Mutex<HashMap<(String, String), Arc<PersistClient>>>,
     pubsub_url: String,
+    version: Version,
 }
 
 impl Clients {
     /// Clients that hear of changes from the server at `pubsub_url`, if there
-    /// is one; otherwise they poll.
-    pub fn new(pubsub_url: String) -> Self {
+    /// is one; otherwise they poll. They read and write shards as a program of this
+    /// version.
+    pub fn new(pubsub_url: String, version: Version) -> Self {
         Clients {
             clients: Mutex::default(),
             pubsub_url,
+            version,
         }
     }
 
@@ -46,7 +52,8 @@ impl Clients {
         if let Some(client) = clients.get(&key) {
             return Ok(Arc::clone(client));
         }
-        let client = PersistClient::open(&key.0, &key.1)?;
+        let config = PersistConfig::for_stores(&key.1).of_version(self.version.clone());
+        let client = PersistClient::open_with(&key.0, &key.1, config)?;
         let caller = std::env::var("HOSTNAME").unwrap_or_else(|_| "miniclusterd".into());
         if let Err(error) = client.connect_pubsub(&self.pubsub_url, &caller) {
             tracing::warn!(%error, "going without PubSub");
@@ -76,6 +83,8 @@ impl Host {
 pub struct Environment {
     pub host: Host,
     pub seams: Seams,
+    /// The release that the replica is one of.
+    pub release: Release,
     pub fate: Fate,
     pub meter: Meter,
 }

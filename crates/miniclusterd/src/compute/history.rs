@@ -8,9 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
-use protocol::v26_30::{
-    ComputeCommand, ComputeParameters, DataflowDescription, InstanceConfig, Peek,
-};
+use protocol::neutral::{ComputeCommand, DataflowDescription, InstanceConfig};
+use protocol::v26_30::{ComputeParameters, Peek};
 use repr::{Antichain, GlobalId};
 
 /// The commands of one iteration.

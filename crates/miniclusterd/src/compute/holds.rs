@@ -13,7 +13,8 @@ use std::rc::{Rc, Weak};
 use timely::dataflow::operators::probe::Handle as ProbeHandle;
 
 use super::traces::frontier;
-use protocol::v26_30::{DataflowDescription, Expr, Id, LetFreePlan, RenderPlan};
+use protocol::neutral::{DataflowDescription, Expr, LetFreePlan, RenderPlan};
+use protocol::v26_30::Id;
 use repr::{Antichain, GlobalId, Timestamp};
 
 /// Keeps an import alive.

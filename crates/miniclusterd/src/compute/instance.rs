@@ -27,9 +27,10 @@ use crate::halt::End;
 use crate::mutants::DroppedViews;
 use crate::sink::SubscribeState;
 use crate::source::Inline;
+use protocol::neutral::{ComputeCommand, DataflowDescription, InstanceConfig};
 use protocol::v26_30::{
-    ComputeCommand, ComputeParameters, ComputeResponse, DataflowDescription, InstanceConfig, Peek,
-    PeekResponse, PeekTarget, SubscribeResponse,
+    ComputeParameters, ComputeResponse, ConfigUpdates, Peek, PeekResponse, PeekTarget,
+    SubscribeResponse,
 };
 use repr::{Antichain, GlobalId};
 
@@ -60,8 +61,12 @@ pub struct Instance {
 }
 
 impl Instance {
-    pub fn new(env: Environment, worker: usize, config: InstanceConfig) -> Self {
-        Instance {
+    /// An instance under the configuration that it begins with.
+    ///
+    /// Errors: how the replica ends.
+    pub fn new(env: Environment, worker: usize, config: InstanceConfig) -> Result<Self, End> {
+        let initial = config.initial_config.clone();
+        let mut instance = Instance {
             dropped_views: env.seams.dropped_views(),
             env,
             worker,
@@ -77,7 +82,9 @@ impl Instance {
             config,
             out: Vec::new(),
             polled: Vec::new(),
-        }
+        };
+        instance.update(&initial)?;
+        Ok(instance)
     }
 
     /// The responses since the last call.
@@ -119,15 +126,20 @@ impl Instance {
     }
 
     fn configure(&mut self, parameters: &ComputeParameters) -> Result<(), End> {
-        super::dyncfg::check(&parameters.dyncfg_updates)?;
-        if let Some(interval) = super::dyncfg::maintenance_interval(&parameters.dyncfg_updates) {
-            self.maintenance_interval = interval;
-        }
-        self.persist.update(&parameters.dyncfg_updates);
+        self.update(&parameters.dyncfg_updates)?;
         if let Some(bytes) = parameters.max_result_size {
             let bytes = self.env.seams.peek().limit_of_results(bytes);
             self.max_result_size.set(bytes);
         }
+        Ok(())
+    }
+
+    fn update(&mut self, updates: &ConfigUpdates) -> Result<(), End> {
+        super::dyncfg::check(updates, self.env.release)?;
+        if let Some(interval) = super::dyncfg::maintenance_interval(updates) {
+            self.maintenance_interval = interval;
+        }
+        self.persist.update(updates);
         Ok(())
     }
 

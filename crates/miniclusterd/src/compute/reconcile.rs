@@ -14,7 +14,8 @@ use super::history::{History, exports};
 use super::instance::Instance;
 use super::traces::upper;
 use crate::halt::End;
-use protocol::v26_30::{ComputeCommand, ComputeSinkConnection, DataflowDescription};
+use protocol::neutral::{ComputeCommand, DataflowDescription};
+use protocol::v26_30::ComputeSinkConnection;
 use repr::{Antichain, GlobalId};
 
 /// Which collections a new iteration keeps, and which commands are still to be

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::environment::Environment;
 use super::instance::{Instance, Outgoing};
 use crate::halt::End;
-use protocol::v26_30::{ComputeCommand, DataflowDescription, Expr, RenderPlan};
+use protocol::neutral::{ComputeCommand, DataflowDescription, Expr, RenderPlan};
 
 /// One worker of the replica.
 pub struct Worker {
@@ -91,7 +91,7 @@ impl Worker {
         match (&mut self.instance, command) {
             (None, ComputeCommand::CreateInstance(config)) => {
                 let index = self.timely.index();
-                self.instance = Some(Instance::new(self.env.clone(), index, *config));
+                self.instance = Some(Instance::new(self.env.clone(), index, *config)?);
                 Ok(())
             }
             (None, other) => Err(End::abort(format!(

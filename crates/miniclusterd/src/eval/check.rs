@@ -4,10 +4,10 @@
 //! Invariant: a plan that passes calls no function that the evaluator lacks.
 
 use super::{MfpPlan, supported, supported_aggregate, supported_mfp, supported_table};
+use protocol::neutral::{Expr, GetPlan, JoinPlan, LetFreePlan, RenderPlan, TopKPlan};
 use protocol::v26_30::{
-    AvailableCollections, BasicPlan, Expr, GetPlan, HierarchicalPlan, JoinClosure, JoinPlan,
-    JoinStagePlan, KeyValPlan, LetFreePlan, MapFilterProject, MirScalarExpr, ReducePlan,
-    RenderPlan, ThresholdPlan, TopKPlan,
+    AvailableCollections, BasicPlan, HierarchicalPlan, JoinClosure, JoinStagePlan, KeyValPlan,
+    MapFilterProject, MirScalarExpr, ReducePlan, ThresholdPlan,
 };
 
 type Check = Result<(), String>;

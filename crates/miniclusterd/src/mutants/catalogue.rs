@@ -8,6 +8,8 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use protocol::Release;
+
 /// What kind of promise a mutant breaks; for grouping in reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Family {
@@ -228,6 +230,8 @@ mutants! {
         "a materialized view does not write errors";
     ViewGarblesErrors, View, "view-garbles-errors",
         "a materialized view writes another error than it has";
+    ViewRepeatsErrors, View, "view-repeats-errors",
+        "a materialized view writes an error as often as it was raised (from 26.39 on; before, that is right)";
     ViewIgnoresContents, View, "view-ignores-contents",
         "a materialized view does not take into account what its shard holds at the start";
     ViewClampsMultiplicity, View, "view-clamps-multiplicity",
@@ -354,6 +358,16 @@ impl FromStr for Mutant {
             .copied()
             .find(|m| m.name() == s)
             .ok_or_else(|| UnknownMutant(s.to_string()))
+    }
+}
+
+impl Mutant {
+    /// The first release in which it is a bug.
+    pub fn since(self) -> Release {
+        match self {
+            Mutant::ViewRepeatsErrors => Release::V26_39,
+            _ => Release::V26_30,
+        }
     }
 }
 

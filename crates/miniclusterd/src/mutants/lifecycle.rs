@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use super::{Mutant, Mutants};
 use crate::compute::StartToken;
 use crate::halt::End;
-use protocol::v26_30::{ComputeCommand, ComputeResponse, FrontiersResponse, SubscribeResponse};
+use protocol::neutral::ComputeCommand;
+use protocol::v26_30::{ComputeResponse, FrontiersResponse, SubscribeResponse};
 use repr::{Antichain, GlobalId};
 
 #[derive(Debug, Clone, Copy)]

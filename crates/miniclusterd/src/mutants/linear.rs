@@ -52,15 +52,15 @@ impl LinearSeams {
         errs
     }
 
-    /// How often an error of a binding counts for its readers: no more than
-    /// `most` times.
-    pub fn error_count(self, count: Diff, most: Diff, fate: &Fate) -> Diff {
+    /// How often an error of a binding that is raised `count` times counts for its
+    /// readers: `few` times.
+    pub fn error_count(self, count: Diff, few: Diff, fate: &Fate) -> Diff {
         if self.0.is(Mutant::ErrorsMultiply) {
             if count.checked_mul(2).is_none() {
                 fate.post(End::abort(format!("Overflow: {count} + {count}")));
             }
             return count;
         }
-        count.clamp(-most, most)
+        few
     }
 }

@@ -52,6 +52,8 @@ pub(crate) use threshold::ThresholdSeams;
 pub(crate) use top_k::TopKSeams;
 pub(crate) use view::{DroppedViews, ViewSeams};
 
+use protocol::Release;
+
 /// The set of mutants of one replica; usually empty or one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Mutants(u128);
@@ -173,6 +175,11 @@ impl Seams {
     /// began to read it.
     pub(crate) fn view(self, held: bool) -> ViewSeams {
         ViewSeams::new(self.0, held)
+    }
+
+    /// Whether a view writes each error once: from 26.39 on it does.
+    pub(crate) fn writes_errors_once(self, release: Release) -> bool {
+        release.writes_errors_once() && !self.0.is(Mutant::ViewRepeatsErrors)
     }
 
     /// The views that a worker dropped.

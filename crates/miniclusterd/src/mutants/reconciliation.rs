@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Mutant, Mutants};
 use crate::compute::{Collection, exports};
-use protocol::v26_30::ComputeCommand;
+use protocol::neutral::ComputeCommand;
 use repr::{Antichain, GlobalId};
 
 #[derive(Debug, Clone, Copy)]

@@ -19,7 +19,7 @@ use timely::worker::Worker;
 use uuid::Uuid;
 
 use super::router::Inlet;
-use protocol::v26_30::ComputeCommand;
+use protocol::neutral::ComputeCommand;
 
 /// The commands that arrived at one worker.
 pub type Arrived = Rc<RefCell<VecDeque<(Uuid, ComputeCommand)>>>;

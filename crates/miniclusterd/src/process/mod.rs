@@ -54,7 +54,10 @@ pub fn main(args: &Args) -> ExitCode {
 fn run(args: &Args) -> Result<(), String> {
     abort_on_panic();
     let seams = Seams::from(args.mutants.iter().copied().collect::<Mutants>());
-    let clients = Arc::new(Clients::new(args.persist_pubsub_url.clone()));
+    let clients = Arc::new(Clients::new(
+        args.persist_pubsub_url.clone(),
+        args.protocol.version.clone(),
+    ));
     let router = Arc::new(Router::new(
         args.compute_timely_config.workers,
         args.process,

@@ -19,7 +19,8 @@ use crate::halt::End;
 use crate::mutants::Seams;
 use crate::outlet::Outlet;
 use protocol::ctp::Sending;
-use protocol::v26_30::{ComputeCommand, ComputeResponse};
+use protocol::neutral::ComputeCommand;
+use protocol::v26_30::ComputeResponse;
 
 /// Puts commands into the command channel of the replica.
 pub struct Inlet {
@@ -156,7 +157,8 @@ fn give(state: &mut State, worker: usize, response: Outgoing) {
     if let Some(current) = &mut state.current {
         for response in current.outlet.absorb(worker, response) {
             // A connection that is over takes no response, and none is missed.
-            current.sending.send(&response);
+            // What a connection that is over was to hear is lost.
+            let _ = current.sending.send(&response);
         }
     }
 }

@@ -14,13 +14,13 @@ use super::router::Router;
 use crate::args::Args;
 use crate::compute::command_name;
 use crate::halt::End;
-use protocol::ctp::{Connection, Hello, Incoming, Listener, Server, serve};
-use protocol::v26_30::{ComputeCommand, ComputeResponse, VERSION};
-use protocol::wire;
+use protocol::ctp::{Codec, Connection, Hello, Incoming, Listener, Server, serve};
+use protocol::neutral::ComputeCommand;
+use protocol::v26_30::ComputeResponse;
 
 fn greeting(args: &Args) -> Hello {
     Hello {
-        version: VERSION.parse().expect("the version is one"),
+        version: args.protocol.version.clone(),
         server_fqdn: args.server_fqdn(),
     }
 }
@@ -33,7 +33,7 @@ pub fn compute(args: &Args, router: &Arc<Router>) -> io::Result<Server> {
     Ok(serve(
         listener,
         greeting(args),
-        wire::decode,
+        args.protocol.release.replica(),
         move |connection| {
             let router = Arc::clone(&router);
             let number = connections.fetch_add(1, Ordering::Relaxed);
@@ -53,7 +53,10 @@ pub fn storage(args: &Args) -> io::Result<Server> {
         listener,
         greeting(args),
         // Commands of another protocol, whose shapes this replica does not know.
-        |_| Ok(()),
+        Codec {
+            encode: Arc::new(|()| Ok(Vec::new())),
+            decode: Arc::new(|_| Ok(())),
+        },
         |mut connection: Connection<(), ()>| {
             let body = move || {
                 loop {

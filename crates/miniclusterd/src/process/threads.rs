@@ -21,6 +21,7 @@ use crate::compute::{Clients, Environment, Host, Worker};
 use crate::halt::Fate;
 use crate::meter::Meter;
 use crate::mutants::Seams;
+use protocol::Release;
 
 /// The running workers of this process, and their mesh. Dropping it leaves them
 /// alone: the guards would wait for them, and they never end, so that a process
@@ -63,9 +64,10 @@ pub fn start(
     let (ready, all_ready) = channel();
     let count = builders.len();
     let (clients, meeting) = (Arc::clone(clients), Arc::clone(router));
+    let release = args.protocol.release;
     let guards = execute_from(builders, mesh, config, move |timely| {
         let clients = Arc::clone(&clients);
-        work(timely, seams, clients, &meeting, &ready);
+        work(timely, seams, release, clients, &meeting, &ready);
     })?;
     let workers = Workers(ManuallyDrop::new(guards));
     for _ in 0..count {
@@ -82,6 +84,7 @@ pub fn start(
 fn work(
     timely: &mut TimelyWorker,
     seams: Seams,
+    release: Release,
     clients: Arc<Clients>,
     router: &Router,
     ready: &Sender<Option<Inlet>>,
@@ -89,6 +92,7 @@ fn work(
     let env = Environment {
         host: Host::Process(clients),
         seams,
+        release,
         fate: Fate::default(),
         meter: Meter::default(),
     };

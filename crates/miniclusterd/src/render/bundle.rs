@@ -89,18 +89,27 @@ impl<'s, T: RenderTimestamp> Bundle<'s, T> {
         }
     }
 
-    /// The same, in which no error made here counts for more than a million.
+    /// The same, in which an error made here counts once, or in releases that count
+    /// it as often as it is raised, for no more than a million.
     ///
     /// A plan that reads a binding twice counts the binding's errors twice, and a
     /// chain of such bindings doubles them at each step, until the counts overflow.
-    /// Only whether an error counts matters, and not how often, so that a limit
-    /// changes nothing.
+    /// Only whether an error counts matters, and not how often, so that neither
+    /// changes anything.
     pub fn with_few_errors(self, settings: &Settings) -> Self {
         const MOST: Diff = 1 << 20;
         let seams = settings.seams.linear();
+        let distinct = settings.release.makes_errors_distinct();
         let few = |errs: Errs<'s, T>| {
             let fate = settings.fate.clone();
-            errs.threshold(move |_, count| seams.error_count(*count, MOST, &fate))
+            errs.threshold(move |_, count| {
+                let few = match distinct {
+                    // A negative count is a count, as in a recursion.
+                    true => 1,
+                    false => (*count).clamp(-MOST, MOST),
+                };
+                seams.error_count(*count, few, &fate)
+            })
         };
         let raw = self.raw.map(|(oks, errs)| (oks, few(errs)));
         let arranged = self.arranged.into_iter().map(|(key, arrangement)| {
@@ -141,29 +150,44 @@ impl<'s, T: RenderTimestamp> Bundle<'s, T> {
         &self,
         name: &str,
         form: Option<(&Key, Option<&Row>)>,
+        logic: L,
+    ) -> Result<Split<'s, T, D>, RenderError>
+    where
+        D: Data,
+        L: FnMut(&[&Row], &T, Diff, &mut Updates<D, T>, &mut Updates<DataflowError, T>) + 'static,
+    {
+        let errs = match form {
+            None => self.raw()?.1,
+            Some((key, _)) => self.arrangement(key)?.errs(),
+        };
+        let (oks, new_errs) = self.computed(name, form, logic)?;
+        Ok((oks, errs.concat(new_errs)))
+    }
+
+    /// Like `flat_map`, with the errors of `logic` alone.
+    pub fn computed<D, L>(
+        &self,
+        name: &str,
+        form: Option<(&Key, Option<&Row>)>,
         mut logic: L,
     ) -> Result<Split<'s, T, D>, RenderError>
     where
         D: Data,
         L: FnMut(&[&Row], &T, Diff, &mut Updates<D, T>, &mut Updates<DataflowError, T>) + 'static,
     {
-        let (oks, new_errs, errs) = match form {
+        Ok(match form {
             None => {
-                let (oks, errs) = self.raw()?;
-                let (oks, new_errs) =
-                    fallible(oks.inner, name, move |data: &mut Vec<_>, oks, errs| {
-                        for (row, time, diff) in data.iter() {
-                            logic(&[row], time, *diff, oks, errs);
-                        }
-                    });
-                (oks, new_errs, errs)
+                let (oks, _) = self.raw()?;
+                fallible(oks.inner, name, move |data: &mut Vec<_>, oks, errs| {
+                    for (row, time, diff) in data.iter() {
+                        logic(&[row], time, *diff, oks, errs);
+                    }
+                })
             }
             Some((key, literal)) => {
                 let arrangement = self.arrangement(key)?;
-                let (oks, new_errs) = arrangement.flat_map(name, literal.cloned(), logic);
-                (oks, new_errs, arrangement.errs())
+                arrangement.flat_map(name, literal.cloned(), logic)
             }
-        };
-        Ok((oks, errs.concat(new_errs)))
+        })
     }
 }

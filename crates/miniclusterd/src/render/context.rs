@@ -12,7 +12,9 @@ use super::{Bundle, RenderError, RenderTimestamp};
 use crate::halt::Fate;
 use crate::meter::Meter;
 use crate::mutants::Seams;
-use protocol::v26_30::{Id, LetFreePlan, RenderPlan};
+use protocol::Release;
+use protocol::neutral::{LetFreePlan, RenderPlan};
+use protocol::v26_30::Id;
 use repr::Timestamp;
 
 /// The settings of a whole dataflow.
@@ -27,6 +29,8 @@ pub struct Settings {
     /// How many workers the replica has.
     pub peers: usize,
     pub seams: Seams,
+    /// The release that the replica is one of.
+    pub release: Release,
     /// Where an operator says that the replica ends.
     pub fate: Fate,
     /// How much an operator may make of one row.

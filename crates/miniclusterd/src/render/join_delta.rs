@@ -18,7 +18,8 @@ use super::join_linear::relation;
 use super::{Arrangement, Bundle, Context, Errs, Oks, RenderError, RenderTimestamp, fallible};
 use crate::errors::DataflowError;
 use crate::eval::Arena;
-use protocol::v26_30::{DeltaJoinPlan, DeltaPathPlan, JoinStagePlan};
+use protocol::neutral::{DeltaJoinPlan, DeltaPathPlan};
+use protocol::v26_30::JoinStagePlan;
 use repr::{Datum, Diff, Row};
 
 /// Rows with the time at which they count.
@@ -34,16 +35,20 @@ pub fn render_delta_join<'s, T: RenderTimestamp>(
     let mut used = BTreeSet::new();
     let seams = ctx.settings.seams.join();
     for (at, path) in plan.path_plans.iter().enumerate() {
-        used.insert((path.source_relation, &path.source_key));
+        used.insert((path.source_relation, path.source_key.as_ref()));
         for stage in &path.stage_plans {
-            used.insert((stage.lookup_relation, &stage.lookup_key));
+            used.insert((stage.lookup_relation, Some(&stage.lookup_key)));
         }
         if seams.follows_path(at, plan.path_plans.len()) {
             paths.push(render_path(ctx, inputs, path, &mut all_errs)?);
         }
     }
     for (at, key) in used {
-        all_errs.push(relation(inputs, at)?.arrangement(key)?.errs());
+        let relation = relation(inputs, at)?;
+        all_errs.push(match key {
+            Some(key) => relation.arrangement(key)?.errs(),
+            None => relation.raw()?.1,
+        });
     }
     Ok(Bundle::from_raw(
         concatenate(ctx.scope, paths),
@@ -57,12 +62,13 @@ fn render_path<'s, T: RenderTimestamp>(
     path: &DeltaPathPlan,
     all_errs: &mut Vec<Errs<'s, T>>,
 ) -> Result<Oks<'s, T>, RenderError> {
-    let source = relation(inputs, path.source_relation)?.arrangement(&path.source_key)?;
+    let source = relation(inputs, path.source_relation)?;
     let initial = Closure::new(ctx, &path.initial_closure)?;
     let as_of = T::to_inner(ctx.settings.as_of);
     let seams = ctx.settings.seams.join();
     let whole = seams.begins_with_snapshot(path.source_relation);
-    let (rows, errs) = source.flat_map("DeltaPath", None, move |rows, time, diff, oks, errs| {
+    let form = path.source_key.as_ref().map(|key| (key, None));
+    let (rows, errs) = source.computed("DeltaPath", form, move |rows, time, diff, oks, errs| {
         if !whole && *time == as_of {
             return;
         }
@@ -73,7 +79,7 @@ fn render_path<'s, T: RenderTimestamp>(
             Ok(None) => {}
             Err(error) => errs.push((error.into(), time.clone(), diff)),
         }
-    });
+    })?;
     all_errs.push(errs);
     let mut rows: Timed<'s, T> = rows;
     for stage in &path.stage_plans {

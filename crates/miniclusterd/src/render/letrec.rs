@@ -9,7 +9,8 @@ use differential_dataflow::operators::iterate::Variable;
 
 use super::{Bundle, Context, Errs, Oks, RenderError, RenderTimestamp, fallible};
 use crate::errors::DataflowError;
-use protocol::v26_30::{EvalError, Id, RecBind};
+use protocol::neutral::RecBind;
+use protocol::v26_30::{EvalError, Id};
 use repr::{Diff, Row};
 
 impl<'s, T: RenderTimestamp> Context<'s, T> {

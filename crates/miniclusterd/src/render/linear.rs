@@ -7,7 +7,8 @@ use differential_dataflow::collection::concatenate;
 use super::{Bundle, Context, RenderError, RenderTimestamp};
 use crate::eval::{Arena, MfpPlan};
 use crate::mutants::Seams;
-use protocol::v26_30::{AvailableCollections, GetPlan, Id, Key, MapFilterProject};
+use protocol::neutral::GetPlan;
+use protocol::v26_30::{AvailableCollections, Id, Key, MapFilterProject};
 use repr::Row;
 
 /// Plans an MFP for updates.

@@ -15,7 +15,8 @@ use super::reduce::render_reduce;
 use super::threshold::render_threshold;
 use super::top_k::render_top_k;
 use super::{Bundle, Context, RenderError, RenderTimestamp};
-use protocol::v26_30::{Expr, JoinPlan, LirId};
+use protocol::neutral::{Expr, JoinPlan};
+use protocol::v26_30::LirId;
 
 /// Takes the rendered inputs of a node.
 fn take<'s, T: RenderTimestamp>(

@@ -6,17 +6,20 @@
 
 use std::cmp::Ordering;
 
+use differential_dataflow::collection::concatenate;
 use differential_dataflow::hashable::Hashable;
 
 use super::reduce_hierarchical::monotonic;
 use super::split::{reduce_errs, reduce_rows};
 use super::{
-    Bundle, Context, Errs, KeyVals, Oks, RenderError, RenderTimestamp, arrange_oks, fallible,
+    Arrangement, Bundle, Context, Errs, KeyVals, LocalOks, Oks, RenderError, RenderTimestamp,
+    arrange_errs, arrange_oks, fallible,
 };
 use crate::errors::DataflowError;
 use crate::eval::{Arena, compare_columns, eval, supported};
 use crate::mutants::TopKSeams;
-use protocol::v26_30::{ColumnOrder, EvalError, MirScalarExpr, TopKPlan};
+use protocol::neutral::{MonotonicTop1Plan, Top1Form, TopKPlan};
+use protocol::v26_30::{ColumnOrder, EvalError, MirScalarExpr};
 use repr::{Datum, Diff, Row};
 
 /// Which rows of a group remain.
@@ -191,7 +194,7 @@ pub fn render_top_k<'s, T: RenderTimestamp>(
 ) -> Result<Bundle<'s, T>, RenderError> {
     let (rows, errs) = input.raw()?;
     let seams = ctx.settings.seams.top_k();
-    let mut all_errs = vec![errs];
+    let mut all_errs = vec![errs.clone()];
     let mut checked = |limit: &Option<MirScalarExpr>| -> Result<(), RenderError> {
         if let Some(limit) = limit {
             supported(limit).map_err(RenderError::Unsupported)?;
@@ -202,18 +205,7 @@ pub fn render_top_k<'s, T: RenderTimestamp>(
         Ok(())
     };
     let oks = match plan {
-        TopKPlan::MonotonicTop1(plan) => {
-            let keyed = by_group(rows, &plan.group_key);
-            let (keyed, errs) = monotonic(
-                ctx,
-                keyed,
-                plan.must_consolidate,
-                "tried to build monotonic top-1 on non-monotonic input",
-            );
-            all_errs.push(errs);
-            let cut = Cut::new(&plan.order_key, None, &plan.group_key, 0, seams);
-            first_of(keyed, cut)
-        }
+        TopKPlan::MonotonicTop1(plan) => return Ok(render_top_1(ctx, rows, errs, plan)),
         TopKPlan::MonotonicTopK(plan) => {
             checked(&plan.limit)?;
             let limit = plan.limit.as_ref();
@@ -247,8 +239,40 @@ pub fn render_top_k<'s, T: RenderTimestamp>(
             last_stage(keyed, cut, validate)
         }
     };
-    let errs = differential_dataflow::collection::concatenate(ctx.scope, all_errs);
+    let errs = concatenate(ctx.scope, all_errs);
     Ok(Bundle::from_raw(oks, errs))
+}
+
+/// The first row of each group, in the form that the plan says.
+fn render_top_1<'s, T: RenderTimestamp>(
+    ctx: &Context<'s, T>,
+    rows: Oks<'s, T>,
+    errs: Errs<'s, T>,
+    plan: &MonotonicTop1Plan,
+) -> Bundle<'s, T> {
+    let keyed = by_group(rows, &plan.group_key);
+    let (keyed, new_errs) = monotonic(
+        ctx,
+        keyed,
+        plan.must_consolidate,
+        "tried to build monotonic top-1 on non-monotonic input",
+    );
+    let errs = errs.concat(new_errs);
+    let seams = ctx.settings.seams.top_k();
+    let cut = Cut::new(&plan.order_key, None, &plan.group_key, 0, seams);
+    match plan.offers {
+        Top1Form::Raw => {
+            let firsts = first_of(keyed, cut, Row::clone);
+            Bundle::from_raw(firsts.as_collection(|_, row| row.clone()), errs)
+        }
+        Top1Form::Arranged { arity: _ } => {
+            let columns = plan.group_key.clone();
+            let oks = first_of(keyed, cut, move |row| thinned(row, &columns));
+            let errs = arrange_errs(errs, "Top1 errors");
+            let key = plan.group_key.iter().copied().map(MirScalarExpr::column);
+            Bundle::from_arrangement(key.collect(), Arrangement::Local { oks, errs })
+        }
+    }
 }
 
 /// Cuts each bucket of a group to the rows that may be among the first of it.
@@ -323,8 +347,12 @@ fn last_stage<'s, T: RenderTimestamp>(
     .as_collection(|_, row| row.clone())
 }
 
-/// The single first row of each group, once.
-fn first_of<'s, T: RenderTimestamp>(keyed: KeyVals<'s, T>, cut: Cut) -> Oks<'s, T> {
+/// The single first row of each group, once, as `kept` keeps it.
+fn first_of<'s, T: RenderTimestamp>(
+    keyed: KeyVals<'s, T>,
+    cut: Cut,
+    kept: impl Fn(&Row) -> Row + 'static,
+) -> LocalOks<'s, T> {
     reduce_rows(
         arrange_oks(keyed, "Top1"),
         "Top1",
@@ -334,9 +362,19 @@ fn first_of<'s, T: RenderTimestamp>(keyed: KeyVals<'s, T>, cut: Cut) -> Oks<'s, 
                 .map(|(row, _)| (row.unpack(), *row))
                 .min_by(|a, b| cut.compare(a, b));
             if let Some((_, row)) = first {
-                output.push((row.clone(), 1));
+                output.push((kept(row), 1));
             }
         },
     )
-    .as_collection(|_, row| row.clone())
+}
+
+/// A row without the columns of the group key, as the value of an arrangement by
+/// it. Source: `spec/v26_39.md` §3.7.
+fn thinned(row: &Row, group_key: &[usize]) -> Row {
+    let columns = row.iter().enumerate();
+    Row::pack(
+        columns
+            .filter(|(column, _)| !group_key.contains(column))
+            .map(|(_, datum)| datum),
+    )
 }

@@ -17,6 +17,14 @@ pub struct Desired<'s> {
     pub errs: Errs<'s, Timestamp>,
 }
 
+impl Desired<'_> {
+    /// The same with each error once, however often it was raised.
+    pub fn with_errors_once(self) -> Self {
+        let errs = self.errs.threshold(|_, _| 1);
+        Desired { errs, ..self }
+    }
+}
+
 /// Brings the collection that a sink reads to the outer scope.
 pub fn desired<'s, T: RenderTimestamp>(
     ctx: &Context<'_, T>,

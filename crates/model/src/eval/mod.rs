@@ -74,6 +74,19 @@ pub struct Moment {
     pub as_of: Timestamp,
     /// How joins are computed; `None` leaves it to a planner.
     pub join: Option<JoinKind>,
+    pub error_counts: ErrorCounts,
+}
+
+/// How often errors count (`spec/v26_39.md` §8.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorCounts {
+    /// As often as they are raised.
+    AsRaised,
+    /// Those of a binding once.
+    OncePerBinding {
+        /// A planner makes bindings of its own.
+        planned: bool,
+    },
 }
 
 impl Moment {
@@ -83,6 +96,7 @@ impl Moment {
             ts: as_of,
             as_of,
             join: None,
+            error_counts: ErrorCounts::AsRaised,
         }
     }
 }
@@ -160,6 +174,13 @@ impl Evaluated {
         self.meaningless = true;
         self.possible
             .insert(Fault::Begins(ANY_COMPLAINT.to_string()));
+    }
+
+    /// How often errors count, and with which sign, is not known any more: equal ones
+    /// may take each other back or not.
+    fn lose_counts(&mut self) {
+        self.possible.extend(self.raised.iter().cloned());
+        self.negative.extend(self.raised.iter().cloned());
     }
 
     /// What is computed of rows that mean nothing may fail in any way, as often as
@@ -252,6 +273,13 @@ pub fn evaluate(
     let mut out = scope.relation(hoisted.as_ref().unwrap_or(plan))?;
     if tells_the_time {
         out.horizon.end_at(moment.ts.saturating_add(1));
+    }
+    let counts_once = match moment.error_counts {
+        ErrorCounts::AsRaised => false,
+        ErrorCounts::OncePerBinding { planned } => planned || binds,
+    };
+    if counts_once && out.takes_back {
+        out.lose_counts();
     }
     Ok(out)
 }

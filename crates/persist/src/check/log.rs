@@ -2,14 +2,19 @@
 //! diff is the canonical one between its two states, and the newest rollup and
 //! the oldest lead to the same state.
 
+use semver::Version;
+
 use super::checker::Checker;
 use crate::format::seqno::VersionedData;
-use crate::format::state::{Replay, State, StateDiff, can_read, diff_between, encode_rollup};
+use crate::format::state::{
+    KNOWN_UP_TO, Replay, State, StateDiff, can_read, diff_between, encode_rollup,
+};
 use crate::service::error::StoreError;
 
 impl Checker<'_> {
     /// Decodes the log; the diffs as far as they can be read.
     pub(super) fn diffs(&mut self, log: &[VersionedData]) -> Vec<StateDiff> {
+        let known = Version::parse(KNOWN_UP_TO).expect("the constant is a version");
         let mut diffs: Vec<StateDiff> = Vec::new();
         for entry in log {
             let seqno = entry.seqno;
@@ -25,7 +30,7 @@ impl Checker<'_> {
                 let (from, to) = (diff.seqno_from, diff.seqno_to);
                 self.broken(format!("{seqno}: the diff leads from v{from} to v{to}"));
             }
-            match can_read(&diff.version) {
+            match can_read(&diff.version, &known) {
                 Ok(true) => {}
                 Ok(false) => self.broken(format!("{seqno}: version {} is newer", diff.version)),
                 Err(error) => self.broken(format!("{seqno}: {error}")),

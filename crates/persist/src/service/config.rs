@@ -7,8 +7,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use semver::{Prerelease, Version};
+
 use super::clock::{Clock, Ids, RandomIds, SystemClock};
-use crate::format::state::CODE_VERSION;
 
 /// Where a shard's rollups, garbage collection and compaction are done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +45,9 @@ impl Default for PartSizes {
 /// The settings of a client.
 #[derive(Debug, Clone)]
 pub struct PersistConfig {
+    /// The version of the program that the client is part of: what it creates has
+    /// this version, and what is newer it does not read (§9).
+    pub version: Version,
     /// Shown in the state; `NAME 26.30.0-dev.0` by convention.
     pub hostname: String,
     pub clock: Arc<dyn Clock>,
@@ -94,9 +98,14 @@ pub struct PersistConfig {
 impl Default for PersistConfig {
     fn default() -> Self {
         let sizes = PartSizes::default();
+        let version = Version {
+            pre: Prerelease::new("dev.0").expect("it is one"),
+            ..Version::new(26, 30, 0)
+        };
         let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "unknown".into());
         PersistConfig {
-            hostname: format!("{host} {CODE_VERSION}"),
+            hostname: format!("{host} {version}"),
+            version,
             clock: Arc::new(SystemClock),
             ids: Arc::new(RandomIds),
             maintenance: Maintenance::Background,
@@ -125,6 +134,14 @@ impl Default for PersistConfig {
 }
 
 impl PersistConfig {
+    /// The same for a program of this version.
+    pub fn of_version(mut self, version: Version) -> Self {
+        let host = self.hostname.split(' ').next().unwrap_or_default();
+        self.hostname = format!("{host} {version}");
+        self.version = version;
+        self
+    }
+
     /// The settings that fit the stores: for memory, everything happens on the
     /// calling thread and is seen at once.
     pub fn for_stores(consensus_url: &str) -> Self {

@@ -17,9 +17,8 @@ pub use cell::Cell;
 
 use cell::cell;
 use node::{is_temporal, of_node};
-use protocol::v26_30::{
-    BuildDesc, ComputeSinkConnection, DataflowDescription, Expr, GetPlan, LetFreePlan, RenderPlan,
-};
+use protocol::neutral::{BuildDesc, DataflowDescription, Expr, GetPlan, LetFreePlan, RenderPlan};
+use protocol::v26_30::ComputeSinkConnection;
 use repr::GlobalId;
 
 /// How many nodes of each cell there are.

@@ -2,10 +2,10 @@
 
 use super::cell::{Cell, cell};
 use crate::Mfp;
+use protocol::neutral::{Expr, GetPlan, JoinPlan, LetFreePlan, Node, TopKPlan};
 use protocol::v26_30::{
-    ArrangementStrategy, AvailableCollections, BasicPlan, Expr, GetPlan, HierarchicalPlan,
-    JoinPlan, JoinStagePlan, LetFreePlan, LirId, MapFilterProject, MirScalarExpr, Node, ReducePlan,
-    TopKPlan,
+    ArrangementStrategy, AvailableCollections, BasicPlan, HierarchicalPlan, JoinStagePlan, LirId,
+    MapFilterProject, MirScalarExpr, ReducePlan,
 };
 use repr::Row;
 

@@ -6,9 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use protocol::v26_30::{
-    DataflowDescription, Expr, GetPlan, Id, Key, LetFreePlan, LirId, RenderPlan,
-};
+use protocol::neutral::{DataflowDescription, Expr, GetPlan, LetFreePlan, RenderPlan};
+use protocol::v26_30::{Id, Key, LirId};
 use repr::GlobalId;
 
 /// The imported arrangements that can be read under an id, by key.

@@ -44,7 +44,7 @@ impl Context {
         let mut lowered_bindings = Vec::new();
         let mut any_future = false;
         for binding in bindings {
-            let mut value = self.lower(&binding.value)?;
+            let mut value = self.lower_recursive(&binding.value)?;
             if !value.keys.raw {
                 let arity = binding.value.arity();
                 let future = value.future;

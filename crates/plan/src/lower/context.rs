@@ -11,6 +11,7 @@ use super::error::LowerError;
 use super::lir::{Key, Lir, Op};
 use super::permutation::{Arrangement, arrangement_by};
 use super::reduce::reduce_plan;
+use super::single_time::is_single_time;
 use crate::dataflow::DataflowPlan;
 use crate::options::LowerOptions;
 use crate::relation::Relation;
@@ -33,6 +34,10 @@ pub(super) struct Context {
     /// Those that may produce updates at times later than their inputs'.
     pub future: BTreeSet<Id>,
     pub options: LowerOptions,
+    /// Whether the dataflow runs for one time only.
+    single_time: bool,
+    /// How many recursive values are around the operator.
+    recursions: usize,
     next_id: u64,
 }
 
@@ -107,7 +112,23 @@ impl Context {
             future: BTreeSet::new(),
             next_id: 1,
             options,
+            single_time: is_single_time(&dataflow.as_of, &dataflow.until),
+            recursions: 0,
         }
+    }
+
+    /// Whether what is lowered runs for one time only. Recursive values run for
+    /// many inner times.
+    pub(super) fn runs_once(&self) -> bool {
+        self.single_time && self.recursions == 0
+    }
+
+    /// Lowers a recursive value.
+    pub(super) fn lower_recursive(&mut self, r: &Relation) -> Result<Lowered, LowerError> {
+        self.recursions += 1;
+        let lowered = self.lower(r);
+        self.recursions -= 1;
+        lowered
     }
 
     pub(super) fn take_id(&mut self) -> u64 {
@@ -188,7 +209,8 @@ impl Context {
                 monotonic,
                 expected_group_size,
             } => {
-                let plan = reduce_plan(aggregates, *monotonic, *expected_group_size);
+                let monotonic = *monotonic || self.runs_once();
+                let plan = reduce_plan(aggregates, monotonic, *expected_group_size);
                 self.reduce(input, group_key, aggregates, plan, m)
             }
             Relation::TopK { .. } => self.top_k(r),

@@ -11,16 +11,24 @@ use crate::equivalences::canonical_equivalences;
 use crate::options::Quirks;
 use crate::relation::{JoinImplementation, Lookup};
 use crate::{Mfp, scalar};
-use protocol::v26_30::{
-    AvailableCollections, DeltaJoinPlan, DeltaPathPlan, JoinPlan, JoinStagePlan, LinearJoinPlan,
-    MirScalarExpr,
-};
+use protocol::neutral::{DeltaJoinPlan, DeltaPathPlan, JoinPlan};
+use protocol::v26_30::{AvailableCollections, JoinStagePlan, LinearJoinPlan, MirScalarExpr};
 
 /// What a plan reads of an input that the input does not offer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MissingForms {
     pub raw: bool,
     pub arranged: Vec<Arrangement>,
+}
+
+/// Which paths of a delta join are planned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeltaPaths {
+    All,
+    /// The first relation's, which is all that a dataflow for a single time needs;
+    /// its rows are read raw unless they are arranged already (`spec/v26_39.md`
+    /// §3.7).
+    First,
 }
 
 /// Plans the join of inputs with these arities, offering these collections.
@@ -31,6 +39,7 @@ pub fn plan_join(
     available: &[AvailableCollections],
     equivalences: &[Vec<MirScalarExpr>],
     m: &mut Mfp,
+    paths: DeltaPaths,
     quirks: &Quirks,
 ) -> Result<(JoinPlan, Vec<MissingForms>), LowerError> {
     if let JoinImplementation::Unimplemented = implementation {
@@ -67,7 +76,7 @@ pub fn plan_join(
             let source = arrangement_by(&columns, key.len());
             planner.linear(1, Some(source), &[(0, key.clone())])?
         }
-        JoinImplementation::DeltaQuery(orders) => planner.delta(orders)?,
+        JoinImplementation::DeltaQuery(orders) => planner.delta(orders, paths)?,
     };
     Ok((plan, planner.missing))
 }
@@ -142,17 +151,29 @@ impl Planner<'_> {
     }
 
     /// §2.7.6
-    fn delta(&mut self, orders: &[Vec<Lookup>]) -> Result<JoinPlan, LowerError> {
+    fn delta(&mut self, orders: &[Vec<Lookup>], paths: DeltaPaths) -> Result<JoinPlan, LowerError> {
         let mut path_plans = Vec::new();
-        for (start, order) in orders.iter().enumerate() {
+        let planned = match paths {
+            DeltaPaths::All => orders.len(),
+            DeltaPaths::First => 1,
+        };
+        for (start, order) in orders.iter().enumerate().take(planned) {
             let lookups = orders.iter().flatten().filter(|(input, _)| *input == start);
             let Some(source_key) = lookups.map(|(_, key)| key).min() else {
                 return Err(LowerError::UnboundJoinKey(start));
             };
-            let source_key = source_key.clone();
-            let (_, permutation, thinning) = arrangement_by(&source_key, self.arities[start]);
+            let source_key = self.source_key(start, source_key, paths);
             let mut state = self.state(start);
-            let initial_closure = state.extract(source_key.len() + thinning.len(), &permutation);
+            let initial_closure = match &source_key {
+                Some(key) => {
+                    let (_, permutation, thinning) = arrangement_by(key, self.arities[start]);
+                    state.extract(key.len() + thinning.len(), &permutation)
+                }
+                None => {
+                    let columns: Vec<usize> = (0..self.arities[start]).collect();
+                    state.extract(columns.len(), &columns)
+                }
+            };
             let width = initial_closure.before.mfp.projection.len();
             let stage_plans = self.stages(&mut state, start, width, None, order)?;
             path_plans.push(DeltaPathPlan {
@@ -164,6 +185,26 @@ impl Planner<'_> {
             });
         }
         Ok(JoinPlan::Delta(DeltaJoinPlan { path_plans }))
+    }
+
+    /// The arrangement by which a path reads its source; None for its raw rows.
+    fn source_key(
+        &mut self,
+        start: usize,
+        key: &[MirScalarExpr],
+        paths: DeltaPaths,
+    ) -> Option<Vec<MirScalarExpr>> {
+        let forms = &self.available[start];
+        let is_arranged = forms.arranged.iter().any(|known| known.0 == key);
+        match paths {
+            // Other paths look it up.
+            DeltaPaths::All => {}
+            DeltaPaths::First if forms.raw && !is_arranged => return None,
+            DeltaPaths::First => {
+                self.arrangement(start, key);
+            }
+        }
+        Some(key.to_vec())
     }
 
     /// Step 3 of §2.7.5: looks up one input after another. `width` is the

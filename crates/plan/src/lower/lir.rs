@@ -4,9 +4,10 @@
 //! Invariant: ids are unique in a dataflow and ascend from inputs to users.
 
 use crate::Mfp;
+use protocol::neutral::{JoinPlan, TopKPlan};
 use protocol::v26_30::{
-    ArrangementStrategy, AvailableCollections, EvalError, Id, JoinPlan, KeyValPlan, LetRecLimit,
-    MirScalarExpr, ReducePlan, TableFunc, ThresholdPlan, TopKPlan,
+    ArrangementStrategy, AvailableCollections, EvalError, Id, KeyValPlan, LetRecLimit,
+    MirScalarExpr, ReducePlan, TableFunc, ThresholdPlan,
 };
 use repr::{Diff, LocalId, Row, Timestamp};
 

@@ -84,12 +84,13 @@ pub use super::options::{JoinKind, LowerOptions, Quirks};
 pub use super::reduction::{ReductionClass, reduction_class};
 pub use aliases::aliases;
 pub use error::LowerError;
-pub use join::{MissingForms, plan_join};
+pub use join::{DeltaPaths, MissingForms, plan_join};
 pub use permutation::arrangement_by;
 pub use single_time::is_single_time;
 
 use context::Context;
-use protocol::v26_30::{MapFilterProject, RenderPlan};
+use protocol::neutral::RenderPlan;
+use protocol::v26_30::MapFilterProject;
 use repr::GlobalId;
 
 /// The logical plans that are lowered: as written, or planned if the options
@@ -161,7 +162,7 @@ fn lower_here(
     }
     let operators = source::refine(dataflow, &mut objects);
     if single_time::is_single_time(&dataflow.as_of, &dataflow.until) {
-        single_time::refine(dataflow, &mut objects);
+        single_time::relax(dataflow, &mut objects);
     }
     let objects = objects
         .into_iter()

@@ -6,9 +6,10 @@
 use std::collections::BTreeMap;
 
 use super::lir::{Lir, Op, Reading};
-use protocol::v26_30::{
-    BindStage, Expr, GetPlan, LetBind, LetFreePlan, LirId, Node, RecBind, RenderPlan,
+use protocol::neutral::{
+    BindStage, Expr, GetPlan, LetBind, LetFreePlan, Node, RecBind, RenderPlan,
 };
+use protocol::v26_30::LirId;
 
 /// `None` if the bindings are not all at the top.
 pub(super) fn convert(mut root: Lir) -> Option<RenderPlan> {

@@ -6,18 +6,31 @@
 
 use super::context::{Context, Lowered, columns, only, raw_only, strategy};
 use super::error::LowerError;
-use super::join::{MissingForms, plan_join};
-use super::lir::Op;
+use super::join::{DeltaPaths, MissingForms, plan_join};
+use super::lir::{Key, Lir, Op};
 use super::permutation::{arrangement_by, over_arrangement, physical_arity};
 use super::reduce::{buckets, mfp_after};
 use crate::relation::{JoinImplementation, Relation, table_function_arity};
 use crate::{Mfp, scalar};
+use protocol::neutral::{MonotonicTop1Plan, Top1Form, TopKPlan};
 use protocol::v26_30::{
-    AggregateExpr, AvailableCollections, BasicThresholdPlan, BasicTopKPlan, KeyValPlan,
-    MirScalarExpr, MonotonicTop1Plan, MonotonicTopKPlan, ReducePlan, TableFunc, ThresholdPlan,
-    TopKPlan,
+    AggregateExpr, AvailableCollections, BasicThresholdPlan, BasicTopKPlan, HierarchicalPlan,
+    KeyValPlan, MirScalarExpr, MonotonicTopKPlan, ReducePlan, TableFunc, ThresholdPlan,
 };
 use repr::Datum;
+
+/// The raw rows that a node arranges and does nothing else with.
+fn without_arrangements(node: &Lir) -> Option<Lir> {
+    match &node.op {
+        Op::ArrangeBy {
+            input_key: None,
+            input,
+            input_mfp,
+            ..
+        } if input_mfp.is_identity() => Some((**input).clone()),
+        _ => None,
+    }
+}
 
 impl Context {
     /// §2.5
@@ -87,12 +100,30 @@ impl Context {
             plans.push((lowered.plan, lowered.future));
             available.push(lowered.keys);
         }
+        let paths = match implementation {
+            JoinImplementation::DeltaQuery(_)
+                if self.runs_once() && self.options.release.cuts_single_time_delta_joins() =>
+            {
+                DeltaPaths::First
+            }
+            JoinImplementation::DeltaQuery(_)
+            | JoinImplementation::Differential { .. }
+            | JoinImplementation::IndexedFilter { .. }
+            | JoinImplementation::Unimplemented => DeltaPaths::All,
+        };
+        if let (DeltaPaths::First, Some((first, _))) = (paths, plans.first_mut())
+            && let Some(rows) = without_arrangements(first)
+        {
+            *first = rows;
+            available[0] = raw_only();
+        }
         let (plan, missing) = plan_join(
             implementation,
             &arities,
             &available,
             equivalences,
             m,
+            paths,
             &self.options.quirks,
         )?;
         let mut lowered_inputs = Vec::new();
@@ -131,7 +162,11 @@ impl Context {
     ) -> Result<Lowered, LowerError> {
         let arity = input.arity();
         let input = self.lower(input)?;
-        let plan = plan?;
+        let mut plan = plan?;
+        if let ReducePlan::Hierarchical(HierarchicalPlan::Monotonic(plan)) = &mut plan {
+            // §1.3, as in `top_k`.
+            plan.must_consolidate = self.runs_once();
+        }
         let first = input.keys.arranged.first();
         let computed = |exprs: Vec<MirScalarExpr>| {
             let n = exprs.len();
@@ -198,19 +233,29 @@ impl Context {
             .and_then(scalar::as_literal)
             .is_some_and(|row| row.iter().next() == Some(Datum::Int64(1)));
         let (group_key, order_key, limit) = (group_key.clone(), order_key.clone(), limit.clone());
-        let plan = if *monotonic && *offset == 0 && one {
+        let mut keys = raw_only();
+        // §1.3: what runs once never retracts, as long as it is consolidated.
+        let must_consolidate = self.runs_once();
+        let monotonic = (*monotonic || self.runs_once()) && *offset == 0;
+        let plan = if monotonic && one {
+            let offers = self.options.release.top_1_form(arity);
+            if let Top1Form::Arranged { arity } = offers {
+                let key: Key = group_key.iter().copied().map(scalar::column).collect();
+                keys = only(arrangement_by(&key, arity));
+            }
             TopKPlan::MonotonicTop1(MonotonicTop1Plan {
                 group_key,
                 order_key,
-                must_consolidate: false,
+                must_consolidate,
+                offers,
             })
-        } else if *monotonic && *offset == 0 {
+        } else if monotonic {
             TopKPlan::MonotonicTopK(MonotonicTopKPlan {
                 group_key,
                 order_key,
                 limit,
                 arity,
-                must_consolidate: false,
+                must_consolidate,
             })
         } else {
             TopKPlan::Basic(BasicTopKPlan {
@@ -229,7 +274,7 @@ impl Context {
         });
         Ok(Lowered {
             plan,
-            keys: raw_only(),
+            keys,
             future: false,
         })
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::lower::*;
 use crate::*;
-use protocol::v26_30::{Expr, JoinPlan, RenderPlan};
+use protocol::neutral::{Expr, JoinPlan, RenderPlan};
 use repr::{Antichain, GlobalId, ReprColumnType, ReprScalarType};
 
 fn column(nullable: bool) -> ReprColumnType {

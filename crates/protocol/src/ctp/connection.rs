@@ -5,17 +5,19 @@
 //! nothing was sent for a second; messages that arrived whole before the end
 //! are handed out before the end is told; dropping the handle ends both tasks.
 
-use std::marker::PhantomData;
+use std::fmt;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, split};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::AbortHandle;
 
+use super::codec::{Codec, Encode};
 use super::frame::{read_frame, write_frame};
-use crate::wire;
+
+const CLOSED: &str = "connection closed";
 
 /// Silence after which a keepalive is sent.
 pub const KEEPALIVE: Duration = Duration::from_secs(1);
@@ -24,11 +26,10 @@ pub const KEEPALIVE: Duration = Duration::from_secs(1);
 /// and need no asynchronous caller.
 #[derive(Debug)]
 pub struct Connection<Out, In> {
-    outgoing: UnboundedSender<Vec<u8>>,
+    sending: Sending<Out>,
     incoming: Receiver<Result<In, String>>,
     closed: Option<String>,
     tasks: [AbortHandle; 2],
-    _out: PhantomData<fn(Out)>,
 }
 
 /// What came in.
@@ -41,16 +42,14 @@ pub enum Incoming<In> {
     Closed(String),
 }
 
-/// What a payload means.
-pub type Decode<In> = fn(&[u8]) -> Result<In, wire::DecodeError>;
-
-impl<Out: Serialize, In: Send + 'static> Connection<Out, In> {
+impl<Out, In: Send + 'static> Connection<Out, In> {
     /// Starts the two tasks over a stream that has shaken hands; what cannot be
     /// decoded ends the connection. Must be called within a runtime.
-    pub(super) fn start<S>(stream: S, idle: Option<Duration>, decode: Decode<In>) -> Self
+    pub(super) fn start<S>(stream: S, idle: Option<Duration>, codec: Codec<Out, In>) -> Self
     where
         S: AsyncRead + AsyncWrite + Send + 'static,
     {
+        let Codec { encode, decode } = codec;
         let (mut reader, mut writer) = split(stream);
         let (outgoing, mut queue): (_, UnboundedReceiver<Vec<u8>>) = unbounded_channel();
         let (arrived, incoming): (Sender<Result<In, String>>, _) = channel();
@@ -77,7 +76,7 @@ impl<Out: Serialize, In: Send + 'static> Connection<Out, In> {
             loop {
                 let message = match read_frame(&mut reader, idle).await {
                     Ok(None) => continue,
-                    Ok(Some(payload)) => decode(&payload).map_err(|e| e.to_string()),
+                    Ok(Some(payload)) => decode(&payload),
                     Err(e) => Err(e.to_string()),
                 };
                 let over = message.is_err();
@@ -87,24 +86,22 @@ impl<Out: Serialize, In: Send + 'static> Connection<Out, In> {
             }
         });
         Connection {
-            outgoing,
+            sending: Sending { outgoing, encode },
             incoming,
             closed: None,
             tasks: [send.abort_handle(), receive.abort_handle()],
-            _out: PhantomData,
         }
     }
 
     /// Enqueues a message.
     ///
-    /// Errors: the reason for which the connection is over.
+    /// Errors: the reason for which the connection is over, or why the message has
+    /// no bytes.
     pub fn send(&mut self, message: &Out) -> Result<(), String> {
-        if let Some(reason) = &self.closed {
-            return Err(reason.clone());
+        match &self.closed {
+            Some(reason) => Err(reason.clone()),
+            None => self.sending.send(message),
         }
-        self.outgoing
-            .send(wire::encode(message))
-            .map_err(|_| "connection closed".to_string())
     }
 
     /// The next message; waits for at most `patience`.
@@ -124,10 +121,7 @@ impl<Out: Serialize, In: Send + 'static> Connection<Out, In> {
 
     /// A handle to send with from elsewhere.
     pub fn sending(&self) -> Sending<Out> {
-        Sending {
-            outgoing: self.outgoing.clone(),
-            _out: PhantomData,
-        }
+        self.sending.clone()
     }
 
     /// Ends the connection in order: everything that was enqueued is written,
@@ -136,7 +130,7 @@ impl<Out: Serialize, In: Send + 'static> Connection<Out, In> {
     pub fn finish(mut self, patience: Duration) {
         let deadline = Instant::now() + patience;
         // Dropping the only sender ends the queue, and with it the stream.
-        drop(std::mem::replace(&mut self.outgoing, unbounded_channel().0));
+        drop(std::mem::replace(&mut self.sending, Sending::closed()));
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             match self.recv(left) {
@@ -159,23 +153,38 @@ impl<Out, In> Drop for Connection<Out, In> {
 }
 
 /// Enqueues messages of a connection from other threads.
-#[derive(Debug, Clone)]
 pub struct Sending<Out> {
     outgoing: UnboundedSender<Vec<u8>>,
-    _out: PhantomData<fn(Out)>,
+    encode: Encode<Out>,
 }
 
-impl<Out: Serialize> Sending<Out> {
+impl<Out> Sending<Out> {
     /// The handle of a connection that is over.
     pub fn closed() -> Self {
         Sending {
             outgoing: unbounded_channel().0,
-            _out: PhantomData,
+            encode: Arc::new(|_| Err(CLOSED.to_string())),
         }
     }
 
-    /// Enqueues a message; whether the connection still takes any.
-    pub fn send(&self, message: &Out) -> bool {
-        self.outgoing.send(wire::encode(message)).is_ok()
+    /// Enqueues a message; errors as of [`Connection::send`].
+    pub fn send(&self, message: &Out) -> Result<(), String> {
+        let payload = (self.encode)(message)?;
+        self.outgoing.send(payload).map_err(|_| CLOSED.to_string())
+    }
+}
+
+impl<Out> fmt::Debug for Sending<Out> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sending").finish_non_exhaustive()
+    }
+}
+
+impl<Out> Clone for Sending<Out> {
+    fn clone(&self) -> Self {
+        Sending {
+            outgoing: self.outgoing.clone(),
+            encode: Arc::clone(&self.encode),
+        }
     }
 }

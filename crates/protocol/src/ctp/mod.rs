@@ -5,6 +5,7 @@
 //! reason; a server serves one connection at a time, and a silent peer does
 //! not keep others out (the real one's acceptor waits for it; ours does not).
 
+mod codec;
 mod connection;
 mod frame;
 mod handshake;
@@ -15,16 +16,13 @@ use std::io;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-pub use connection::{Connection, Decode, Incoming, KEEPALIVE, Sending};
+pub use codec::{Codec, Decode, Encode};
+pub use connection::{Connection, Incoming, KEEPALIVE, Sending};
 pub use handshake::{HandshakeError, Hello, handshake, host_of};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::runtime::Runtime;
 use tokio::task::AbortHandle;
-
-use crate::wire;
 
 /// No idle timeout is shorter.
 const MIN_IDLE: Duration = Duration::from_secs(2);
@@ -57,10 +55,10 @@ pub fn connect<Out, In>(
     address: &str,
     version: &semver::Version,
     idle: Option<Duration>,
+    codec: Codec<Out, In>,
 ) -> Result<Connection<Out, In>, HandshakeError>
 where
-    Out: Serialize,
-    In: DeserializeOwned + Send + 'static,
+    In: Send + 'static,
 {
     let idle = idle.map(|idle| idle.max(MIN_IDLE));
     let mine = Hello {
@@ -73,7 +71,7 @@ where
         greeted
             .await
             .unwrap_or(Err(HandshakeError::Silent(GREETING_PATIENCE)))?;
-        Ok(Connection::start(stream, idle, wire::decode))
+        Ok(Connection::start(stream, idle, codec))
     })
 }
 
@@ -148,16 +146,15 @@ impl Listener {
 }
 
 /// Serves for as long as the handle lives: every connection that greets well
-/// goes to `serve`, and every accepted one ends the one before it. `decode`
-/// says what the payloads mean: the bytes do not, the port does.
+/// goes to `serve`, and every accepted one ends the one before it.
 pub fn serve<Out, In>(
     listener: Listener,
     mine: Hello,
-    decode: Decode<In>,
+    codec: Codec<Out, In>,
     mut serve: impl FnMut(Connection<Out, In>) + Send + 'static,
 ) -> Server
 where
-    Out: Serialize + 'static,
+    Out: 'static,
     In: Send + 'static,
 {
     let task = runtime().spawn(async move {
@@ -205,7 +202,7 @@ where
                 }
                 Some((number, stream)) = ready.recv() => {
                     if number == generation {
-                        let connection = Connection::start(stream, None, decode);
+                        let connection = Connection::start(stream, None, codec.clone());
                         served = Some(connection.abort_handles());
                         serve(connection);
                     }

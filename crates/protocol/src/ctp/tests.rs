@@ -27,14 +27,14 @@ fn server() -> (Server, String, Receiver<End>) {
     let listener = Listener::bind("127.0.0.1:0").unwrap();
     let address = format!("127.0.0.1:{}", listener.port().unwrap());
     let (accepted, connections) = channel();
-    let server = serve(listener, hello(), wire::decode, move |connection| {
+    let server = serve(listener, hello(), Codec::plain(), move |connection| {
         let _ = accepted.send(connection);
     });
     (server, address, connections)
 }
 
 fn dial_in(address: &str) -> End {
-    connect(address, &version("26.30.0-dev.0"), None).unwrap()
+    connect(address, &version("26.30.0-dev.0"), None, Codec::plain()).unwrap()
 }
 
 #[test]
@@ -107,7 +107,8 @@ fn a_silent_peer_keeps_nobody_out() {
 #[test]
 fn another_version_is_refused_with_both_versions() {
     let (_server, address, _connections) = server();
-    let refused = connect::<u64, u64>(&address, &version("26.30.0-dev.1"), None).unwrap_err();
+    let other = version("26.30.0-dev.1");
+    let refused = connect::<u64, u64>(&address, &other, None, Codec::plain()).unwrap_err();
     assert_eq!(
         refused.to_string(),
         "version mismatch: 26.30.0-dev.0 != 26.30.0-dev.1"
@@ -151,7 +152,7 @@ fn an_announced_length_allocates_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_second_of_silence_is_a_keepalive() {
     let (ours, mut peer) = tokio::io::duplex(1024);
-    let connection: End = Connection::start(ours, None, wire::decode);
+    let connection: End = Connection::start(ours, None, Codec::plain());
     let start = tokio::time::Instant::now();
     for seconds in 1..=3 {
         assert_eq!(frame::read_frame(&mut peer, None).await.unwrap(), None);

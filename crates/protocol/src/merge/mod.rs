@@ -20,7 +20,8 @@ use self::copy_to::CopyTo;
 use self::frontiers::Frontiers;
 use self::peek::PendingPeek;
 use self::subscribe::Subscribe;
-use crate::v26_30::{ComputeCommand, ComputeResponse};
+use crate::neutral::ComputeCommand;
+use crate::v26_30::ComputeResponse;
 use repr::GlobalId;
 
 pub use size::ByteSize;

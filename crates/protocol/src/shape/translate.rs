@@ -152,7 +152,7 @@ fn operator<T: Translate>(expr: Expr<T::From>) -> Result<Expr<T::To>, T::Obstacl
         Expr::Get { id, keys; plan: get_plan::<T> }
         Expr::Mfp { input, input_key_val; mfp: T::mfp }
         Expr::FlatMap { input_key, input, exprs, func; mfp_after: T::mfp }
-        Expr::Join { inputs; plan: join_plan::<T> }
+        Expr::Join { inputs; plan: JoinPlan::translate::<T> }
         Expr::Reduce {
             input_key, input, key_val_plan, plan, temporal_bucketing_strategy;
             mfp_after: T::mfp_after_reduce
@@ -173,13 +173,18 @@ fn get_plan<T: Translate>(plan: GetPlan<T::From>) -> Result<GetPlan<T::To>, T::O
     })
 }
 
-fn join_plan<T: Translate>(plan: JoinPlan<T::From>) -> Result<JoinPlan<T::To>, T::Obstacle> {
-    Ok(match plan {
-        JoinPlan::Linear(plan) => JoinPlan::Linear(plan),
-        JoinPlan::Delta(plan) => JoinPlan::Delta(DeltaJoinPlan {
-            path_plans: every(plan.path_plans, delta_path::<T>)?,
-        }),
-    })
+impl<V: Version> JoinPlan<V> {
+    /// The plan in the form of another version.
+    ///
+    /// Errors: the first path that has none.
+    pub fn translate<T: Translate<From = V>>(self) -> Result<JoinPlan<T::To>, T::Obstacle> {
+        Ok(match self {
+            JoinPlan::Linear(plan) => JoinPlan::Linear(plan),
+            JoinPlan::Delta(plan) => JoinPlan::Delta(DeltaJoinPlan {
+                path_plans: every(plan.path_plans, delta_path::<T>)?,
+            }),
+        })
+    }
 }
 
 fn delta_path<T: Translate>(

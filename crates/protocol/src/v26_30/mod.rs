@@ -2,8 +2,8 @@
 //! replica say to each other. Source: `spec/ctp.md` §2 to §4, `spec/plan.md` §1,
 //! §3, §4.
 //!
-//! This is also the neutral form: the one that the rest of the program thinks in,
-//! into which and out of which other versions translate at the edge.
+//! Most of these types are those of every version, which the rest of the program
+//! uses by these names; the few that are not have their own form in `neutral`.
 //!
 //! Invariants: serde order is wire order, variants stand at their wire number;
 //! what decodes encodes to the same bytes.
@@ -14,6 +14,7 @@ mod error;
 mod error_bytes;
 mod func;
 mod lir;
+mod neutral;
 mod response;
 mod rows;
 mod scalar;
@@ -25,6 +26,7 @@ pub use error::*;
 pub use error_bytes::{dataflow_error_text, encode_eval_error};
 pub use func::*;
 pub use lir::*;
+pub use neutral::{FromNeutral, ToNeutral, from_neutral, to_neutral};
 pub use response::*;
 pub use rows::*;
 pub use scalar::*;
@@ -37,6 +39,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::renumber::{Numbering, Under};
 use crate::shape::Version;
+use crate::wire::{self, DecodeError, EncodeError};
 
 /// The version that both ends of a connection announce.
 pub const VERSION: &str = "26.30.0-dev.0";
@@ -63,6 +66,20 @@ impl Version for V26_30 {
         };
         Under::new(PhantomData, &AS_IN_TYPES).deserialize(deserializer)
     }
+}
+
+/// The command of a payload.
+///
+/// Errors: bytes that are no command, bytes left over, values that nest too deep.
+pub fn decode_command(payload: &[u8]) -> Result<ComputeCommand, DecodeError> {
+    wire::decode(payload)
+}
+
+/// The payload of a command.
+///
+/// Errors: none, as long as all variants of the types are this version's.
+pub fn encode_command(command: &ComputeCommand) -> Result<Vec<u8>, EncodeError> {
+    wire::try_encode(command)
 }
 
 #[cfg(test)]

@@ -14,11 +14,11 @@
 //!   adds and drops fields would have been shorter, but without a type for them,
 //!   what 26.30 cannot say could be neither decoded nor compared.
 //!
-//! `neutral` translates to and from 26.30, which the program thinks in. A third
+//! `neutral` translates to and from the form that the program thinks in. A third
 //! version is a table, its changed parts, and a translation.
 //!
 //! Invariants: what decodes encodes to the same bytes; a variant that only 26.39
-//! has is an error that names it, whether decoded here or asked of 26.30;
+//! has is an error that names it;
 //! responses are those of 26.30 (§5).
 
 #[cfg(test)]
@@ -40,7 +40,7 @@ use crate::shape;
 pub use crate::v26_30::ComputeResponse;
 use crate::v26_30::{Key, SafeMfpPlan};
 use crate::wire::{self, DecodeError, EncodeError};
-pub use neutral::{Obstacle, from_neutral, to_neutral};
+pub use neutral::{from_neutral, to_neutral};
 use numbers::NUMBERS;
 pub use parts::*;
 
@@ -76,9 +76,6 @@ pub type DataflowDescription = shape::DataflowDescription<V26_39>;
 pub type RenderPlan = shape::RenderPlan<V26_39>;
 pub type Expr = shape::Expr<V26_39>;
 pub type GetPlan = shape::GetPlan<V26_39>;
-
-/// Why a command of another version is none of this one, or the other way.
-pub type Untranslatable = shape::Untranslatable<Obstacle>;
 
 /// The command of a payload.
 ///

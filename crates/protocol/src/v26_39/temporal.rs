@@ -4,7 +4,8 @@
 //! Invariants: to predicates and back gives the same bounds; nothing is optimized
 //! on the way, which the renderer does itself.
 
-use super::{MfpPlan, Obstacle};
+use super::MfpPlan;
+use crate::neutral::Obstacle;
 use crate::v26_30::{
     BinaryFunc, MapFilterProject, MirScalarExpr, SafeMfpPlan, UnaryFunc, UnmaterializableFunc,
 };

@@ -8,6 +8,7 @@ use repr::{GlobalId, Row};
 use serde::de::DeserializeOwned;
 
 use super::*;
+use crate::neutral::{self, Obstacle, Top1Form, Untranslatable};
 use crate::shape::{DeltaPathPlan, Expr, LetFreePlan, Node, TopKPlan};
 use crate::v26_30::{
     self, ArrangementStrategy, AvailableCollections, BinaryFunc, ColumnOrder,
@@ -337,7 +338,7 @@ fn bounds_become_predicates_and_the_same_bounds_again() {
         ..unbounded(filter(vec![column(0)]))
     };
     let command = dataflow(mfp_node(plan.clone()));
-    let neutral = to_neutral(command.clone()).unwrap();
+    let neutral = to_neutral(command.clone());
     let lower = |bound| compared(BinaryFunc::Gte, mz_now(), bound);
     let upper = |bound| compared(BinaryFunc::Lt, mz_now(), bound);
     let mfp = MapFilterProject {
@@ -354,7 +355,7 @@ fn bounds_become_predicates_and_the_same_bounds_again() {
 }
 
 /// Checks that 26.39 has no form for the node of a neutral dataflow.
-fn obstructed(expr: v26_30::Expr, obstacle: Obstacle) {
+fn obstructed(expr: neutral::Expr, obstacle: Obstacle) {
     let error = from_neutral(dataflow(expr)).unwrap_err();
     let node = Some(LirId(7));
     assert_eq!(error, Untranslatable { node, obstacle });
@@ -398,36 +399,41 @@ fn top_1<V: shape::Version>(plan: V::MonotonicTop1) -> Expr<V> {
     }
 }
 
-#[test]
-fn parts_that_one_version_lacks_are_obstacles() {
-    let plan = v26_30::MonotonicTop1Plan {
+fn neutral_top_1(offers: Top1Form) -> neutral::Expr {
+    top_1(neutral::MonotonicTop1Plan {
         group_key: Vec::new(),
         order_key: Vec::new(),
         must_consolidate: false,
-    };
-    obstructed(top_1(plan), Obstacle::MonotonicTop1);
+        offers,
+    })
+}
 
-    let plan = MonotonicTop1Plan {
-        group_key: Vec::new(),
-        order_key: Vec::new(),
-        arity: 1,
-        must_consolidate: false,
-    };
+#[test]
+fn parts_that_26_39_lacks_are_obstacles() {
+    obstructed(neutral_top_1(Top1Form::Raw), Obstacle::RawTop1);
+}
+
+#[test]
+fn parts_that_26_30_lacks_are_obstacles_to_it_and_round_trip_in_26_39() {
     let raw_source = Expr::Join {
         inputs: vec![LirId(5), LirId(6)],
         plan: shape::JoinPlan::Delta(shape::DeltaJoinPlan {
             path_plans: vec![delta_path(None)],
         }),
     };
+    let arranged = neutral_top_1(Top1Form::Arranged { arity: 1 });
     for (expr, obstacle) in [
-        (top_1(plan), Obstacle::MonotonicTop1),
+        (arranged, Obstacle::ArrangedTop1),
         (raw_source, Obstacle::RawDeltaSource),
     ] {
-        let command = dataflow(expr);
+        let neutral = dataflow(expr);
+        let node = Some(LirId(7));
+        let refused = Err(Untranslatable { node, obstacle });
+        assert_eq!(v26_30::from_neutral(neutral.clone()), refused);
+        let command = from_neutral(neutral.clone()).unwrap();
         let encoded = encode_command(&command).unwrap();
         assert_eq!(decode_command(&encoded).unwrap(), command);
-        let node = Some(LirId(7));
-        assert_eq!(to_neutral(command), Err(Untranslatable { node, obstacle }));
+        assert_eq!(to_neutral(command), neutral);
     }
 }
 

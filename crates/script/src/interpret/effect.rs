@@ -3,6 +3,7 @@
 //! Invariant: one effect is one message to the replica, or one change of a
 //! shard, or one change of the connection; it is told as exactly one event.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use crate::append::Append;
 use crate::config::Configuration;
 use crate::dataflow::Assembled;
 use crate::trace::{Event, PeekSpec};
+use protocol::v26_30::ConfigVal;
 use repr::{Antichain, GlobalId, RelationDesc, Timestamp};
 
 /// One effect; see the module.
@@ -27,6 +29,8 @@ pub enum Effect {
     CreateInstance {
         expiration_offset: Option<Duration>,
         arrangement_dictionary_compression: bool,
+        /// The values of the configuration that it begins with, by name.
+        initial: BTreeMap<String, ConfigVal>,
     },
     Configure(Configuration),
     CompleteInitialization,

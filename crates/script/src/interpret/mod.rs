@@ -26,6 +26,7 @@ use super::error::CommandError;
 use super::selection::Finish;
 use super::trace::{Event, PeekSpec, Wait};
 use plan::{Globals, IndexInfo};
+use protocol::Release;
 use protocol::v26_30::ConfigVal;
 use repr::{Antichain, GlobalId, RelationDesc, SqlScalarType, Timestamp};
 
@@ -108,6 +109,8 @@ impl Uuids {
 #[derive(Debug, Clone)]
 pub struct Interpreter {
     uuids: Uuids,
+    /// The release that dataflows are lowered for.
+    release: Release,
     schemas: Schemas,
     /// Aliases that are written, imported, or the target of a view.
     shards: BTreeSet<String>,
@@ -126,6 +129,7 @@ impl Interpreter {
     pub fn new(uuids: Uuids) -> Self {
         Interpreter {
             uuids,
+            release: Release::default(),
             schemas: Schemas::default(),
             shards: BTreeSet::new(),
             indexes: BTreeMap::new(),
@@ -135,6 +139,12 @@ impl Interpreter {
             next_ephemeral: EPHEMERAL_BASE,
             session: 0,
         }
+    }
+
+    /// The same for a replica of this release, which dataflows are lowered for. A
+    /// rehearsal needs none: what lowers for one release lowers for all.
+    pub fn for_release(self, release: Release) -> Self {
+        Interpreter { release, ..self }
     }
 
     /// The peeks that were started in this session, by name.
@@ -174,15 +184,19 @@ impl Interpreter {
             Command::CreateInstance {
                 expiration_offset,
                 arrangement_dictionary_compression,
+                settings,
             } => {
                 let expiration_offset = expiration_offset.as_deref();
                 let expiration_offset = expiration_offset
                     .map(config::expiration_offset)
                     .transpose()?;
                 let stash = [(PEEK_STASH.to_string(), ConfigVal::Bool(false))];
+                let mut initial = config::values(settings)?;
+                initial.extend(stash.clone());
                 Meaning::of(Effect::CreateInstance {
                     expiration_offset,
                     arrangement_dictionary_compression: *arrangement_dictionary_compression,
+                    initial,
                 })
                 .then(Effect::Configure(Configuration {
                     max_result_size: None,
@@ -368,6 +382,7 @@ impl Interpreter {
         Named {
             schemas: &self.schemas,
             indexes: &self.indexes,
+            release: self.release,
         }
     }
 

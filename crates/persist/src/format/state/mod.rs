@@ -27,8 +27,9 @@ use crate::format::corrupt::Corrupt;
 use crate::format::seqno::SeqNo;
 use repr::{Antichain, ShardId};
 
-/// The state version that we write and the newest that we read (§9).
-pub const CODE_VERSION: &str = "26.30.0-dev.0";
+/// The newest version whose states are known to be written like these
+/// (`spec/v26_39.md` §6.3).
+pub const KNOWN_UP_TO: &str = "26.39.0-dev.0";
 
 /// The names of the codecs of a shard of rows, as they are compared (§3.4).
 pub const CODECS: [&str; 4] = ["protobuf[SourceData]", "()", "u64", "i64"];
@@ -92,11 +93,11 @@ pub struct State {
 
 impl State {
     /// The state before a shard's first: nothing, at seqno 0.
-    pub fn initial(shard: ShardId, hostname: &str, walltime_ms: u64) -> Self {
+    pub fn initial(shard: ShardId, version: &Version, hostname: &str, walltime_ms: u64) -> Self {
         State {
             shard,
             seqno: SeqNo::MIN,
-            version: CODE_VERSION.to_string(),
+            version: version.to_string(),
             hostname: hostname.to_string(),
             walltime_ms,
             last_gc_req: 0,
@@ -155,19 +156,15 @@ impl State {
     }
 }
 
-/// Whether `version` can be read by this program; `Err` if it is no version.
-/// Empty means 0.0.0.
-pub fn can_read(version: &str) -> Result<bool, Corrupt> {
-    if version == CODE_VERSION {
-        return Ok(true);
-    }
-    let ours = Version::parse(CODE_VERSION).expect("our version parses");
+/// Whether a program of version `ours` may read a state of this version (§9); `Err`
+/// if it is no version. Empty means 0.0.0.
+pub fn can_read(version: &str, ours: &Version) -> Result<bool, Corrupt> {
     let data = if version.is_empty() {
         Version::new(0, 0, 0)
     } else {
         Version::parse(version).map_err(|e| Corrupt::new("version", format!("`{version}`: {e}")))?
     };
-    Ok(data.cmp_precedence(&ours).is_le())
+    Ok(data.cmp_precedence(ours).is_le())
 }
 
 #[cfg(test)]
@@ -176,8 +173,11 @@ mod tests {
 
     #[test]
     fn newer_states_are_not_read() {
+        let ours = Version::parse("26.30.0-dev.0").unwrap();
+        let can_read = |version| can_read(version, &ours);
         assert_eq!(can_read("26.30.0-dev.0"), Ok(true));
         assert_eq!(can_read("26.30.0"), Ok(false));
+        assert_eq!(can_read("26.39.0-dev.0"), Ok(false));
         assert_eq!(can_read("26.29.9"), Ok(true));
         assert_eq!(can_read("26.30.0-dev.0+build"), Ok(true));
         assert_eq!(can_read(""), Ok(true));

@@ -13,7 +13,6 @@ use crate::format::corrupt::Corrupt;
 use crate::format::description::Description;
 use crate::format::part::{Keys, PartDesc, decode_inline, encode_inline};
 use crate::format::rows::{KeyBuilder, SourceDatum};
-use crate::format::state::CODE_VERSION;
 use crate::format::trace::HollowBatch;
 use crate::format::wire::state::{
     PartKind, ProtoHollowBatch, ProtoHollowBatchPart, ProtoRunMeta, UNORDERED_ORDER,
@@ -221,7 +220,7 @@ impl Batch {
     pub fn encode(&self) -> Vec<u8> {
         ProtoBatch {
             shard_id: self.shard.id.to_string(),
-            version: CODE_VERSION.into(),
+            version: self.shard.stores.config.version.to_string(),
             batch: Some(self.hollow.to_proto()),
             key_schema: Vec::new(),
             val_schema: Vec::new(),

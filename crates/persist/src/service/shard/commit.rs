@@ -197,7 +197,7 @@ impl Shard {
     }
 
     pub(crate) fn decode_diff(&self, entry: &VersionedData) -> Result<StateDiff, PersistError> {
-        load::decode_diff(self.id, entry)
+        load::decode_diff(self.id, entry, &self.stores.config.version)
     }
 
     pub(crate) fn fetch_rollup(&self, key: &str) -> Result<Option<State>, PersistError> {

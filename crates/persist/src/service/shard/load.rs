@@ -4,13 +4,13 @@
 //! Invariant: a state that is returned is the one of the last seqno scanned.
 
 use bytes::Bytes;
+use semver::Version;
 
 use super::{Stores, store_error};
 use crate::format::corrupt::Corrupt;
 use crate::format::seqno::{SeqNo, VersionedData};
 use crate::format::state::{
-    CODE_VERSION, CODECS, Replay, State, StateDiff, can_read, decode_rollup, diff_between,
-    encode_rollup,
+    CODECS, Replay, State, StateDiff, can_read, decode_rollup, diff_between, encode_rollup,
 };
 use crate::format::wire::state::ProtoHollowRollup;
 use crate::service::consensus::{CaSResult, SCAN_ALL};
@@ -22,10 +22,14 @@ use repr::ShardId;
 const STALE_SCANS: usize = 100;
 
 /// Decodes a consensus value and judges its version.
-pub fn decode_diff(shard: ShardId, entry: &VersionedData) -> Result<StateDiff, PersistError> {
+pub fn decode_diff(
+    shard: ShardId,
+    entry: &VersionedData,
+    ours: &Version,
+) -> Result<StateDiff, PersistError> {
     let corrupt = |source| PersistError::Corrupt { shard, source };
     let diff = StateDiff::decode(&entry.data).map_err(corrupt)?;
-    check_version(shard, &diff.version)?;
+    check_version(shard, &diff.version, ours)?;
     if diff.seqno_to != entry.seqno.0 {
         return Err(corrupt(Corrupt::new(
             "state diff",
@@ -35,14 +39,15 @@ pub fn decode_diff(shard: ShardId, entry: &VersionedData) -> Result<StateDiff, P
     Ok(diff)
 }
 
-fn check_version(shard: ShardId, version: &str) -> Result<(), PersistError> {
-    let readable = can_read(version).map_err(|source| PersistError::Corrupt { shard, source })?;
+fn check_version(shard: ShardId, version: &str, ours: &Version) -> Result<(), PersistError> {
+    let readable =
+        can_read(version, ours).map_err(|source| PersistError::Corrupt { shard, source })?;
     if readable {
         return Ok(());
     }
     Err(PersistError::Version {
         shard,
-        ours: CODE_VERSION.into(),
+        ours: ours.to_string(),
         data: version.into(),
     })
 }
@@ -53,8 +58,8 @@ pub fn load_or_init(shard: ShardId, stores: &Stores) -> Result<State, PersistErr
         return Ok(state);
     }
     let config = &stores.config;
-    let mut before = State::initial(shard, &config.hostname, config.clock.now_ms());
-    before.version = CODE_VERSION.into();
+    let now = config.clock.now_ms();
+    let before = State::initial(shard, &config.version, &config.hostname, now);
     let mut state = before.clone();
     let key = format!("{}/{}", SeqNo::MIN, config.uuid_text("r"));
     state.rollups.insert(
@@ -141,7 +146,7 @@ fn recent_diffs(shard: ShardId, stores: &Stores) -> Result<Vec<VersionedData>, P
     let Some(head) = head else {
         return Ok(entries);
     };
-    let diff = decode_diff(shard, &head)?;
+    let diff = decode_diff(shard, &head, &stores.config.version)?;
     let seqno = rollup_seqno(&diff.latest_rollup_key)
         .map_err(|source| PersistError::Corrupt { shard, source })?;
     scan(shard, stores, seqno, SCAN_ALL)
@@ -165,12 +170,12 @@ fn from_latest_rollup(
     let Some(last) = entries.last() else {
         return Ok(None);
     };
-    let key = decode_diff(shard, last)?.latest_rollup_key;
+    let key = decode_diff(shard, last, &stores.config.version)?.latest_rollup_key;
     rollup_seqno(&key).map_err(|source| PersistError::Corrupt { shard, source })?;
     let Some(rollup) = fetch_rollup(shard, stores, &key)? else {
         return Ok(None);
     };
-    let state = replay(shard, rollup, entries)?;
+    let state = replay(shard, rollup, entries, &stores.config.version)?;
     if state.seqno != last.seqno {
         return Err(PersistError::Corrupt {
             shard,
@@ -195,14 +200,17 @@ pub fn fetch_rollup(
     let blob_key = format!("{shard}/{key}");
     let bytes = retry(stores.config.retry_for, || stores.blob.get(&blob_key))
         .map_err(|e| store_error(shard, e))?;
-    bytes.map(|bytes| read_rollup(shard, bytes)).transpose()
+    let ours = &stores.config.version;
+    bytes
+        .map(|bytes| read_rollup(shard, bytes, ours))
+        .transpose()
 }
 
 /// Decodes a rollup and judges its version and codecs.
-pub fn read_rollup(shard: ShardId, bytes: Bytes) -> Result<State, PersistError> {
+pub fn read_rollup(shard: ShardId, bytes: Bytes, ours: &Version) -> Result<State, PersistError> {
     let corrupt = |source| PersistError::Corrupt { shard, source };
     let (state, codecs, _) = decode_rollup(shard, bytes).map_err(corrupt)?;
-    check_version(shard, &state.version)?;
+    check_version(shard, &state.version, ours)?;
     if codecs.0 != CODECS {
         return Err(PersistError::CodecMismatch {
             shard,
@@ -213,12 +221,18 @@ pub fn read_rollup(shard: ShardId, bytes: Bytes) -> Result<State, PersistError> 
     Ok(state)
 }
 
-fn replay(shard: ShardId, state: State, entries: &[VersionedData]) -> Result<State, PersistError> {
+fn replay(
+    shard: ShardId,
+    state: State,
+    entries: &[VersionedData],
+    ours: &Version,
+) -> Result<State, PersistError> {
     let corrupt = |source| PersistError::Corrupt { shard, source };
     let mut replay = Replay::new(state);
     for entry in entries {
         if entry.seqno == replay.seqno().next() {
-            replay.apply(decode_diff(shard, entry)?).map_err(corrupt)?;
+            let diff = decode_diff(shard, entry, ours)?;
+            replay.apply(diff).map_err(corrupt)?;
         }
     }
     replay.finish().map_err(corrupt)
@@ -234,7 +248,7 @@ pub fn refresh(
     match entries.first() {
         None => Ok(None),
         Some(first) if first.seqno == known.seqno.next() => {
-            replay(shard, known.clone(), &entries).map(Some)
+            replay(shard, known.clone(), &entries, &stores.config.version).map(Some)
         }
         // The log was truncated past what we know.
         Some(_) => match from_latest_rollup(shard, stores, &entries)? {
@@ -245,12 +259,16 @@ pub fn refresh(
 }
 
 /// The state after a diff that a peer sent, if it is the next one.
-pub fn apply_received(known: &State, diff: &Bytes) -> Result<Option<State>, Corrupt> {
+pub fn apply_received(
+    known: &State,
+    diff: &Bytes,
+    ours: &Version,
+) -> Result<Option<State>, Corrupt> {
     let diff = StateDiff::decode(diff)?;
     if diff.seqno_from != known.seqno.0 || diff.seqno_to != known.seqno.0 + 1 {
         return Ok(None);
     }
-    if !can_read(&diff.version)? {
+    if !can_read(&diff.version, ours)? {
         return Err(Corrupt::new(
             "version",
             format!("`{}` is newer than ours", diff.version),

@@ -209,7 +209,7 @@ impl Shard {
     /// some before it are missing, the next look asks consensus.
     pub fn receive(&self, seqno: SeqNo, diff: &Bytes) -> Result<(), Corrupt> {
         let known = self.state();
-        match load::apply_received(&known, diff)? {
+        match load::apply_received(&known, diff, &self.stores.config.version)? {
             Some(state) => {
                 self.adopt(Arc::new(state));
             }
