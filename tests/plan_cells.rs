@@ -12,8 +12,7 @@ use clusterd_fuzz::plan::lower::{
     DataflowPlan, IndexImport, JoinKind, LowerOptions, SourceImport, lower_dataflow,
 };
 use clusterd_fuzz::plan::{parse, scalar};
-use clusterd_fuzz::protocol::neutral::RenderPlan;
-use clusterd_fuzz::protocol::wire;
+use clusterd_fuzz::protocol::{v26_30, wire};
 use clusterd_fuzz::repr::{Antichain, GlobalId};
 use golden_notation::{lines, list, text};
 use plan_random::Draw;
@@ -33,7 +32,8 @@ fn golden() -> Counts {
             for object in line.get("objects").map_or(&[][..], |v| list(v)) {
                 if object.get("render_plan_hex").is_some() {
                     let bytes = hex::decode(text(&object["render_plan_hex"])).unwrap();
-                    let plan: RenderPlan = wire::decode(&bytes).unwrap();
+                    let plan: v26_30::RenderPlan = wire::decode(&bytes).unwrap();
+                    let Ok(plan) = plan.translate::<v26_30::ToNeutral>();
                     add(&mut all, of_plan(&plan));
                 }
             }

@@ -160,7 +160,14 @@ impl Skeleton {
             order_by,
             limit,
             offset,
+            plan,
         } = selection;
+        if let Some(plan) = plan {
+            self.add("computing peek");
+            if let Plan::Operators(relation) = plan {
+                self.add_functions(relation);
+            }
+        }
         self.add_if(!literals.is_empty(), "peek of literals");
         self.add_if(!order_by.is_empty(), "ordered peek");
         self.add_if(limit.is_some(), "limited peek");
@@ -190,7 +197,10 @@ impl Skeleton {
         for export in exports {
             match export {
                 Export::Index { .. } => {}
-                Export::MaterializedView { .. } => self.add("view"),
+                Export::MaterializedView { not_null, .. } => {
+                    self.add("view");
+                    self.add_if(!not_null.is_empty(), "view without nulls");
+                }
                 Export::Subscribe {
                     up_to, snapshot, ..
                 } => {

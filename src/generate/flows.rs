@@ -67,6 +67,8 @@ pub enum Form {
     /// Written to one of the shards.
     View {
         shard: usize,
+        /// Where a NULL is an error.
+        not_null: Vec<usize>,
     },
     /// To the as_of and so many times more, if it ends; `schema` is one of the
     /// schemas.
@@ -158,7 +160,8 @@ impl World<'_> {
                     on,
                     key: key.clone(),
                 },
-                Form::View { shard } => Export::MaterializedView {
+                Form::View { shard, not_null } => Export::MaterializedView {
+                    not_null: not_null.clone(),
                     sink: id,
                     on,
                     shard: self.shards[*shard].alias.clone(),

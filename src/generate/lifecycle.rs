@@ -192,7 +192,7 @@ impl World<'_> {
     /// Whether this is a view, and a dataflow reads its shard.
     fn is_read_view(&self, id: GlobalId) -> bool {
         let shard = match self.export_of(id).map(|export| &export.form) {
-            Some(Form::View { shard }) => *shard,
+            Some(Form::View { shard, .. }) => *shard,
             Some(Form::Index { .. } | Form::Subscribe { .. }) | None => return false,
         };
         let source = FlowSource::Shard(shard);

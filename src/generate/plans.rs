@@ -5,7 +5,8 @@
 //! and integer literals are compared with bigint columns only.
 
 use super::choices::Choices;
-use super::scalars::{unary, value, variadic};
+use super::relations::WIDEST;
+use super::scalars::{self, Over, unary, value, variadic};
 use crate::plan::scalar::{binary, column};
 use crate::plan::{Relation, RelationType};
 use crate::protocol::v26_30::{BinaryFunc, MirScalarExpr, UnaryFunc, VariadicFunc};
@@ -25,6 +26,43 @@ pub fn simple(choices: &mut dyn Choices, on: GlobalId, typ: &RelationType) -> Re
         true => plan.project(projection(choices, columns.len())),
         false => plan,
     }
+}
+
+/// What a peek computes of a collection's rows: up to three operators, of which one
+/// may fail.
+pub fn of_peek(choices: &mut dyn Choices, on: GlobalId, typ: &RelationType) -> Relation {
+    let mut plan = Relation::get_global(on, typ.clone());
+    let mut columns = typ.column_types.clone();
+    let fallible = choices.chance("a peek that may fail", 1, 2);
+    for _ in 0..choices.between("operators of a peek", 1, 3) {
+        let over = Over {
+            columns: &columns,
+            fallible,
+            careful: false,
+        };
+        match choices.weighted("operator of a peek", &[3, 2, 2]) {
+            Some(1) if columns.len() < WIDEST => {
+                let of = choices.index("type of", columns.len());
+                let mapped = match columns.get(of) {
+                    Some(column) => column.scalar_type.clone(),
+                    None => ReprScalarType::Int64,
+                };
+                let scalar = scalars::draw(choices, over, &mapped, 2);
+                columns.push(ReprColumnType {
+                    scalar_type: mapped,
+                    nullable: true,
+                });
+                plan = plan.map(vec![scalar]);
+            }
+            Some(2) if !columns.is_empty() => {
+                let outputs = projection(choices, columns.len().min(WIDEST));
+                columns = outputs.iter().map(|at| columns[*at].clone()).collect();
+                plan = plan.project(outputs);
+            }
+            _ => plan = plan.filter(vec![scalars::predicate(choices, over, 2)]),
+        }
+    }
+    plan
 }
 
 /// The plan with another filter, if it is a simple one.

@@ -4,12 +4,14 @@
 //! Invariant: a command that waits is written only if the model says that the
 //! wait ends without another command.
 
+use super::plans;
 use super::tally::Worth;
 use super::values::{self, Column};
 use super::world::{OpenPeek, World};
 use crate::model::Expected;
-use crate::repr::{GlobalId, Timestamp};
-use crate::script::{Command, DEFAULT_TIMEOUT_SECS, OrderBy, Selection};
+use crate::plan::{Globals, Relation, RelationType, typed};
+use crate::repr::{GlobalId, ReprColumnType, Timestamp};
+use crate::script::{Command, DEFAULT_TIMEOUT_SECS, OrderBy, Plan, Selection};
 
 /// Why a read shows little.
 const EMPTY: &str = "an empty answer";
@@ -123,9 +125,10 @@ impl World<'_> {
 
     fn write_peek(&mut self, id: GlobalId, ts: Timestamp, worth: Worth) -> bool {
         let selection = self.drawn_selection(id);
-        let schema = match selection.literals.is_empty() {
-            true => self.peek_schema(id),
-            false => self.literal_schema(id),
+        let reads_columns = !selection.literals.is_empty() || selection.plan.is_some();
+        let schema = match reads_columns {
+            true => self.physical_schema(id),
+            false => self.peek_schema(id),
         };
         let Some(schema) = schema else {
             return false;
@@ -144,14 +147,20 @@ impl World<'_> {
         written
     }
 
-    /// The schema that reads an index back and types its key: the key's columns
-    /// come first.
-    fn literal_schema(&mut self, id: GlobalId) -> Option<String> {
+    /// The columns of an index as they are arranged, the key's first; those of a view
+    /// in order.
+    fn physical_columns(&self, id: GlobalId) -> Option<Vec<ReprColumnType>> {
         let export = self.export_of(id)?;
-        let (key, columns) = (export.key()?.to_vec(), export.columns().to_vec());
+        let (key, columns) = (export.key().unwrap_or_default(), export.columns());
         let rest = (0..columns.len()).filter(|c| !key.contains(c));
         let physical = key.iter().copied().chain(rest);
-        let physical: Vec<Column> = physical.map(|c| Column::nearest(&columns[c])).collect();
+        Some(physical.map(|c| columns[c].clone()).collect())
+    }
+
+    /// The schema that reads an index back and types its columns.
+    fn physical_schema(&mut self, id: GlobalId) -> Option<String> {
+        let physical = self.physical_columns(id)?;
+        let physical: Vec<Column> = physical.iter().map(Column::nearest).collect();
         let known = self.schemas.iter().find(|s| s.columns == physical);
         match known {
             Some(schema) => Some(schema.name.clone()),
@@ -168,7 +177,12 @@ impl World<'_> {
         let Some(export) = self.export_of(id).cloned() else {
             return selection;
         };
-        let (arity, key) = (export.typ.arity(), export.key().map(<[usize]>::to_vec));
+        let key = export.key().map(<[usize]>::to_vec);
+        if self.choices.chance("computing peek", 1, 3) {
+            selection.plan = self.drawn_computation(id).map(Plan::from);
+        }
+        let computed = selection.plan.as_ref().and_then(Plan::operators);
+        let arity = computed.map_or(export.typ.arity(), Relation::arity);
         let ordered = self.choices.chance("ordered", 1, 2);
         // What a view's shard answers is cut before it is ordered
         // (`spec/replica.md` §5.5).
@@ -208,6 +222,23 @@ impl World<'_> {
             }
         }
         selection
+    }
+
+    /// What a peek of a collection computes, if scripts can name all of its columns.
+    fn drawn_computation(&mut self, id: GlobalId) -> Option<Relation> {
+        let columns = self.physical_columns(id)?;
+        if columns.is_empty() || columns.iter().any(|column| Column::exact(column).is_none()) {
+            return None;
+        }
+        let typ = RelationType {
+            column_types: columns,
+            keys: Vec::new(),
+        };
+        let plan = plans::of_peek(self.choices, id, &typ);
+        // What the type checker refuses is not asked.
+        let globals = Globals::from([(id, typ)]);
+        let (_, typ) = typed(&plan, &globals).ok()?;
+        (typ.arity() > 0).then_some(plan)
     }
 
     /// The schema that reads an index back.

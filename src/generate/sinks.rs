@@ -28,11 +28,12 @@ impl World<'_> {
             true => self.choices.weighted("form of export", &[5, 2, 2]),
             false => None,
         };
+        let mut collection = collection.clone();
         let form = match form {
             // With negative counts, `any` of what is never NULL can be NULL, and
             // no shard takes that.
-            Some(1) if !self.negative => self.drawn_view(collection)?,
-            Some(2) => self.drawn_subscribe(collection)?,
+            Some(1) if !self.negative => self.drawn_view(&mut collection)?,
+            Some(2) => self.drawn_subscribe(&collection)?,
             _ => Form::Index {
                 key: plans::key(self.choices, collection.typ.arity()),
             },
@@ -41,13 +42,22 @@ impl World<'_> {
             id,
             on: collection.id,
             form,
-            typ: collection.typ.clone(),
+            typ: collection.typ,
             monotonic: collection.monotonic,
             size: collection.size,
         })
     }
 
-    fn drawn_view(&mut self, collection: &Readable) -> Option<Form> {
+    fn drawn_view(&mut self, collection: &mut Readable) -> Option<Form> {
+        let mut not_null = Vec::new();
+        if self.choices.chance("assert not null", 1, 5) {
+            for (at, column) in collection.typ.column_types.iter_mut().enumerate() {
+                if column.nullable && self.choices.chance("not null", 1, 2) {
+                    column.nullable = false;
+                    not_null.push(at);
+                }
+            }
+        }
         let schema = self.sink_schema(collection)?;
         let number = self.shards.len();
         self.shards.push(Shard {
@@ -58,7 +68,10 @@ impl World<'_> {
             part_bytes: None,
             owner: Owner::View,
         });
-        Some(Form::View { shard: number })
+        Some(Form::View {
+            shard: number,
+            not_null,
+        })
     }
 
     fn drawn_subscribe(&mut self, collection: &Readable) -> Option<Form> {

@@ -182,7 +182,7 @@ impl<'a> World<'a> {
     /// The live view that writes this shard.
     pub fn live_view_of(&self, shard: usize) -> Option<GlobalId> {
         let views =
-            self.live(|export| matches!(export.form, Form::View { shard: s } if s == shard));
+            self.live(|export| matches!(export.form, Form::View { shard: s, .. } if s == shard));
         views.last().copied()
     }
 
@@ -219,7 +219,7 @@ impl<'a> World<'a> {
     /// The times at which a peek of an index or a view is answered without
     /// another command, first and last; `None` if there is none.
     pub fn readable(&self, id: GlobalId) -> Option<(Timestamp, Timestamp)> {
-        if let Form::View { shard } = self.export_of(id)?.form {
+        if let Form::View { shard, .. } = self.export_of(id)?.form {
             let must = self.model().shard_must_seal(&self.shards[shard].alias);
             let last = match must.as_option() {
                 // What ended is the same at all later times.

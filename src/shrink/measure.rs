@@ -327,7 +327,12 @@ impl Tally {
             order_by,
             limit,
             offset,
+            plan,
         } = selection;
+        if let Some(plan) = plan {
+            self.parts(1);
+            self.written(plan);
+        }
         for literal in literals {
             self.parts(1);
             literal.iter().for_each(|cell| self.cell(cell));
@@ -386,10 +391,7 @@ impl Tally {
         for build in builds {
             self.parts(1);
             self.id(build.id);
-            match &build.plan {
-                Plan::Operators(plan) => self.plan(plan),
-                Plan::Text(text) => self.name(text),
-            }
+            self.written(&build.plan);
         }
         for export in exports {
             self.export(export);
@@ -409,12 +411,14 @@ impl Tally {
                 on,
                 shard,
                 schema,
+                not_null,
             } => {
                 self.parts(1);
                 self.id(*sink);
                 self.id(*on);
                 self.name(shard);
                 self.name_if(schema.as_ref());
+                self.columns(not_null);
             }
             Export::Subscribe {
                 sink,
@@ -430,6 +434,13 @@ impl Tally {
                 self.number_if(*up_to);
                 self.flag(!snapshot);
             }
+        }
+    }
+
+    fn written(&mut self, plan: &Plan) {
+        match plan {
+            Plan::Operators(plan) => self.plan(plan),
+            Plan::Text(text) => self.name(text),
         }
     }
 

@@ -16,16 +16,26 @@ use crate::repr::{GlobalId, LocalId};
 use crate::script::interpret::{Interpreter, Uuids};
 use crate::script::{Command, Export, Plan};
 
-/// Every plan that some dataflow builds, each once.
+/// Every plan that some dataflow builds or some peek computes, each once.
 pub fn plans(commands: &[Command]) -> Vec<Plan> {
     let mut plans: Vec<Plan> = Vec::new();
     let dataflows = commands.iter().filter_map(Command::dataflow);
-    for build in dataflows.flat_map(|dataflow| &dataflow.builds) {
-        if !plans.contains(&build.plan) {
-            plans.push(build.plan.clone());
+    let builds = dataflows.flat_map(|dataflow| &dataflow.builds);
+    let peeks = commands.iter().filter_map(computed);
+    for plan in builds.map(|build| &build.plan).chain(peeks) {
+        if !plans.contains(plan) {
+            plans.push(plan.clone());
         }
     }
     plans
+}
+
+/// What a peek computes of the rows that it looks at.
+fn computed(command: &Command) -> Option<&Plan> {
+    match command {
+        Command::Peek { selection, .. } => selection.plan.as_ref(),
+        _ => None,
+    }
 }
 
 /// Plans simpler than this one, which some dataflow builds. None if it does not
@@ -56,6 +66,13 @@ pub fn with_plan(commands: &[Command], from: &Plan, to: &Plan) -> Commands {
     for build in dataflows.flat_map(|dataflow| &mut dataflow.builds) {
         if build.plan == *from {
             build.plan.clone_from(to);
+        }
+    }
+    for command in &mut out {
+        if let Command::Peek { selection, .. } = command
+            && selection.plan.as_ref() == Some(from)
+        {
+            selection.plan = Some(to.clone());
         }
     }
     out
@@ -137,14 +154,19 @@ fn with_columns(commands: &[Command], plan: &Plan, arity: usize) -> Commands {
     out
 }
 
-/// The plan with the types of what it reads where it is built first.
+/// The plan with the types of what it reads where it stands first.
 fn typed(commands: &[Command], plan: &Plan) -> Option<Relation> {
     let mut interpreter = Interpreter::new(Uuids::Seeded(0));
     for command in commands {
-        if let Some(dataflow) = command.dataflow()
-            && dataflow.builds.iter().any(|build| build.plan == *plan)
-        {
-            let types = interpreter.readable(dataflow).ok()?;
+        let types = match command.dataflow() {
+            Some(dataflow) if dataflow.builds.iter().any(|build| build.plan == *plan) => {
+                Some(interpreter.readable(dataflow).ok()?)
+            }
+            Some(_) => None,
+            None if computed(command) == Some(plan) => Some(interpreter.peeked(command)?),
+            None => None,
+        };
+        if let Some(types) = types {
             let mut typed = plan.operators()?.clone();
             return resolve_types(&mut typed, &types).ok().map(|()| typed);
         }
@@ -219,6 +241,12 @@ fn variants(operator: &Relation) -> Vec<Relation> {
         .collect();
     if let Relation::Let { id, value, body } = operator {
         out.push(inlined(body, *id, value));
+    }
+    // Either of them alone would turn the signs around.
+    if let Relation::Negate { input } = operator
+        && let Relation::Negate { input } = input.as_ref()
+    {
+        out.push(input.as_ref().clone());
     }
     out.extend(without_a_part(operator));
     out.extend(with_simpler_scalars(operator));

@@ -308,14 +308,19 @@ fn same_export(a: &ExportSpec, b: &ExportSpec) -> bool {
                 on,
                 shard,
                 desc,
+                not_null,
             },
             ExportSpec::MaterializedView {
                 id: other_id,
                 on: other_on,
                 shard: other_shard,
                 desc: other_desc,
+                not_null: other_not_null,
             },
-        ) => id == other_id && on == other_on && shard == other_shard && desc == other_desc,
+        ) => {
+            let same_target = shard == other_shard && desc == other_desc;
+            id == other_id && on == other_on && same_target && not_null == other_not_null
+        }
         (
             ExportSpec::Subscribe {
                 id,

@@ -42,7 +42,7 @@ use self::read::Cache;
 use self::reconcile::Baseline;
 use self::size::ResultSizes;
 use self::unread::Unread;
-use self::view::Views;
+use self::view::{Views, asserted};
 use protocol::Release;
 use protocol::v26_30::{ComputeResponse, PeekResponse};
 use repr::{Antichain, GlobalId, Timestamp};
@@ -239,9 +239,16 @@ impl Model {
         let dataflow = Arc::new(dataflow);
         for export in &spec.exports {
             match export {
-                ExportSpec::MaterializedView { id, on, shard, .. } => {
+                ExportSpec::MaterializedView {
+                    id,
+                    on,
+                    shard,
+                    desc,
+                    not_null,
+                } => {
                     let views = self.views.entry(shard.clone()).or_default();
-                    views.add(*id, Arc::clone(&dataflow), *on);
+                    let not_null = asserted(desc, not_null);
+                    views.add(*id, Arc::clone(&dataflow), *on, not_null);
                     self.targets.insert(*id, shard.clone());
                 }
                 ExportSpec::Index { .. } | ExportSpec::Subscribe { .. } => {}

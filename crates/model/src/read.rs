@@ -14,7 +14,11 @@ use super::eval::{self, ErrorCounts, Evaluated, Moment};
 use super::multiset::Multiset;
 use super::session::{Collection, Life, Peek};
 use repr::{Antichain, Datum, GlobalId, Row, Timestamp};
+use script::selection::{Computed, Finish};
 use script::trace::ExportSpec;
+
+/// An index that changed more often is not followed.
+const LONGEST: usize = 64;
 
 /// Evaluated objects by dataflow, object and time.
 pub(super) type Cache = BTreeMap<(u64, GlobalId, Timestamp), Arc<Evaluated>>;
@@ -78,21 +82,71 @@ impl Model {
                 physical(collection, contents, Some(peek.spec.arity))
             }
         };
-        let partial = finish.literals.is_some() || finish.limit.is_some();
+        let partial =
+            finish.literals.is_some() || finish.limit.is_some() || finish.computed.is_some();
         match &answer {
             // A row with a negative count is seen only if it is looked at: not
-            // behind other keys, nor after enough rows (`spec/replica.md` §5.4).
+            // behind other keys, nor after enough rows, nor where it is filtered out
+            // (`spec/replica.md` §5.4).
             Expected::Errors(errors) if partial && errors.is_negative_row() => {
                 let text = "a negative row in a part of a collection".to_string();
                 return Expected::Undefined(Undefined::Unsupported(text));
             }
             _ => {}
         }
-        let answer = match (&finish.literals, collection) {
+        let looked_up = |answer| match (&finish.literals, collection) {
             (Some(literals), Some(collection)) => looked_up(collection, answer, literals),
             (None, _) | (_, None) => answer,
         };
+        let answer = looked_up(answer);
+        let answer = match &finish.computed {
+            None => answer,
+            Some(computed) => {
+                let ever = match (shard, collection) {
+                    (None, Some(collection)) => self.ever_in(collection, peek.spec.arity),
+                    // Of a shard only what counts is looked at (§5.5).
+                    (Some(_), _) | (None, None) => Ok(Multiset::new()),
+                };
+                let ever = ever.map(Expected::Rows).map(looked_up);
+                compute(computed, finish, peek.spec.ts, answer, ever)
+            }
+        };
         peek.sizes.answer(answer, finish.is_everything())
+    }
+
+    /// Every row that the arrangement of an index ever held, once each: a peek looks at
+    /// what is there at other times too (`spec/replica.md` §5.3).
+    ///
+    /// Errors: it cannot be evaluated at some time, or changed too often.
+    fn ever_in(&self, collection: &Collection, arity: usize) -> Result<Multiset, Undefined> {
+        let dataflow = &collection.dataflow;
+        let object = collection.export.on();
+        let sealed = self.sealed(dataflow, object);
+        let mut ever = Multiset::new();
+        let mut next = Some(self.rendered_at(dataflow));
+        let mut times = 0;
+        while let Some(ts) = next.filter(|ts| !sealed.less_equal(*ts)) {
+            times += 1;
+            if times > LONGEST {
+                let text = format!("an index that changed more than {LONGEST} times");
+                return Err(Undefined::Unsupported(text));
+            }
+            let contents = self.object_at(dataflow, object, ts)?;
+            let rows = Expected::Rows(contents.rows.clone());
+            match physical(collection, rows, Some(arity)) {
+                Expected::Rows(rows) => {
+                    for (row, _) in rows.iter() {
+                        if ever.count(row) == 0 {
+                            ever.add(row.clone(), 1);
+                        }
+                    }
+                }
+                Expected::Undefined(undefined) => return Err(undefined),
+                Expected::Errors(_) | Expected::Either(..) => {}
+            }
+            next = contents.horizon.next();
+        }
+        Ok(ever)
     }
 
     /// What a peek of a shard that views write must be answered. Below the since that
@@ -332,6 +386,49 @@ fn expected(evaluated: &Evaluated) -> Expected {
         (true, _) => Expected::Errors(all),
         (false, true) => Expected::Rows(evaluated.rows.clone()),
         (false, false) => Expected::Either(evaluated.rows.clone(), all),
+    }
+}
+
+/// What a peek answers that computes something of the rows of an answer. `ever` are
+/// the rows that it may look at besides, which may fail though they do not count.
+fn compute(
+    computed: &Computed,
+    finish: &Finish,
+    ts: Timestamp,
+    answer: Expected,
+    ever: Result<Expected, Undefined>,
+) -> Expected {
+    let of = |rows: &Multiset| {
+        let rows = Arc::new(Evaluated::from_rows(rows.clone()));
+        eval::evaluate(&computed.plan, Moment::snapshot(ts), &mut |_, _| {
+            Ok(Arc::clone(&rows))
+        })
+    };
+    let (rows, mut errors, mut certain) = match answer {
+        Expected::Rows(rows) => (rows, ErrorTexts::default(), true),
+        Expected::Either(rows, errors) => (rows, errors, false),
+        Expected::Errors(_) | Expected::Undefined(_) => return answer,
+    };
+    let ever = match ever {
+        Ok(Expected::Rows(ever)) => ever,
+        Ok(Expected::Undefined(undefined)) | Err(undefined) => {
+            return Expected::Undefined(undefined);
+        }
+        Ok(Expected::Errors(_) | Expected::Either(..)) => Multiset::new(),
+    };
+    let (now, ever) = match (of(&rows), of(&ever)) {
+        (Ok(now), Ok(ever)) => (now, ever),
+        (Err(undefined), _) | (_, Err(undefined)) => return Expected::Undefined(undefined),
+    };
+    // A worker that has enough rows looks at no more.
+    certain &= finish.needed().is_none() || !finish.order_by.is_empty();
+    certain &= now.certain().next().is_some();
+    let faults = [&now, &ever].into_iter().flat_map(Evaluated::faults);
+    faults.for_each(|fault| errors.extend(fault.peek_texts()));
+    match (certain, errors.is_empty()) {
+        (true, _) => Expected::Errors(errors),
+        (false, true) => Expected::Rows(now.rows),
+        (false, false) => Expected::Either(now.rows, errors),
     }
 }
 

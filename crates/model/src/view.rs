@@ -5,13 +5,15 @@
 //! as all views of the shard mean the same thing, and not in the hole that a
 //! later view with a later as_of may have left.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Model;
 use super::answer::Undefined;
 use super::dataflow::Dataflow;
 use super::eval::Evaluated;
-use repr::{Antichain, GlobalId, Timestamp};
+use protocol::v26_30::EvalError;
+use repr::{Antichain, Diff, GlobalId, RelationDesc, Row, Timestamp};
 
 /// The views that were created over one shard, in order.
 #[derive(Debug, Clone, Default)]
@@ -28,11 +30,57 @@ struct View {
     id: GlobalId,
     dataflow: Arc<Dataflow>,
     on: GlobalId,
+    not_null: BTreeMap<usize, String>,
+}
+
+/// The columns in which a view has no NULL, with their names.
+pub(super) fn asserted(desc: &RelationDesc, not_null: &[usize]) -> BTreeMap<usize, String> {
+    let named = |column: &usize| {
+        let (name, _) = desc.columns().nth(*column)?;
+        Some((*column, name.to_string()))
+    };
+    not_null.iter().filter_map(named).collect()
+}
+
+/// What a view shows of a collection: an error in the place of each row that has a
+/// NULL where none may be (`spec/lowering.md` §6).
+fn without_nulls(contents: Evaluated, not_null: &BTreeMap<usize, String>) -> Evaluated {
+    let null_in = |row: &Row| {
+        let datums = row.unpack();
+        let mut asserted = not_null.iter();
+        asserted.find(|(column, _)| datums.get(**column).is_some_and(|d| d.is_null()))
+    };
+    let nulls: Vec<(Row, Diff)> = contents
+        .rows
+        .iter()
+        .filter(|(row, _)| null_in(row).is_some())
+        .map(|(row, count)| (row.clone(), count))
+        .collect();
+    let mut shown = contents;
+    for (row, count) in nulls {
+        let Some((_, name)) = null_in(&row) else {
+            continue;
+        };
+        shown.fail(EvalError::MustNotBeNull(format!("column {name:?}")), count);
+        shown.rows.add(row, -count);
+    }
+    shown
 }
 
 impl Views {
-    pub(super) fn add(&mut self, id: GlobalId, dataflow: Arc<Dataflow>, on: GlobalId) {
-        self.views.push(View { id, dataflow, on });
+    pub(super) fn add(
+        &mut self,
+        id: GlobalId,
+        dataflow: Arc<Dataflow>,
+        on: GlobalId,
+        not_null: BTreeMap<usize, String>,
+    ) {
+        self.views.push(View {
+            id,
+            dataflow,
+            on,
+            not_null,
+        });
     }
 
     pub(super) fn spoil(&mut self) {
@@ -50,7 +98,9 @@ impl Views {
     /// Whether all of them mean the same thing, as far as anybody can tell.
     fn agree(&self) -> bool {
         let mut pairs = self.views.iter().zip(self.views.iter().skip(1));
-        !self.spoiled && pairs.all(|(a, b)| a.dataflow.means_the_same(&b.dataflow))
+        let same =
+            |a: &View, b: &View| a.dataflow.means_the_same(&b.dataflow) && a.not_null == b.not_null;
+        !self.spoiled && pairs.all(|(a, b)| same(a, b))
     }
 
     /// Whether the shard means one thing at all times from one as_of on.
@@ -90,10 +140,8 @@ impl Views {
         }
         // Any of them will do; the last is the one whose inputs live.
         let view = self.views.last().ok_or_else(unknown)?;
-        Ok(model
-            .object_at(&view.dataflow, view.on, ts)?
-            .as_ref()
-            .clone())
+        let contents = model.object_at(&view.dataflow, view.on, ts)?;
+        Ok(without_nulls(contents.as_ref().clone(), &view.not_null))
     }
 
     /// The furthest upper that the views can have given the shard: beyond their

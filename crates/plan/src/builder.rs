@@ -5,7 +5,7 @@
 //! Invariants: nothing here panics on input, and nothing that is ill-typed
 //! leaves it; without `optimize` the result equals upstream's byte for byte.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
@@ -33,6 +33,18 @@ pub struct IndexInfo {
     pub typ: ReprRelationType,
 }
 
+impl IndexInfo {
+    /// The columns as they are arranged: those of the key, then the others.
+    pub fn arranged(&self) -> Vec<ReprColumnType> {
+        let columns = &self.typ.column_types;
+        let rest = (0..columns.len()).filter(|column| !self.key.contains(column));
+        let places = self.key.iter().copied().chain(rest);
+        places
+            .filter_map(|column| columns.get(column).cloned())
+            .collect()
+    }
+}
+
 /// Input from which no dataflow can be built. The texts are the ones that
 /// golden blocks show, where upstream has one.
 #[derive(Debug, Error)]
@@ -54,6 +66,8 @@ pub enum BuildError {
     },
     #[error("key column {column} out of range for a {arity}-column schema")]
     KeyColumn { column: usize, arity: usize },
+    #[error("not-null column {column} out of range for a {arity}-column view")]
+    NotNullColumn { column: usize, arity: usize },
     #[error("exporting {0} twice")]
     ExportedTwice(GlobalId),
     #[error(
@@ -266,6 +280,7 @@ impl DataflowBuilder {
         sink: GlobalId,
         on: GlobalId,
         target: CollectionMetadata,
+        not_null: &[usize],
     ) -> Result<&mut Self, BuildError> {
         let desc = target.relation_desc.clone();
         let connection = MaterializedViewSinkConnection {
@@ -273,7 +288,7 @@ impl DataflowBuilder {
             storage_metadata: target,
         };
         let connection = ComputeSinkConnection::MaterializedView(Box::new(connection));
-        self.sink(sink, on, desc, connection, Antichain::empty())
+        self.sink(sink, on, desc, connection, Antichain::empty(), not_null)
     }
 
     /// Exports the changes of `on`, up to a time if one is given; with the
@@ -288,7 +303,8 @@ impl DataflowBuilder {
     ) -> Result<&mut Self, BuildError> {
         let connection =
             ComputeSinkConnection::Subscribe(SubscribeSinkConnection { output: Vec::new() });
-        self.sink(sink, on, desc, connection, Antichain::from_option(up_to))?;
+        let up_to = Antichain::from_option(up_to);
+        self.sink(sink, on, desc, connection, up_to, &[])?;
         if let Some(sink) = self.sinks.get_mut(&sink) {
             sink.with_snapshot = snapshot;
         }
@@ -302,8 +318,18 @@ impl DataflowBuilder {
         desc: RelationDesc,
         connection: ComputeSinkConnection,
         up_to: Antichain,
+        not_null: &[usize],
     ) -> Result<&mut Self, BuildError> {
-        let actual = self.type_of(on)?.column_types.clone();
+        let mut actual = self.type_of(on)?.column_types.clone();
+        for column in not_null {
+            let arity = actual.len();
+            let asserted = actual.get_mut(*column);
+            let out_of_range = BuildError::NotNullColumn {
+                column: *column,
+                arity,
+            };
+            asserted.ok_or(out_of_range)?.nullable = false;
+        }
         let declared = desc.typ.to_repr().column_types;
         if declared != actual {
             return Err(BuildError::SinkSchema {
@@ -324,7 +350,9 @@ impl DataflowBuilder {
                 connection,
                 with_snapshot: true,
                 up_to,
-                non_null_assertions: Vec::new(),
+                non_null_assertions: BTreeSet::from_iter(not_null.iter().copied())
+                    .into_iter()
+                    .collect(),
                 refresh_schedule: None,
             },
         );

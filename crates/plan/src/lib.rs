@@ -29,5 +29,5 @@ pub use check::{may_be_null, type_of};
 pub use mfp::Mfp;
 pub use relation::{JoinImplementation, Lookup, RecBinding, Relation};
 pub use resolve::{resolve_types, typed};
-pub use text::{ParseError, PlanError, parse, print, read};
+pub use text::{ParseError, PlanError, parse, print, read, sql_type};
 pub use types::{Globals, RelationType, TypeError, datum_fits, same_type};

@@ -246,6 +246,11 @@ pub struct Selection {
     pub limit: Option<u64>,
     #[serde(default, skip_serializing_if = "is_zero")]
     pub offset: u64,
+    /// Map, Filter and Project over the peeked collection: what is answered of each
+    /// row. It reads the columns as they are arranged, which the schema names; what
+    /// it gives is what is ordered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Plan>,
 }
 
 /// A column to order by: `#1`, `#1:desc`, `#1:desc:nulls-last`.
@@ -405,6 +410,10 @@ pub enum Export {
         shard: String,
         #[serde(skip_serializing_if = "Option::is_none")]
         schema: Option<String>,
+        /// *Extension*: columns that are not null in the shard, though they may be in the
+        /// view; a row with a NULL there is an error.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        not_null: Vec<usize>,
     },
     Subscribe {
         #[serde(rename = "sink_id", with = "bare")]

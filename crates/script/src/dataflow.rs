@@ -296,16 +296,18 @@ impl<'a> Pending<'a> {
                 on,
                 shard,
                 schema,
+                not_null,
             } => {
                 let desc = self.named.schemas.get(schema.as_deref())?;
                 let target = unlocated(&desc);
                 let builder = &mut self.builder;
-                builder.export_materialized_view(*sink, *on, target)?;
+                builder.export_materialized_view(*sink, *on, target, not_null)?;
                 self.exports.push(ExportSpec::MaterializedView {
                     id: *sink,
                     on: *on,
                     shard: shard.clone(),
                     desc,
+                    not_null: not_null.clone(),
                 });
                 Ok(())
             }

@@ -4,7 +4,7 @@
 use thiserror::Error;
 
 use plan::{BuildError, PlanError};
-use repr::{GlobalId, SqlScalarType, Timestamp};
+use repr::{GlobalId, ReprColumnType, SqlScalarType, Timestamp};
 
 /// A command that means nothing where it stands.
 #[derive(Debug, Error)]
@@ -28,6 +28,20 @@ pub enum CommandError {
         id: GlobalId,
         values: usize,
         columns: usize,
+    },
+    #[error("a peek of {0} computes with Map, Filter and Project over `Get {0}` only")]
+    PeekPlan(GlobalId),
+    #[error("a peek cannot answer a column of type {}", plan::text::type_name(&.0.scalar_type))]
+    PeekColumn(ReprColumnType),
+    #[error(
+        "a plan over {id} reads the columns ({}), key first, but the schema says ({})",
+        types(columns),
+        types(said)
+    )]
+    PeekSchema {
+        id: GlobalId,
+        said: Vec<ReprColumnType>,
+        columns: Vec<ReprColumnType>,
     },
     #[error("order-by column {column} out of range for a {arity}-column schema")]
     OrderColumn { column: usize, arity: usize },
@@ -111,6 +125,13 @@ fn number(id: GlobalId) -> String {
         GlobalId::User(n) => n.to_string(),
         other => other.to_string(),
     }
+}
+
+/// The types of columns, as plans write them.
+fn types(columns: &[ReprColumnType]) -> String {
+    let names = columns.iter();
+    let names = names.map(|column| plan::text::type_name(&column.scalar_type));
+    names.collect::<Vec<_>>().join(", ")
 }
 
 /// The token in double quotes, as the field's error texts show input.

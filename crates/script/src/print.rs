@@ -225,6 +225,7 @@ impl Display for Command {
                     order_by,
                     limit,
                     offset,
+                    plan,
                 } = selection;
                 let head = head
                     .arg("id", ScriptId(*id))
@@ -235,13 +236,15 @@ impl Display for Command {
                     true => head,
                     false => head.arg("order-by", order.join(",")),
                 };
-                (
-                    head.opt("limit", limit).unless("offset", *offset, 0),
-                    literals
-                        .iter()
-                        .map(|cells| tokens(cells).join(" "))
-                        .collect(),
-                )
+                let mut body: Vec<String> = literals
+                    .iter()
+                    .map(|cells| tokens(cells).join(" "))
+                    .collect();
+                if let Some(plan) = plan {
+                    body.push("plan".to_string());
+                    body.extend(plan.to_string().lines().map(|line| format!("  {line}")));
+                }
+                (head.opt("limit", limit).unless("offset", *offset, 0), body)
             }
             Command::PeekCount { id, schema, ts } => (
                 head.arg("id", ScriptId(*id))
@@ -373,13 +376,18 @@ fn create_dataflow(head: Header, dataflow: &CreateDataflow) -> (Header, Vec<Stri
                 on,
                 shard,
                 schema,
+                not_null,
             } => {
-                line.arg("kind", "materialized-view")
+                let line = line
+                    .arg("kind", "materialized-view")
                     .arg("sink", ScriptId(*sink))
                     .arg("on", ScriptId(*on))
                     .arg("shard", shard)
-                    .opt("schema", schema)
-                    .0
+                    .opt("schema", schema);
+                match not_null.is_empty() {
+                    true => line.0,
+                    false => line.arg("not-null", list(not_null)).0,
+                }
             }
             Export::Subscribe {
                 sink,

@@ -6,11 +6,62 @@
 
 use std::cmp::Ordering;
 
-use super::command::{OrderBy, Selection};
+use super::command::{OrderBy, Plan, Selection};
 use super::data;
 use super::error::CommandError;
+use plan::{Globals, Mfp, PlanError, Relation, lower};
 use protocol::v26_30::{ColumnOrder, MapFilterProject, Peek, RowSetFinishing, SafeMfpPlan};
-use repr::{Datum, RelationDesc, Row};
+use repr::{Datum, GlobalId, RelationDesc, Row, Timestamp};
+
+/// What a peek computes of the rows that it looks at.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Computed {
+    /// Map, Filter and Project over the peeked collection, with types.
+    pub plan: Relation,
+    /// The same as one MFP, over the columns of that collection as they are arranged.
+    mfp: MapFilterProject,
+    /// What it gives.
+    pub desc: RelationDesc,
+}
+
+impl Computed {
+    /// Types the plan of a peek of `id` at `ts`, whose rows have the columns of
+    /// `desc`.
+    ///
+    /// Errors: a plan that does not fit, that has other operators, or that reads
+    /// something else.
+    fn of(
+        plan: &Plan,
+        id: GlobalId,
+        ts: Timestamp,
+        desc: &RelationDesc,
+    ) -> Result<Computed, CommandError> {
+        let globals = Globals::from([(id, desc.typ.to_repr())]);
+        let (mut plan, typ) = match plan {
+            Plan::Operators(relation) => {
+                plan::typed(relation, &globals).map_err(PlanError::from)?
+            }
+            Plan::Text(text) => plan::parse(text, &globals)?,
+        };
+        // A peek is for one time.
+        plan.replace_now(ts);
+        let read = lower::mfp_over(&plan).filter(|(read, _)| *read == id);
+        let (_, mfp) = read.ok_or(CommandError::PeekPlan(id))?;
+        let names: Vec<String> = (0..typ.arity()).map(|at| format!("c{at}")).collect();
+        let columns = names.iter().zip(&typ.column_types).map(|(name, column)| {
+            let sql = plan::sql_type(&column.scalar_type);
+            let sql = sql.ok_or_else(|| CommandError::PeekColumn(column.clone()))?;
+            Ok((name.as_str(), sql, column.nullable))
+        });
+        let columns = columns.collect::<Result<Vec<_>, CommandError>>()?;
+        let desc = RelationDesc::from_columns(columns);
+        Ok(Computed {
+            plan,
+            mfp: mfp.into(),
+            desc,
+        })
+    }
+}
 
 /// A selection over rows of known types.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -20,15 +71,26 @@ pub struct Finish {
     pub order_by: Vec<ColumnOrder>,
     pub limit: Option<u64>,
     pub offset: u64,
+    /// None answers the rows as they are.
+    pub computed: Option<Box<Computed>>,
 }
 
 impl Finish {
-    /// Types a selection over rows of `desc`, whose first columns are the key.
+    /// Types the selection of a peek of `id` at `ts`, over rows of `desc`, whose
+    /// first columns are the key.
     ///
-    /// Errors: a literal that is none of the key's, a column that does not
-    /// exist, a limit beyond what the wire can say.
-    pub fn of(selection: &Selection, desc: &RelationDesc) -> Result<Finish, CommandError> {
-        let arity = desc.arity();
+    /// Errors: a literal that is none of the key's, a plan that does not fit, a
+    /// column that does not exist, a limit beyond what the wire can say.
+    pub fn of(
+        selection: &Selection,
+        id: GlobalId,
+        ts: Timestamp,
+        desc: &RelationDesc,
+    ) -> Result<Finish, CommandError> {
+        let computed = selection.plan.as_ref();
+        let computed = computed.map(|plan| Computed::of(plan, id, ts, desc));
+        let computed = computed.transpose()?.map(Box::new);
+        let arity = computed.as_ref().map_or(desc, |c| &c.desc).arity();
         if let Some(OrderBy { column, .. }) = selection.order_by.iter().find(|o| o.column >= arity)
         {
             let column = *column;
@@ -57,6 +119,7 @@ impl Finish {
                 .collect(),
             limit: selection.limit,
             offset: selection.offset,
+            computed,
         })
     }
 
@@ -70,9 +133,8 @@ impl Finish {
         Some(self.limit?.saturating_add(self.offset))
     }
 
-    /// Asks for it in a peek of everything.
-    pub fn ask(&self, peek: &mut Peek) {
-        let arity = peek.result_desc.arity();
+    /// Asks for it in a peek of everything, of rows with so many columns.
+    pub fn ask(&self, peek: &mut Peek, arity: usize) {
         let width = self
             .literals
             .iter()
@@ -80,18 +142,18 @@ impl Finish {
             .next()
             .map_or(0, |row| row.iter().count());
         peek.literal_constraints.clone_from(&self.literals);
-        // The literal's datums come once more behind the row.
-        peek.map_filter_project = SafeMfpPlan {
-            mfp: MapFilterProject {
-                input_arity: arity + width,
-                ..MapFilterProject::identity(arity)
-            },
+        let mfp = match &self.computed {
+            Some(computed) => computed.mfp.clone(),
+            None => MapFilterProject::identity(arity),
         };
+        // The literal's datums come once more behind the row.
+        let mfp = Mfp::from(mfp).permute(|column| column, arity + width);
+        peek.map_filter_project = SafeMfpPlan { mfp: mfp.into() };
         peek.finishing = RowSetFinishing {
             order_by: self.order_by.clone(),
             limit: self.limit.and_then(|limit| i64::try_from(limit).ok()),
             offset: usize::try_from(self.offset).unwrap_or(usize::MAX),
-            project: (0..arity).collect(),
+            project: (0..peek.result_desc.arity()).collect(),
         };
     }
 

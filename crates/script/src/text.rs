@@ -153,15 +153,7 @@ fn command(h: &Header, body: &[Line<'_>]) -> Result<Command, String> {
             id: h.id("id")?,
             schema: h.opt_string("schema"),
             ts: h.u64("ts")?,
-            selection: Selection {
-                literals: body.iter().map(literal).collect::<Result<_, _>>()?,
-                order_by: match h.opt("order-by") {
-                    None => Vec::new(),
-                    Some(list) => list.split(',').map(order_by).collect::<Result<_, _>>()?,
-                },
-                limit: h.opt_u64("limit")?,
-                offset: h.u64_or("offset", 0)?,
-            },
+            selection: selection(h, body)?,
         },
         "peek-count" => Command::PeekCount {
             id: h.id("id")?,
@@ -202,6 +194,34 @@ fn command(h: &Header, body: &[Line<'_>]) -> Result<Command, String> {
         "restart" => Command::Restart,
         verb => return Err(format!("unknown command `{verb}`")),
     })
+}
+
+/// Which rows a peek asks for: a line of cells for each literal, and `plan` with the
+/// plan below it.
+fn selection(h: &Header, body: &[Line<'_>]) -> Result<Selection, String> {
+    let mut selection = Selection {
+        order_by: match h.opt("order-by") {
+            None => Vec::new(),
+            Some(list) => list.split(',').map(order_by).collect::<Result<_, _>>()?,
+        },
+        limit: h.opt_u64("limit")?,
+        offset: h.u64_or("offset", 0)?,
+        ..Selection::default()
+    };
+    for (head, inner) in group(body)? {
+        match (inner, head.text) {
+            ([], _) => selection.literals.push(literal(&head)?),
+            (inner, "plan") if selection.plan.is_none() => {
+                selection.plan = Some(rerender(inner)?.into());
+            }
+            (_, text) => {
+                return Err(format!(
+                    "a peek has literals, and at most one `plan` over deeper lines, got `{text}` over some"
+                ));
+            }
+        }
+    }
+    Ok(selection)
 }
 
 fn setting(line: &Line<'_>) -> Result<Setting, String> {
@@ -382,6 +402,10 @@ fn export(h: &Header) -> Result<Export, String> {
             on,
             shard: h.string("shard")?,
             schema: h.opt_string("schema"),
+            not_null: match h.opt("not-null") {
+                None => Vec::new(),
+                Some(_) => h.usize_list("not-null")?,
+            },
         }),
         "subscribe" => Ok(Export::Subscribe {
             sink: h.id("sink")?,
@@ -392,5 +416,31 @@ fn export(h: &Header) -> Result<Export, String> {
         }),
         "copy-to" => Err("copy-to export is not implemented".to_string()),
         kind => Err(format!("unknown export kind `{kind}`")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peek_has_literals_and_one_plan_below_it() {
+        let text =
+            "peek id=1 ts=2 limit=3\n  4\n  plan\n    Filter (#0 > 1)\n      Get u1".to_string();
+        let command = parse_command(&text).unwrap();
+        assert_eq!(command.to_string(), text);
+        let Command::Peek { selection, .. } = command else {
+            panic!("a peek was read");
+        };
+        assert_eq!(selection.literals.len(), 1);
+        let plan = selection.plan.unwrap();
+        assert!(plan.operators().is_some());
+        for bad in [
+            "peek id=1 ts=2\n  4\n    Get u1",
+            "peek id=1 ts=2\n  plan\n    Get u1\n  plan\n    Get u1",
+        ] {
+            let error = parse_command(bad).unwrap_err();
+            assert!(error.contains("at most one `plan`"), "{error}");
+        }
     }
 }

@@ -361,6 +361,8 @@ pub enum ExportSpec {
         on: GlobalId,
         shard: String,
         desc: RelationDesc,
+        /// Where a NULL is an error in the place of its row.
+        not_null: Vec<usize>,
     },
     Subscribe {
         id: GlobalId,

@@ -51,12 +51,17 @@ impl Command {
                     }
                 }
             }
+            Command::Peek { id, selection, .. } => {
+                f(id);
+                if let Some(plan) = &mut selection.plan {
+                    plan.visit_ids(f);
+                }
+            }
             Command::Schedule { id }
             | Command::AllowCompaction { id, .. }
             | Command::AllowWrites { id }
             | Command::AwaitFrontier { id, .. }
             | Command::Count { id, .. }
-            | Command::Peek { id, .. }
             | Command::PeekCount { id, .. }
             | Command::ExpectCount { id, .. }
             | Command::AwaitSubscribe { id, .. }

@@ -28,6 +28,7 @@ situations! {
     PeekTwice, "two peeks of one collection at one time";
     PeekOfView, "a peek of a materialized view's shard";
     PeekOfLiterals, "a peek that looks up several keys";
+    PeekComputes, "a peek computes something of the rows that it looks up";
     PeekSorted, "a peek with an order, a limit and an offset";
     PeekFails, "a peek is answered by an error of its collection";
     PeekFailsOfNegative, "a peek is refused because of a negative count";
@@ -58,6 +59,7 @@ situations! {
     SourceTwice, "two live dataflows read one shard";
     SourceOfView, "a dataflow reads the shard that a live view writes";
     Alias, "an index is another name of an imported one";
+    ViewWithoutNulls, "a view asserts that a column is never null";
     TwoExports, "a dataflow exports an index and a sink";
     UntilOneTime, "a dataflow is for one time only";
     UntilLater, "a dataflow ends after several times";

@@ -16,6 +16,8 @@ impl Situations {
         self.see_if(again, Situation::PeekTwice);
         let several = finish.literals.as_ref().is_some_and(|l| l.len() > 1);
         self.see_if(several, Situation::PeekOfLiterals);
+        let computes = finish.computed.is_some() && finish.literals.is_some();
+        self.see_if(computes, Situation::PeekComputes);
         let sorted = !finish.order_by.is_empty() && finish.limit.is_some() && finish.offset > 0;
         self.see_if(sorted, Situation::PeekSorted);
         if let Some(shard) = model.peeked_shard(*id) {

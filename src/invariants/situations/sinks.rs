@@ -14,7 +14,10 @@ impl Situations {
                 ExportSpec::Subscribe { snapshot, .. } => {
                     self.see_if(!snapshot, Situation::SubscribeChanges);
                 }
-                ExportSpec::MaterializedView { shard, .. } => {
+                ExportSpec::MaterializedView {
+                    shard, not_null, ..
+                } => {
+                    self.see_if(!not_null.is_empty(), Situation::ViewWithoutNulls);
                     let writes = self.past.writes;
                     let before = self.past.viewed_after.insert(shard.clone(), writes);
                     let again = before.is_some_and(|before| before < writes);

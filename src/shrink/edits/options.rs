@@ -172,6 +172,13 @@ fn simpler_selections(selection: &Selection) -> Vec<Selection> {
     edit(&|s| s.order_by.clear());
     edit(&|s| s.limit = None);
     edit(&|s| s.offset = 0);
+    edit(&|s| s.plan = None);
+    // What is ordered may be a column that only the plan gives.
+    edit(&|s| {
+        if s.plan.take().is_some() {
+            s.order_by.iter_mut().for_each(|order| order.column = 0);
+        }
+    });
     for at in 0..selection.literals.len() {
         edit(&|s| {
             s.literals.remove(at);

@@ -106,7 +106,7 @@ impl Runner<'_> {
         };
         let mut peek = Peek::identity(target, desc.clone(), spec.uuid, spec.ts);
         if !spec.finish.is_everything() {
-            spec.finish.ask(&mut peek);
+            spec.finish.ask(&mut peek, spec.arity);
         }
         self.send(ComputeCommand::Peek(Box::new(peek)))
     }

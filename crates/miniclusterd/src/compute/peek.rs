@@ -100,6 +100,7 @@ impl IndexPeek {
             literals
         });
         let mut literals = literals.map(Vec::into_iter);
+        let mut looked = 0;
         loop {
             let literal = match &mut literals {
                 None => None,
@@ -122,8 +123,12 @@ impl IndexPeek {
                 break;
             };
             while let Some(value) = cursor.get_val(&batches) {
-                let columns = key.iter().chain(value.iter());
-                let columns = columns.chain(literal.iter().flat_map(Row::iter)).collect();
+                looked += 1;
+                if seams.has_looked_enough(looked, &peek.finishing) {
+                    return collector.answer();
+                }
+                let row = key.iter().chain(value.iter());
+                let columns = seams.columns_of(row, literal.iter().flat_map(Row::iter));
                 let count = || {
                     let mut count: Diff = 0;
                     cursor.map_times(&batches, |at, diff| {
@@ -163,6 +168,7 @@ impl IndexPeek {
         let arena = Arena::new();
         let mut datums = columns.clone();
         let row = eval_safe(&self.peek.map_filter_project, &mut datums, &arena);
+        let row = seams.computed(row);
         let Some(row) = row.map_err(|error| error.to_string())? else {
             return Ok(None);
         };

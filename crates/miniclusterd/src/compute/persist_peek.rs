@@ -129,8 +129,8 @@ impl PersistPeek {
             }
             let arena = Arena::new();
             let mut datums = row.unpack();
-            let answer = eval_safe(&self.peek.map_filter_project, &mut datums, &arena)
-                .map_err(|error| error.to_string())?;
+            let answer = eval_safe(&self.peek.map_filter_project, &mut datums, &arena);
+            let answer = seams.computed(answer).map_err(|error| error.to_string())?;
             let copies = usize::try_from(diff).ok().and_then(NonZeroUsize::new);
             if let (Some(answer), Some(copies)) = (answer, copies) {
                 match collector.push(answer, copies) {

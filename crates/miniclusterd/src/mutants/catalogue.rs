@@ -119,6 +119,12 @@ mutants! {
         "a peek cuts to its limit before it sorts by the order of the finishing";
     LiteralStopsAtMiss, Peek, "literal-stops-at-miss",
         "a peek with literal constraints stops at the first literal that matches no key";
+    PeekHidesFailures, Peek, "peek-hides-failures",
+        "a peek that computes something leaves out the rows for which that fails";
+    LimitCountsFiltered, Peek, "limit-counts-filtered",
+        "a peek with a limit and no order counts the rows that its own filter drops";
+    LiteralBeforeRow, Peek, "literal-before-row",
+        "a peek that looks up keys computes with the literal's columns before the row's, not behind";
     CancelHitsAll, Peek, "cancel-hits-all",
         "cancelling one peek cancels every pending peek";
     CancelIgnored, Peek, "cancel-ignored",
@@ -232,6 +238,8 @@ mutants! {
         "a materialized view writes another error than it has";
     ViewRepeatsErrors, View, "view-repeats-errors",
         "a materialized view writes an error as often as it was raised (from 26.39 on; before, that is right)";
+    ViewDropsNulls, View, "view-drops-nulls",
+        "a materialized view leaves out a row with a NULL where none may be, without an error";
     ViewIgnoresContents, View, "view-ignores-contents",
         "a materialized view does not take into account what its shard holds at the start";
     ViewClampsMultiplicity, View, "view-clamps-multiplicity",

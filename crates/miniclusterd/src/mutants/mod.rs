@@ -182,6 +182,11 @@ impl Seams {
         release.writes_errors_once() && !self.0.is(Mutant::ViewRepeatsErrors)
     }
 
+    /// Whether a row with a NULL where none may be is an error of its view: it is.
+    pub(crate) fn tells_nulls(self) -> bool {
+        !self.0.is(Mutant::ViewDropsNulls)
+    }
+
     /// The views that a worker dropped.
     pub(crate) fn dropped_views(self) -> DroppedViews {
         DroppedViews::new(self.0)

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::{Mutant, Mutants};
 use crate::halt::End;
 use protocol::v26_30::{PeekResponse, RowSetFinishing};
-use repr::{Antichain, Diff, Timestamp};
+use repr::{Antichain, Datum, Diff, Timestamp};
 
 #[derive(Debug, Clone, Copy)]
 pub struct PeekSeams(pub(super) Mutants);
@@ -90,6 +90,38 @@ impl PeekSeams {
     /// Whether the literals after one that matches no key are looked up.
     pub fn goes_on_after_a_miss(self) -> bool {
         !self.0.is(Mutant::LiteralStopsAtMiss)
+    }
+
+    /// The columns that a peek computes with: those of the row, and behind them those of
+    /// the literal that was looked up.
+    pub fn columns_of<'a>(
+        self,
+        row: impl Iterator<Item = Datum<'a>>,
+        literal: impl Iterator<Item = Datum<'a>>,
+    ) -> Vec<Datum<'a>> {
+        match self.0.is(Mutant::LiteralBeforeRow) {
+            true => literal.chain(row).collect(),
+            false => row.chain(literal).collect(),
+        }
+    }
+
+    /// What a peek computes of a row; an error ends it.
+    pub fn computed<T, E>(self, computed: Result<Option<T>, E>) -> Result<Option<T>, E> {
+        match computed {
+            Err(_) if self.0.is(Mutant::PeekHidesFailures) => Ok(None),
+            computed => computed,
+        }
+    }
+
+    /// Whether a peek ends that looked at so many rows: only what is answered counts.
+    pub fn has_looked_enough(self, looked: usize, finishing: &RowSetFinishing) -> bool {
+        let limit = finishing
+            .limit
+            .and_then(|limit| usize::try_from(limit).ok());
+        let needed = limit.map(|limit| limit.saturating_add(finishing.offset));
+        self.0.is(Mutant::LimitCountsFiltered)
+            && finishing.order_by.is_empty()
+            && needed.is_some_and(|needed| looked > needed)
     }
 
     /// How often a row is answered: as often as it counts.

@@ -52,6 +52,8 @@ pub struct Evaluated {
     /// Every error that some row raises, also where others take it back: several
     /// workers do not tell each other (`spec/replica.md` §6.1).
     pub raised: BTreeSet<Fault>,
+    /// Those of them that some row of negative count raises.
+    pub raised_negatively: BTreeSet<Fault>,
     /// Rows of a constant that cancel, and that several workers hold apart from each
     /// other (`spec/replica.md` §2.1).
     pub apart: BTreeSet<Row>,
@@ -116,6 +118,14 @@ impl Fault {
         Fault::Eval(EvalError::Internal(core.into()))
     }
 
+    /// How a peek tells it that raises it itself.
+    pub fn peek_texts(&self) -> ErrorTexts {
+        match self {
+            Fault::Eval(error) => ErrorTexts::exact(error.to_string()),
+            Fault::Begins(text) => ErrorTexts::prefix(text.clone()),
+        }
+    }
+
     /// How a reader of the collection sees it.
     pub fn texts(&self) -> ErrorTexts {
         match self {
@@ -143,7 +153,10 @@ impl Evaluated {
     /// Adds an error, `count` times.
     pub fn fail(&mut self, fault: impl Into<Fault>, count: Diff) {
         let fault = fault.into();
-        self.takes_back |= count < 0;
+        if count < 0 {
+            self.takes_back = true;
+            self.raised_negatively.insert(fault.clone());
+        }
         self.raised.insert(fault.clone());
         let sum = self
             .errors
@@ -176,11 +189,11 @@ impl Evaluated {
             .insert(Fault::Begins(ANY_COMPLAINT.to_string()));
     }
 
-    /// How often errors count, and with which sign, is not known any more: equal ones
-    /// may take each other back or not.
+    /// How often errors count, and with which sign, is not known any more: those that
+    /// were raised negatively may take back an equal one or not.
     fn lose_counts(&mut self) {
-        self.possible.extend(self.raised.iter().cloned());
-        self.negative.extend(self.raised.iter().cloned());
+        self.possible.extend(self.raised_negatively.iter().cloned());
+        self.negative.extend(self.raised_negatively.iter().cloned());
     }
 
     /// What is computed of rows that mean nothing may fail in any way, as often as
@@ -209,6 +222,8 @@ impl Evaluated {
         self.possible.extend(input.possible.iter().cloned());
         self.negative.extend(input.negative.iter().cloned());
         self.raised.extend(input.raised.iter().cloned());
+        let negatively = input.raised_negatively.iter();
+        self.raised_negatively.extend(negatively.cloned());
         self.raised_apart.extend(input.raised_apart.iter().cloned());
         self.takes_back |= input.takes_back;
         self.meaningless |= input.meaningless;
@@ -225,6 +240,11 @@ impl Evaluated {
         faults.filter_map(move |(fault, count)| (!taken_back(fault, *count)).then_some(fault))
     }
 
+    /// The errors that are there, or may be.
+    pub fn faults(&self) -> impl Iterator<Item = &Fault> {
+        self.errors.keys().chain(&self.possible)
+    }
+
     /// Whether an error is there, or may be.
     pub fn may_fail(&self) -> bool {
         !self.errors.is_empty() || !self.possible.is_empty()
@@ -232,8 +252,7 @@ impl Evaluated {
 
     /// Whether the error with this text is there, or may be.
     pub fn may_have(&self, text: &str) -> bool {
-        let mut faults = self.errors.keys().chain(&self.possible);
-        faults.any(|fault| fault.texts().matches(text))
+        self.faults().any(|fault| fault.texts().matches(text))
     }
 
     /// The same errors over other rows.
@@ -278,7 +297,7 @@ pub fn evaluate(
         ErrorCounts::AsRaised => false,
         ErrorCounts::OncePerBinding { planned } => planned || binds,
     };
-    if counts_once && out.takes_back {
+    if counts_once {
         out.lose_counts();
     }
     Ok(out)

@@ -69,7 +69,7 @@ pub(super) fn columns(range: std::ops::Range<usize>) -> Key {
 
 /// Map, Filter and Project from the top of `r` as one MFP, and what is below
 /// (§2.1, §3.2).
-fn peel(r: &Relation) -> (Mfp, &Relation) {
+pub(super) fn peel(r: &Relation) -> (Mfp, &Relation) {
     match r {
         Relation::Map { input, scalars } => {
             let (m, core) = peel(input);

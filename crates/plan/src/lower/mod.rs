@@ -88,9 +88,10 @@ pub use join::{DeltaPaths, MissingForms, plan_join};
 pub use permutation::arrangement_by;
 pub use single_time::is_single_time;
 
+use crate::{Mfp, Relation};
 use context::Context;
 use protocol::neutral::RenderPlan;
-use protocol::v26_30::MapFilterProject;
+use protocol::v26_30::{Id, MapFilterProject};
 use repr::GlobalId;
 
 /// The logical plans that are lowered: as written, or planned if the options
@@ -102,6 +103,20 @@ pub fn planned<'a>(dataflow: &'a DataflowPlan, options: &LowerOptions) -> Cow<'a
     } else {
         Cow::Borrowed(dataflow)
     }
+}
+
+/// The Map, Filter and Project operators of a plan as one MFP over the collection
+/// that is read; None for a plan with other operators.
+pub fn mfp_over(plan: &Relation) -> Option<(GlobalId, Mfp)> {
+    let (mut mfp, core) = context::peel(plan);
+    let Relation::Get {
+        id: Id::Global(id), ..
+    } = core
+    else {
+        return None;
+    };
+    mfp.optimize();
+    Some((*id, mfp))
 }
 
 /// What goes into a `DataflowDescription`.

@@ -22,7 +22,7 @@ mod types;
 mod values;
 
 pub use lex::ParseError;
-pub use names::{binary_symbol, table_function_name, type_name};
+pub use names::{binary_symbol, sql_type, table_function_name, type_name};
 pub use parse::{PlanError, parse, read};
 pub use print::{header, print};
 pub use print_scalar::scalar_text;

@@ -76,7 +76,7 @@ pub(super) fn column_text(column: &ReprColumnType) -> String {
 }
 
 /// The plain SQL type of a representation type, where functions carry one.
-pub(super) fn sql_type(typ: &ReprScalarType) -> Option<SqlScalarType> {
+pub fn sql_type(typ: &ReprScalarType) -> Option<SqlScalarType> {
     Some(match typ {
         ReprScalarType::Bool => SqlScalarType::Bool,
         ReprScalarType::Int16 => SqlScalarType::Int16,

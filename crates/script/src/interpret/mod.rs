@@ -28,7 +28,9 @@ use super::trace::{Event, PeekSpec, Wait};
 use plan::{Globals, IndexInfo};
 use protocol::Release;
 use protocol::v26_30::ConfigVal;
-use repr::{Antichain, GlobalId, RelationDesc, SqlScalarType, Timestamp};
+use repr::{
+    Antichain, GlobalId, RelationDesc, ReprColumnType, ReprScalarType, SqlScalarType, Timestamp,
+};
 
 /// The switch that makes a replica answer peeks with the rows themselves.
 const PEEK_STASH: &str = "enable_compute_peek_response_stash";
@@ -168,6 +170,16 @@ impl Interpreter {
         dataflow::readable(dataflow, self.named())
     }
 
+    /// The types of what a peek reads, as its schema says; None for other commands and
+    /// unknown schemas.
+    pub fn peeked(&self, command: &Command) -> Option<Globals> {
+        let Command::Peek { id, schema, .. } = command else {
+            return None;
+        };
+        let desc = self.schemas.get(schema.as_deref()).ok()?;
+        Some(Globals::from([(*id, desc.typ.to_repr())]))
+    }
+
     /// What opening a session means, as every script begins.
     pub fn connect(&self) -> Meaning {
         let session = self.session + 1;
@@ -260,11 +272,16 @@ impl Interpreter {
                 selection,
             } => {
                 let desc = self.schemas.get(schema.as_deref())?;
-                let finish = Finish::of(selection, &desc)?;
+                let finish = Finish::of(selection, *id, *ts, &desc)?;
                 self.check_literals(*id, &finish)?;
+                if finish.computed.is_some() {
+                    self.check_peeked(*id, &desc)?;
+                }
                 let spec = self.peek(*id, *ts, desc.arity(), finish);
                 let answer = finished(&spec);
-                self.ask(spec, desc).answering(answer)
+                let computed = spec.finish.computed.as_ref();
+                let read_back = computed.map_or(desc, |computed| computed.desc.clone());
+                self.ask(spec, read_back).answering(answer)
             }
             Command::PeekCount { id, schema, ts } => {
                 self.counted_peek(*id, schema.as_deref(), *ts, None)?
@@ -492,6 +509,24 @@ impl Interpreter {
     }
 
     /// Literals are values of the whole key of an index.
+    /// Checks that a schema names the columns of what is peeked, as they are
+    /// arranged, since a plan computes with them.
+    fn check_peeked(&self, id: GlobalId, desc: &RelationDesc) -> Result<(), CommandError> {
+        let columns = match (self.indexes.get(&id), self.views.get(&id)) {
+            (Some(index), _) => index.arranged(),
+            (None, Some(view)) => view.desc.typ.to_repr().column_types,
+            (None, None) => return Ok(()),
+        };
+        let said = desc.typ.to_repr().column_types;
+        let types = |columns: &[ReprColumnType]| -> Vec<ReprScalarType> {
+            columns.iter().map(|c| c.scalar_type.clone()).collect()
+        };
+        match types(&said) == types(&columns) {
+            true => Ok(()),
+            false => Err(CommandError::PeekSchema { id, said, columns }),
+        }
+    }
+
     fn check_literals(&self, id: GlobalId, finish: &Finish) -> Result<(), CommandError> {
         let mut widths = finish
             .literals
