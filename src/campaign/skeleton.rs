@@ -164,7 +164,7 @@ impl Skeleton {
         } = selection;
         if let Some(plan) = plan {
             self.add("computing peek");
-            if let Plan::Operators(relation) = plan {
+            if let Some(relation) = plan.operators() {
                 self.add_functions(relation);
             }
         }

@@ -179,9 +179,10 @@ impl World<'_> {
         };
         let key = export.key().map(<[usize]>::to_vec);
         if self.choices.chance("computing peek", 1, 3) {
-            selection.plan = self.drawn_computation(id).map(Plan::from);
+            let computed = self.drawn_computation(id).map(Plan::from);
+            selection.plan = computed.map(Box::new);
         }
-        let computed = selection.plan.as_ref().and_then(Plan::operators);
+        let computed = selection.plan.as_deref().and_then(Plan::operators);
         let arity = computed.map_or(export.typ.arity(), Relation::arity);
         let ordered = self.choices.chance("ordered", 1, 2);
         // What a view's shard answers is cut before it is ordered

@@ -97,7 +97,7 @@ pub(super) fn places(command: &Command, watch: &Watch) -> Vec<Place> {
         Command::Peek { id, selection, .. } => {
             of(&mut own, watch.exported(*id));
             own.insert("ordered", Fact::Flag(!selection.order_by.is_empty()));
-            let plan = selection.plan.as_ref().and_then(Plan::operators);
+            let plan = selection.plan.as_deref().and_then(Plan::operators);
             if let Some(plan) = plan {
                 plan.visit(&mut |operator| places.push(of_operator(operator)));
             }

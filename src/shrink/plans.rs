@@ -33,7 +33,7 @@ pub fn plans(commands: &[Command]) -> Vec<Plan> {
 /// What a peek computes of the rows that it looks at.
 fn computed(command: &Command) -> Option<&Plan> {
     match command {
-        Command::Peek { selection, .. } => selection.plan.as_ref(),
+        Command::Peek { selection, .. } => selection.plan.as_deref(),
         _ => None,
     }
 }
@@ -70,9 +70,9 @@ pub fn with_plan(commands: &[Command], from: &Plan, to: &Plan) -> Commands {
     }
     for command in &mut out {
         if let Command::Peek { selection, .. } = command
-            && selection.plan.as_ref() == Some(from)
+            && selection.plan.as_deref() == Some(from)
         {
-            selection.plan = Some(to.clone());
+            selection.plan = Some(Box::new(to.clone()));
         }
     }
     out

@@ -250,7 +250,7 @@ pub struct Selection {
     /// row. It reads the columns as they are arranged, which the schema names; what
     /// it gives is what is ordered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub plan: Option<Plan>,
+    pub plan: Option<Box<Plan>>,
 }
 
 /// A column to order by: `#1`, `#1:desc`, `#1:desc:nulls-last`.

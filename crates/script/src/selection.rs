@@ -87,7 +87,7 @@ impl Finish {
         ts: Timestamp,
         desc: &RelationDesc,
     ) -> Result<Finish, CommandError> {
-        let computed = selection.plan.as_ref();
+        let computed = selection.plan.as_deref();
         let computed = computed.map(|plan| Computed::of(plan, id, ts, desc));
         let computed = computed.transpose()?.map(Box::new);
         let arity = computed.as_ref().map_or(desc, |c| &c.desc).arity();

@@ -212,7 +212,7 @@ fn selection(h: &Header, body: &[Line<'_>]) -> Result<Selection, String> {
         match (inner, head.text) {
             ([], _) => selection.literals.push(literal(&head)?),
             (inner, "plan") if selection.plan.is_none() => {
-                selection.plan = Some(rerender(inner)?.into());
+                selection.plan = Some(Box::new(rerender(inner)?.into()));
             }
             (_, text) => {
                 return Err(format!(
