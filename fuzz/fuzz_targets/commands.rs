@@ -7,6 +7,7 @@
 use clusterd_fuzz::campaign::{Shape, run_in, with_blocks};
 use clusterd_fuzz::cli::InProcessLab;
 use clusterd_fuzz::generate::{ByteChoices, Profile, generate};
+use clusterd_fuzz::protocol::Release;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -15,6 +16,6 @@ fuzz_target!(|bytes: &[u8]| {
     let lab = InProcessLab::new(Default::default(), false);
     let outcome = run_in(&lab, &commands, Shape::workers(2), 0).expect("an in-process replica can always be had");
     if let Some(violation) = outcome.violations.first() {
-        panic!("{violation}\n\n{}", with_blocks(&commands));
+        panic!("{violation}\n\n{}", with_blocks(&commands, Release::default()));
     }
 });

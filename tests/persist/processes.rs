@@ -3,7 +3,10 @@
 
 use std::process::{Child, Command};
 
-use clusterd_fuzz::persist::{PersistClient, SourceDatum, check};
+use clusterd_fuzz::persist::consensus::{CaSResult, SCAN_ALL};
+use clusterd_fuzz::persist::{
+    PersistClient, SeqNo, SourceDatum, VersionedData, check, open_consensus,
+};
 use clusterd_fuzz::repr::{Antichain, Datum, RelationDesc, Row, ShardId, SqlScalarType};
 
 use crate::postgres;
@@ -111,4 +114,49 @@ fn four_processes_that_race_lose_nothing_in_postgres_and_files() {
     let dir = tempfile::tempdir().unwrap();
     let blob = format!("file://{}", dir.path().join("blob").display());
     race(&blob, &server.url());
+}
+
+/// `spec/v26_39.md` §6.2.
+#[test]
+fn the_sentinel_of_a_newer_program_is_passed_over_and_stays() {
+    let Some(server) = postgres::server("the_sentinel_of_a_newer_program") else {
+        return;
+    };
+    if Command::new("psql").arg("--version").output().is_err() {
+        eprintln!("the_sentinel_of_a_newer_program: skipped, there is no psql");
+        return;
+    }
+    let sql = |statement: &str| {
+        let output = Command::new("psql")
+            .arg(server.url())
+            .args([
+                "--quiet",
+                "--tuples-only",
+                "--no-align",
+                "--command",
+                statement,
+            ])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let store = open_consensus(&server.url()).unwrap();
+    let key = "s00000000-0000-4000-8000-00000000c0de";
+    let value = |n| VersionedData {
+        seqno: SeqNo(n),
+        data: vec![n as u8].into(),
+    };
+    for n in 0..3 {
+        let set = store.compare_and_set(key, value(n)).unwrap();
+        assert_eq!(set, CaSResult::Committed);
+    }
+    sql(&format!("INSERT INTO consensus VALUES ('{key}', -1, '')"));
+    assert_eq!(store.head(key).unwrap(), Some(value(2)));
+    let all = store.scan(key, SeqNo::MIN, SCAN_ALL).unwrap();
+    assert_eq!(all, [value(0), value(1), value(2)]);
+    assert_eq!(store.truncate(key, SeqNo(2)).unwrap(), Some(2));
+    let left = "SELECT sequence_number FROM consensus WHERE shard =";
+    let left = sql(&format!("{left} '{key}' ORDER BY 1"));
+    assert_eq!(left, "-1\n2\n");
 }

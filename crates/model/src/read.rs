@@ -115,7 +115,7 @@ impl Model {
     }
 
     /// Every row that the arrangement of an index ever held, once each: a peek looks at
-    /// what is there at other times too (`spec/replica.md` §5.3).
+    /// rows of other times too (`spec/replica.md` §5.3).
     ///
     /// Errors: it cannot be evaluated at some time, or changed too often.
     fn ever_in(&self, collection: &Collection, arity: usize) -> Result<Multiset, Undefined> {
@@ -404,17 +404,28 @@ fn compute(
             Ok(Arc::clone(&rows))
         })
     };
-    let (rows, mut errors, mut certain) = match answer {
-        Expected::Rows(rows) => (rows, ErrorTexts::default(), true),
-        Expected::Either(rows, errors) => (rows, errors, false),
-        Expected::Errors(_) | Expected::Undefined(_) => return answer,
-    };
     let ever = match ever {
         Ok(Expected::Rows(ever)) => ever,
         Ok(Expected::Undefined(undefined)) | Err(undefined) => {
             return Expected::Undefined(undefined);
         }
         Ok(Expected::Errors(_) | Expected::Either(..)) => Multiset::new(),
+    };
+    let (rows, mut errors, mut certain) = match answer {
+        Expected::Rows(rows) => (rows, ErrorTexts::default(), true),
+        Expected::Either(rows, errors) => (rows, errors, false),
+        // A worker that has no error of the collection tells that of a row.
+        Expected::Errors(mut errors) => {
+            return match of(&ever) {
+                Ok(ever) => {
+                    let faults = ever.faults();
+                    faults.for_each(|fault| errors.extend(fault.peek_texts()));
+                    Expected::Errors(errors)
+                }
+                Err(undefined) => Expected::Undefined(undefined),
+            };
+        }
+        Expected::Undefined(_) => return answer,
     };
     let (now, ever) = match (of(&rows), of(&ever)) {
         (Ok(now), Ok(ever)) => (now, ever),

@@ -1,7 +1,7 @@
 //! The commands and plans of the wire as far as all versions agree on them: each
 //! type has its layout here once, over a `Version` that says which types stand
 //! in the few places where versions differ by type. A version's module names its
-//! own forms by aliases (`v26_30::Expr` is `shape::Expr<V26_30>`). Source:
+//! own forms by aliases (`v26_39::Expr` is `shape::Expr<V26_39>`). Source:
 //! `spec/ctp.md` §2, `spec/plan.md` §1, `spec/v26_39.md` §2, §3.
 //!
 //! Invariants: a type whose layout no version changed is not generic; an enum

@@ -1,4 +1,5 @@
-//! Dataflow descriptions: what `CreateDataflow` carries. Source: `spec/ctp.md`
+//! What dataflow descriptions hold; the description itself is of `shape::command`.
+//! Source: `spec/ctp.md`
 //! §2.5, §2.6, §2.7.
 //!
 //! Invariants: serde order is wire order; sources and sinks carry SQL types,
@@ -8,15 +9,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ColumnOrder, MapFilterProject, MirScalarExpr, V26_30};
-use crate::shape;
+use super::{ColumnOrder, MapFilterProject, MirScalarExpr};
 use repr::{
     Antichain, CatalogItemId, GlobalId, RelationDesc, ReprRelationType, ShardId, SqlRelationType,
     Timestamp,
 };
-
-pub type DataflowDescription = shape::DataflowDescription<V26_30>;
-pub type BuildDesc = shape::BuildDesc<V26_30>;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SourceImport {

@@ -12,17 +12,6 @@ use crate::shape;
 use repr::{GlobalId, LocalId};
 
 pub type RenderPlan = shape::RenderPlan<V26_30>;
-pub type BindStage = shape::BindStage<V26_30>;
-pub type LetBind = shape::LetBind<V26_30>;
-pub type RecBind = shape::RecBind<V26_30>;
-pub type LetFreePlan = shape::LetFreePlan<V26_30>;
-pub type Node = shape::Node<V26_30>;
-pub type Expr = shape::Expr<V26_30>;
-pub type GetPlan = shape::GetPlan<V26_30>;
-pub type JoinPlan = shape::JoinPlan<V26_30>;
-pub type DeltaJoinPlan = shape::DeltaJoinPlan<V26_30>;
-pub type DeltaPathPlan = shape::DeltaPathPlan<V26_30>;
-pub type TopKPlan = shape::TopKPlan<V26_30>;
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct LetRecLimit {

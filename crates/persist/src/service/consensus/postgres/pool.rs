@@ -66,9 +66,10 @@ impl Statement {
                  ON CONFLICT DO NOTHING",
                 &[Type::TEXT, Type::INT8, Type::BYTEA, Type::INT8],
             ),
+            // Programs from 26.31 on keep a sentinel at -1 (`spec/v26_39.md` §6.2).
             Statement::Truncate => (
                 "DELETE FROM consensus
-                 WHERE shard = $1 AND sequence_number < $2 AND EXISTS (
+                 WHERE shard = $1 AND sequence_number BETWEEN 0 AND $2 - 1 AND EXISTS (
                     SELECT 1 FROM consensus WHERE shard = $1 AND sequence_number >= $2
                  )",
                 &[Type::TEXT, Type::INT8],
