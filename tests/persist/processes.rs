@@ -128,7 +128,7 @@ fn the_sentinel_of_a_newer_program_is_passed_over_and_stays() {
     }
     let sql = |statement: &str| {
         let output = Command::new("psql")
-            .arg(server.url())
+            .arg(server.plain_url())
             .args([
                 "--quiet",
                 "--tuples-only",
@@ -151,12 +151,14 @@ fn the_sentinel_of_a_newer_program_is_passed_over_and_stays() {
         let set = store.compare_and_set(key, value(n)).unwrap();
         assert_eq!(set, CaSResult::Committed);
     }
-    sql(&format!("INSERT INTO consensus VALUES ('{key}', -1, '')"));
+    sql(&format!(
+        "INSERT INTO consensus.consensus VALUES ('{key}', -1, '')"
+    ));
     assert_eq!(store.head(key).unwrap(), Some(value(2)));
     let all = store.scan(key, SeqNo::MIN, SCAN_ALL).unwrap();
     assert_eq!(all, [value(0), value(1), value(2)]);
     assert_eq!(store.truncate(key, SeqNo(2)).unwrap(), Some(2));
-    let left = "SELECT sequence_number FROM consensus WHERE shard =";
+    let left = "SELECT sequence_number FROM consensus.consensus WHERE shard =";
     let left = sql(&format!("{left} '{key}' ORDER BY 1"));
     assert_eq!(left, "-1\n2\n");
 }
