@@ -1,14 +1,15 @@
 //! I-14: a peek of an index at a time that was compacted before it was sent is
 //! answered with an error that says to where and for which time, never with rows;
-//! before an as_of that was not compacted, by no rows or by such an error. Source:
-//! `spec/replica.md` §5.2, §5.5, §10 I-12. A peek of a shard that is refused names a
+//! before an as_of that was not compacted, by no rows or by such an error, or by the
+//! error of what a peek computes of a row of another time. Source: `spec/replica.md`
+//! §5.2, §5.3, §5.5, §10 I-12. A peek of a shard that is refused names a
 //! since that is beyond its time, and not beyond what the driver allowed.
 //!
 //! Does not apply before the as_of of what reconciliation kept: its arrangement may
 //! hold what was there before.
 
 use super::{Finding, Invariant, Leniency, Place, Verdicts, answers, described, show};
-use crate::model::{Model, REFUSAL, shard_refusal};
+use crate::model::{Model, Peek, REFUSAL, shard_refusal};
 use crate::protocol::v26_30::PeekResponse;
 use crate::repr::Timestamp;
 use crate::script::trace::Event;
@@ -55,7 +56,9 @@ impl Invariant for BelowSince {
         }
         let right = match answer {
             PeekResponse::Canceled => return,
-            PeekResponse::Error(text) => text.starts_with(REFUSAL),
+            PeekResponse::Error(text) => {
+                text.starts_with(REFUSAL) || is_fault_of_peek(text, peek, model)
+            }
             PeekResponse::Rows(rows) => show::rows_of(rows).is_ok_and(|rows| rows.is_empty()),
             PeekResponse::Stashed(_) => false,
         };
@@ -66,6 +69,16 @@ impl Invariant for BelowSince {
             expected: format!("no rows, or an error that begins `{REFUSAL}`"),
             observed: show::answer(answer),
         });
+    }
+}
+
+/// Whether a peek computes something that may fail so for a row of some time
+/// (`spec/replica.md` §5.3).
+fn is_fault_of_peek(text: &str, peek: &Peek, model: &Model) -> bool {
+    match model.faults_of_peek(peek) {
+        Some(Ok(faults)) => faults.matches(text),
+        Some(Err(_)) => true,
+        None => false,
     }
 }
 

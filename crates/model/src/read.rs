@@ -15,7 +15,7 @@ use super::multiset::Multiset;
 use super::session::{Collection, Life, Peek};
 use repr::{Antichain, Datum, GlobalId, Row, Timestamp};
 use script::selection::{Computed, Finish};
-use script::trace::ExportSpec;
+use script::trace::{ExportSpec, PeekSpec};
 
 /// An index that changed more often is not followed.
 const LONGEST: usize = 64;
@@ -114,13 +114,35 @@ impl Model {
         peek.sizes.answer(answer, finish.is_everything())
     }
 
+    /// The errors that a peek of an index may be answered for what it computes of rows of
+    /// any time; None for one that computes nothing.
+    ///
+    /// Errors: as of [`Model::contents`].
+    pub fn faults_of_peek(&self, peek: &Peek) -> Option<Result<ErrorTexts, Undefined>> {
+        let PeekSpec {
+            id,
+            ts,
+            arity,
+            finish,
+            ..
+        } = &peek.spec;
+        let computed = finish.computed.as_ref()?;
+        let collection = self.session.collections.get(id)?;
+        let ever = self.ever_in(collection, *arity).map(Expected::Rows);
+        let nothing = Expected::Errors(ErrorTexts::default());
+        Some(match compute(computed, finish, *ts, nothing, ever) {
+            Expected::Errors(errors) => Ok(errors),
+            Expected::Undefined(undefined) => Err(undefined),
+            Expected::Rows(_) | Expected::Either(..) => Ok(ErrorTexts::default()),
+        })
+    }
+
     /// Every row that the arrangement of an index ever held, once each: a peek looks at
     /// rows of other times too (`spec/replica.md` §5.3).
     ///
     /// Errors: it cannot be evaluated at some time, or changed too often.
     fn ever_in(&self, collection: &Collection, arity: usize) -> Result<Multiset, Undefined> {
-        let dataflow = &collection.dataflow;
-        let object = collection.export.on();
+        let (dataflow, object) = arranging(collection);
         let sealed = self.sealed(dataflow, object);
         let mut ever = Multiset::new();
         let mut next = Some(self.rendered_at(dataflow));
@@ -387,6 +409,19 @@ fn expected(evaluated: &Evaluated) -> Expected {
         (false, true) => Expected::Rows(evaluated.rows.clone()),
         (false, false) => Expected::Either(evaluated.rows.clone(), all),
     }
+}
+
+/// The dataflow, and its object, whose arrangement an index shows: its own, or those of
+/// the index that it is another name of.
+fn arranging(collection: &Collection) -> (&Dataflow, GlobalId) {
+    let mut dataflow = &collection.dataflow;
+    let (mut id, mut object) = (collection.id, collection.export.on());
+    while dataflow.spec.aliases.contains(&id)
+        && let Some(Input::Index { index, of, on }) = dataflow.inputs.get(&object)
+    {
+        (dataflow, id, object) = (of, *index, *on);
+    }
+    (dataflow, object)
 }
 
 /// What a peek answers that computes something of the rows of an answer. `ever` are
