@@ -7,7 +7,7 @@
 //! that displaced it, and a connection never displaces one that was made later,
 //! however late its thread comes to say so.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::mpsc::Sender;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -40,6 +40,8 @@ struct State {
     current: Option<Current>,
     /// Responses under nonces that this process has not heard of.
     stash: HashMap<Uuid, Vec<(usize, Outgoing)>>,
+    /// Nonces of connections that others displaced.
+    displaced: HashSet<Uuid>,
     /// In the process that sequences commands.
     inlet: Option<Inlet>,
 }
@@ -61,6 +63,7 @@ impl Router {
             state: Mutex::new(State {
                 current: None,
                 stash: HashMap::new(),
+                displaced: HashSet::new(),
                 inlet: None,
             }),
         }
@@ -83,14 +86,20 @@ impl Router {
     /// A connection said `Hello`; connections are numbered as they were made.
     pub fn hello(&self, connection: u64, nonce: Uuid, sending: Sending<ComputeResponse>) {
         let mut state = self.lock();
+        let mut reconnected = false;
         if state
             .current
             .as_ref()
             .is_some_and(|current| current.connection > connection)
         {
+            state.displace(nonce);
             return;
         }
-        let seams = self.seams.connection(state.current.is_some());
+        if let Some(before) = state.current.take() {
+            state.displace(before.nonce);
+            reconnected = true;
+        }
+        let seams = self.seams.connection(reconnected);
         let outlet = Outlet::new(self.workers, seams);
         state.current = Some(Current {
             nonce,
@@ -140,10 +149,8 @@ impl Router {
         let mut state = self.lock();
         for (nonce, response) in responses {
             match &state.current {
-                Some(current) if current.nonce == nonce => {
-                    state.stash.clear();
-                    give(&mut state, worker, response);
-                }
+                Some(current) if current.nonce == nonce => give(&mut state, worker, response),
+                Some(_) | None if state.displaced.contains(&nonce) => {}
                 Some(_) | None => {
                     let stash = state.stash.entry(nonce).or_default();
                     stash.push((worker, response));
@@ -153,10 +160,17 @@ impl Router {
     }
 }
 
+impl State {
+    /// What is said under this nonce from now on, or waits, is lost.
+    fn displace(&mut self, nonce: Uuid) {
+        self.stash.remove(&nonce);
+        self.displaced.insert(nonce);
+    }
+}
+
 fn give(state: &mut State, worker: usize, response: Outgoing) {
     if let Some(current) = &mut state.current {
         for response in current.outlet.absorb(worker, response) {
-            // A connection that is over takes no response, and none is missed.
             // What a connection that is over was to hear is lost.
             let _ = current.sending.send(&response);
         }
@@ -166,6 +180,7 @@ fn give(state: &mut State, worker: usize, response: Outgoing) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use protocol::v26_30::PeekResponse;
 
     #[test]
     fn a_connection_whose_hello_comes_late_displaces_no_later_one() {
@@ -179,5 +194,26 @@ mod tests {
         assert!(router.command(new, command()).is_err(), "it is heard");
         router.hello(3, old, Sending::closed());
         assert!(router.command(old, command()).is_err());
+    }
+
+    #[test]
+    fn what_a_fast_worker_says_under_a_nonce_to_come_waits_for_it_beside_slow_workers() {
+        let router = Router::new(2, 1, Seams::healthy());
+        let [old, new] = [1, 2].map(Uuid::from_u128);
+        let says = |worker, nonce| {
+            let response = ComputeResponse::PeekResponse(
+                Uuid::nil(),
+                PeekResponse::Canceled,
+                Default::default(),
+            );
+            router.responses(worker, vec![(nonce, Outgoing::Direct(response))]);
+        };
+        router.hello(1, old, Sending::closed());
+        says(0, new);
+        says(1, old);
+        assert!(router.lock().stash.contains_key(&new), "it waits");
+        router.hello(2, new, Sending::closed());
+        says(1, old);
+        assert!(router.lock().stash.is_empty(), "what is displaced is lost");
     }
 }
