@@ -72,6 +72,8 @@ struct Writer {
     reader: SourceReader,
     /// Up to where the shard was read back; None before the first word.
     persisted: Option<Antichain>,
+    /// The upper up to which the shard is known to hold nothing.
+    blank: Option<Antichain>,
     desired: Antichain,
     correction: Correction,
     refresh: Option<RefreshSchedule>,
@@ -91,7 +93,8 @@ impl Writer {
         let (shard, desc) = (metadata.data_shard, &metadata.relation_desc);
         let reader = client.open_leased_reader(shard, desc, &purpose)?;
         let since = reader.since().as_option().unwrap_or(0);
-        let held = !reader.recent_upper()?.less_equal(since);
+        let upper = reader.recent_upper()?;
+        let held = !upper.less_equal(since);
         let shared = Shared::new(Antichain::minimum(), config.seams.view(held));
         Ok(Writer {
             as_of: config.as_of,
@@ -99,6 +102,7 @@ impl Writer {
             // Reading back is no import of a dataflow, and no mutant distorts it.
             reader: SourceReader::new(reader, since, None, true, None, Seams::healthy().source()),
             persisted: None,
+            blank: Some(upper).filter(|upper| *upper == Antichain::minimum()),
             desired: Antichain::minimum(),
             correction: Correction::default(),
             refresh: config.refresh,
@@ -178,11 +182,15 @@ impl Writer {
             return Ok(false);
         }
         if upper < as_of {
-            self.writer.advance_upper(&as_of)?;
+            let known = self.blank.take().filter(|blank| *blank == upper);
+            if let Ok(()) = self.writer.compare_and_append(&[], upper, as_of.clone())? {
+                self.blank = known.map(|_| as_of);
+            }
             return Ok(true);
         }
-        // Nothing is there before the first word about a shard at its start.
-        let fresh = self.persisted.is_none() && upper == Antichain::minimum();
+        // A shard that holds nothing need not be read back first, which at a since
+        // beyond its upper would wait for ever.
+        let fresh = self.persisted.is_none() && self.blank.as_ref() == Some(&upper);
         let read_back = self.persisted.as_ref().is_some_and(|p| lower <= *p);
         let Some(from) = lower.as_option() else {
             return Ok(false);
