@@ -1,6 +1,6 @@
 //! The command line of clusterd, as far as miniclusterd obeys it, plus
-//! `--mutant`, `--list-mutants` and `--protocol`. Flags that only matter to the real program
-//! are accepted and ignored, so that the same command starts either.
+//! `--mutant`, `--list-mutants` and `--protocol`. Flags that only matter to the
+//! real program are accepted and ignored, so that the same command starts either.
 //!
 //! Invariant: a flag wins over its environment variable `CLUSTERD_<NAME>`, and
 //! a repeated flag over the earlier one. Source: `spec/replica.md` §1.1.

@@ -128,13 +128,11 @@ impl Model {
         } = &peek.spec;
         let computed = finish.computed.as_ref()?;
         let collection = self.session.collections.get(id)?;
-        let ever = self.ever_in(collection, *arity).map(Expected::Rows);
-        let nothing = Expected::Errors(ErrorTexts::default());
-        Some(match compute(computed, finish, *ts, nothing, ever) {
-            Expected::Errors(errors) => Ok(errors),
-            Expected::Undefined(undefined) => Err(undefined),
-            Expected::Rows(_) | Expected::Either(..) => Ok(ErrorTexts::default()),
-        })
+        let ever = self.ever_in(collection, *arity);
+        Some(
+            ever.and_then(|ever| computed_of(computed, *ts, ever))
+                .map(|ever| peek_texts(&ever)),
+        )
     }
 
     /// Every row that the arrangement of an index ever held, once each: a peek looks at
@@ -433,12 +431,6 @@ fn compute(
     answer: Expected,
     ever: Result<Expected, Undefined>,
 ) -> Expected {
-    let of = |rows: &Multiset| {
-        let rows = Arc::new(Evaluated::from_rows(rows.clone()));
-        eval::evaluate(&computed.plan, Moment::snapshot(ts), &mut |_, _| {
-            Ok(Arc::clone(&rows))
-        })
-    };
     let ever = match ever {
         Ok(Expected::Rows(ever)) => ever,
         Ok(Expected::Undefined(undefined)) | Err(undefined) => {
@@ -451,10 +443,9 @@ fn compute(
         Expected::Either(rows, errors) => (rows, errors, false),
         // A worker that has no error of the collection tells that of a row.
         Expected::Errors(mut errors) => {
-            return match of(&ever) {
+            return match computed_of(computed, ts, ever) {
                 Ok(ever) => {
-                    let faults = ever.faults();
-                    faults.for_each(|fault| errors.extend(fault.peek_texts()));
+                    errors.extend(peek_texts(&ever));
                     Expected::Errors(errors)
                 }
                 Err(undefined) => Expected::Undefined(undefined),
@@ -462,20 +453,39 @@ fn compute(
         }
         Expected::Undefined(_) => return answer,
     };
-    let (now, ever) = match (of(&rows), of(&ever)) {
+    let (now, ever) = match (
+        computed_of(computed, ts, rows),
+        computed_of(computed, ts, ever),
+    ) {
         (Ok(now), Ok(ever)) => (now, ever),
         (Err(undefined), _) | (_, Err(undefined)) => return Expected::Undefined(undefined),
     };
     // A worker that has enough rows looks at no more.
     certain &= finish.needed().is_none() || !finish.order_by.is_empty();
     certain &= now.certain().next().is_some();
-    let faults = [&now, &ever].into_iter().flat_map(Evaluated::faults);
-    faults.for_each(|fault| errors.extend(fault.peek_texts()));
+    errors.extend(peek_texts(&now));
+    errors.extend(peek_texts(&ever));
     match (certain, errors.is_empty()) {
         (true, _) => Expected::Errors(errors),
         (false, true) => Expected::Rows(now.rows),
         (false, false) => Expected::Either(now.rows, errors),
     }
+}
+
+/// What a peek computes of these rows.
+fn computed_of(computed: &Computed, ts: Timestamp, rows: Multiset) -> Result<Evaluated, Undefined> {
+    let rows = Arc::new(Evaluated::from_rows(rows));
+    eval::evaluate(&computed.plan, Moment::snapshot(ts), &mut |_, _| {
+        Ok(Arc::clone(&rows))
+    })
+}
+
+/// The errors that a peek may be answered of a collection.
+fn peek_texts(evaluated: &Evaluated) -> ErrorTexts {
+    let mut errors = ErrorTexts::default();
+    let faults = evaluated.faults();
+    faults.for_each(|fault| errors.extend(fault.peek_texts()));
+    errors
 }
 
 /// The rows of an index whose key is one of these values. Errors are not looked

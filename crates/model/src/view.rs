@@ -50,17 +50,13 @@ fn without_nulls(contents: Evaluated, not_null: &BTreeMap<usize, String>) -> Eva
         let mut asserted = not_null.iter();
         asserted.find(|(column, _)| datums.get(**column).is_some_and(|d| d.is_null()))
     };
-    let nulls: Vec<(Row, Diff)> = contents
+    let nulls: Vec<(Row, Diff, &String)> = contents
         .rows
         .iter()
-        .filter(|(row, _)| null_in(row).is_some())
-        .map(|(row, count)| (row.clone(), count))
+        .filter_map(|(row, count)| null_in(row).map(|(_, name)| (row.clone(), count, name)))
         .collect();
     let mut shown = contents;
-    for (row, count) in nulls {
-        let Some((_, name)) = null_in(&row) else {
-            continue;
-        };
+    for (row, count, name) in nulls {
         shown.fail(EvalError::MustNotBeNull(format!("column {name:?}")), count);
         shown.rows.add(row, -count);
     }

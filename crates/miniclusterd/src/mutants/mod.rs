@@ -52,8 +52,6 @@ pub(crate) use threshold::ThresholdSeams;
 pub(crate) use top_k::TopKSeams;
 pub(crate) use view::{DroppedViews, ViewSeams};
 
-use protocol::Release;
-
 /// The set of mutants of one replica; usually empty or one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Mutants(u128);
@@ -175,16 +173,6 @@ impl Seams {
     /// began to read it.
     pub(crate) fn view(self, held: bool) -> ViewSeams {
         ViewSeams::new(self.0, held)
-    }
-
-    /// Whether a view writes each error once: from 26.39 on it does.
-    pub(crate) fn writes_errors_once(self, release: Release) -> bool {
-        release.writes_errors_once() && !self.0.is(Mutant::ViewRepeatsErrors)
-    }
-
-    /// Whether a row with a NULL where none may be is an error of its view: it is.
-    pub(crate) fn tells_nulls(self) -> bool {
-        !self.0.is(Mutant::ViewDropsNulls)
     }
 
     /// The views that a worker dropped.

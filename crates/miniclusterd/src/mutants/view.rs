@@ -3,12 +3,26 @@
 use std::rc::{Rc, Weak};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Mutant, Mutants};
+use super::{Mutant, Mutants, Seams};
 use crate::compute::DataflowHandle;
 use crate::errors::DataflowError;
 use crate::sink::MaterializedView;
 use persist::Update;
+use protocol::Release;
 use repr::{Antichain, Timestamp};
+
+/// What holds of every view of a replica.
+impl Seams {
+    /// Whether a view writes each error once: from 26.39 on it does.
+    pub(crate) fn writes_errors_once(self, release: Release) -> bool {
+        release.writes_errors_once() && !self.0.is(Mutant::ViewRepeatsErrors)
+    }
+
+    /// Whether a row with a NULL where none may be is an error of its view: it is.
+    pub(crate) fn tells_nulls(self) -> bool {
+        !self.0.is(Mutant::ViewDropsNulls)
+    }
+}
 
 /// The seams of one view, shared by its writer and its worker.
 #[derive(Debug)]

@@ -18,8 +18,7 @@
 //! version is a table, its changed parts, and a translation.
 //!
 //! Invariants: what decodes encodes to the same bytes; a variant that only 26.39
-//! has is an error that names it;
-//! responses are those of 26.30 (§5).
+//! has is an error that names it; responses are those of 26.30 (§5).
 
 #[cfg(test)]
 mod golden_tests;
