@@ -21,6 +21,7 @@ use clusterd_fuzz::driver::{
 use clusterd_fuzz::persist::{PersistClient, PubSubServer};
 use clusterd_fuzz::protocol::v26_30::{self, PersistLocation};
 use clusterd_fuzz::repr::{Antichain, GlobalId, Timestamp};
+use clusterd_fuzz::script::Replica;
 use clusterd_fuzz::script::append::Append;
 
 const APPENDS: u64 = 200;
@@ -71,11 +72,14 @@ fn await_write_frontier(driver: &mut Driver, ts: Timestamp) {
     let target = Antichain::from_elem(ts);
     let deadline = Instant::now() + LONG;
     loop {
-        let reported = driver.session().frontiers(INDEX).write;
+        let reported = driver.session(Replica::First).frontiers(INDEX).write;
         if reported.is_some_and(|write| target <= write) {
             return;
         }
-        match driver.poll(deadline.saturating_duration_since(Instant::now())) {
+        match driver
+            .poll(deadline.saturating_duration_since(Instant::now()))
+            .1
+        {
             Polled::Response(_) => {}
             Polled::Idle => panic!("{INDEX} was not reported at {ts} within {LONG:?}"),
             Polled::Closed { reason, ended } => panic!("{reason}: {ended:?}"),

@@ -18,6 +18,7 @@ use clusterd_fuzz::driver::{Driver, Frontiers, Polled, Session};
 use clusterd_fuzz::protocol::v26_30::ComputeResponse;
 use clusterd_fuzz::replica::mutants::Mutants;
 use clusterd_fuzz::repr::{Antichain, GlobalId};
+use clusterd_fuzz::script::Replica;
 
 /// Scripts that need what the replica lacks.
 const NOT_YET: &[&str] = &[];
@@ -39,7 +40,7 @@ fn play(name: &str, workers: usize, seed: u64) -> Vec<String> {
     let mut driver = runner.into_driver();
     let ended = rest(&mut driver);
     if played.failed == 0 {
-        return behind(name, driver.session());
+        return behind(name, driver.session(Replica::First));
     }
     let out = String::from_utf8(out).unwrap();
     let lines = out.lines().filter(|line| !line.starts_with("ok: "));
@@ -49,7 +50,7 @@ fn play(name: &str, workers: usize, seed: u64) -> Vec<String> {
 /// Hears everything that can still come; how the replica ended, if it did.
 fn rest(driver: &mut Driver) -> Option<String> {
     loop {
-        match driver.poll(Duration::from_secs(1)) {
+        match driver.poll(Duration::from_secs(1)).1 {
             Polled::Response(_) => {}
             Polled::Idle => return None,
             Polled::Closed { ended, .. } => return ended,

@@ -76,9 +76,7 @@ impl Lab for SilentLab {
             shape,
             driver: Driver::new(PersistHost::new(client, location), Box::new(silent)),
             tells: None,
-            served: 0,
-            before: None,
-            process: None,
+            tenants: Vec::new(),
         })
     }
 
@@ -91,6 +89,7 @@ impl Lab for SilentLab {
             keep_log: false,
             one_worker: false,
             linger: Duration::ZERO,
+            record: false,
         }
     }
 

@@ -13,7 +13,9 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use clusterd_fuzz::campaign::{Lab, LabConfig, ProcessLab, Processed, Shape, StoreUrls, run_in};
+use clusterd_fuzz::campaign::{
+    Kind, Lab, LabConfig, ProcessLab, Processed, Shape, StoreUrls, run_in,
+};
 use clusterd_fuzz::driver::ALARMS;
 use clusterd_fuzz::protocol::v26_30::VERSION;
 use clusterd_fuzz::script::trace::Event;
@@ -244,16 +246,19 @@ fn lab(directory: &Path) -> ProcessLab {
         leading_args,
         extra_args,
         cases_per_start: _,
-    } = config.target
+    } = config.first.target
     else {
         panic!("a program of its own");
     };
     ProcessLab::open(LabConfig {
-        target: Processed::Spawn {
-            program,
-            leading_args,
-            extra_args,
-            cases_per_start: 50,
+        first: Kind {
+            target: Processed::Spawn {
+                program,
+                leading_args,
+                extra_args,
+                cases_per_start: 50,
+            },
+            announced: config.first.announced,
         },
         ..config
     })
@@ -275,15 +280,18 @@ fn a_target_that_ends_between_two_cases_is_a_finding_of_the_first() {
     let first = run_in(&lab, &script(), Shape::ONE, 1).unwrap();
     assert!(first.violations.is_empty(), "{:?}", first.violations);
     let seat = lab.seat(Shape::ONE, 2).unwrap();
-    assert_eq!((seat.served, seat.before), (1, Some(1)));
-    let ids = seat.process.as_ref().unwrap().process_ids();
+    let [tenant] = seat.tenants.as_slice() else {
+        panic!("a replica");
+    };
+    assert_eq!((tenant.served, tenant.before), (1, Some(1)));
+    let ids = tenant.target.process_ids();
     // As if nothing had been asked of it.
     drop(seat);
     let again = run_in(&lab, &script(), Shape::ONE, 3).unwrap();
     assert!(again.violations.is_empty(), "{:?}", again.violations);
     assert!(handle(ids[0].cast_signed()).is_none_or(|process| ends(&process)));
     let seat = lab.seat(Shape::ONE, 4).unwrap();
-    let ids = seat.process.as_ref().unwrap().process_ids();
+    let ids = seat.tenants[0].target.process_ids();
     lab.leave(seat, false);
     // SAFETY: it takes no pointers; the lab has not reaped its child.
     assert_eq!(

@@ -135,9 +135,7 @@ impl Lab for LosingLab {
             shape,
             driver: Driver::new(PersistHost::new(client, location), Box::new(target)),
             tells: Some(seed),
-            served: 0,
-            before: None,
-            process: None,
+            tenants: Vec::new(),
         })
     }
 
@@ -150,6 +148,7 @@ impl Lab for LosingLab {
             keep_log: false,
             one_worker: false,
             linger: Duration::ZERO,
+            record: false,
         }
     }
 

@@ -58,8 +58,10 @@ pub(super) fn lingered(seat: &mut Seat, linger: Duration, outcome: &Outcome) -> 
         return None;
     }
     seat.driver.disconnect();
-    let target = seat.process.as_mut()?;
-    let aftermath = Aftermath::of(target, None, seat.shape, linger)?;
+    let shape = seat.shape;
+    let mut tenants = seat.tenants.iter_mut();
+    let aftermath =
+        tenants.find_map(|tenant| Aftermath::of(&mut tenant.target, None, shape, linger))?;
     after_case(outcome.commands.saturating_sub(1), &aftermath.event)
 }
 
@@ -89,7 +91,11 @@ impl Lab for Pursuit<'_> {
         self.lab.leave(seat, spoiled);
     }
 
-    fn refused(&self, seat: &Seat) -> bool {
+    fn releases(&self) -> Vec<Release> {
+        self.lab.releases()
+    }
+
+    fn refused(&self, seat: &mut Seat) -> bool {
         self.lab.refused(seat)
     }
 

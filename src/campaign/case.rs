@@ -1,5 +1,5 @@
-//! One case: a script run against a fresh target, with every invariant
-//! watching. First the script itself (safety), then everything that the model
+//! One case: a script run against a fresh target, or two of them, with every
+//! invariant watching. First the script itself (safety), then everything that the model
 //! says must still happen (liveness), so that a finding names what is stuck.
 //!
 //! Invariant: the outcome depends on the commands and on the target alone;
@@ -9,15 +9,15 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use crate::driver::Driver;
-use crate::driver::runner::{GivenUp, Runner, RunnerConfig};
+use crate::driver::runner::{GivenUp, Runner, RunnerConfig, Sink};
+use crate::driver::{Driver, Frame};
 use crate::invariants::situations::Situation;
 use crate::invariants::{self, Checker, Conditions, Counts, Uses, Violation};
 use crate::model::Model;
 use crate::plan::cells;
-use crate::script::Command;
 use crate::script::output::Output;
-use crate::script::trace::{Event, FrontierKind, Wait};
+use crate::script::trace::{Event, FrontierKind, ShardContents, Wait};
+use crate::script::{Command, Replica};
 
 /// How a case is run.
 #[derive(Debug, Clone)]
@@ -33,6 +33,8 @@ pub struct CaseOptions {
     /// For how long the target is looked at when the session is over: what it
     /// does then counts as the case's.
     pub linger: Duration,
+    /// Keeps what crossed the connections, and what the shards hold at the end.
+    pub record: bool,
 }
 
 /// What became of a case.
@@ -65,6 +67,16 @@ pub struct Outcome {
     pub log: Vec<String>,
     /// What the target's processes logged, if that was to be kept and is ours.
     pub target_log: Option<String>,
+    /// What is kept of the run beside its answers, if that was asked for.
+    pub traffic: Option<Traffic>,
+}
+
+/// What a run leaves beside its answers.
+#[derive(Debug, Clone, Default)]
+pub struct Traffic {
+    pub frames: Vec<Frame>,
+    /// What the shards hold at the end; nothing if they could not be read.
+    pub shards: Vec<ShardContents>,
 }
 
 impl Outcome {
@@ -100,32 +112,26 @@ pub fn run_case(
     options: &CaseOptions,
 ) -> (Result<Outcome, String>, Driver) {
     let start = Instant::now();
-    // A wait must run out as "stuck" only after the whole patience.
-    let patience_ms = options.patience.as_millis() as u64;
-    let checker = RefCell::new(Checker::under(Conditions {
-        patience_ms: match options.seed {
-            // Without a clock nothing is waited for: what does not come at once
-            // never comes.
-            Some(_) => 0,
-            None => patience_ms.saturating_sub(1),
-        },
-        one_worker: options.one_worker,
-        release: driver.release(),
-    }));
+    let watched = Watched::of(&driver, options);
     let log = RefCell::new(Vec::new());
     let config = RunnerConfig {
         max_wait: options.patience,
         seed: options.seed,
         takes_back_limits: true,
     };
-    let sink = |event: &Event| {
-        if options.keep_log {
-            log.borrow_mut().push(show(event));
-        }
-        checker.borrow_mut().on_event(event);
-    };
-    let mut runner = Runner::new(driver, config, sink);
-    let broken = || !checker.borrow().violations().is_empty();
+    let sinks = watched.0.iter().map(|(replica, checker)| -> Sink<'_> {
+        let log = options.keep_log.then_some(&log);
+        Box::new(move |event: &Event| {
+            if let Some(log) = log {
+                log.borrow_mut().extend(show(*replica, event));
+            }
+            checker.borrow_mut().on_event(event);
+        })
+    });
+    let mut runner = Runner::telling(driver, config, sinks.collect());
+    if options.record {
+        runner.record();
+    }
     if let Err(why) = runner.connect() {
         return (Err(why), runner.into_driver());
     }
@@ -135,23 +141,34 @@ pub fn run_case(
         outcome.commands += 1;
         outcome.failed += usize::from(answer.is_err());
         outcome.answers.push(answer);
-        if broken() || runner.is_lost() || runner.doubt().is_some() {
+        if watched.is_broken() || runner.is_lost() || runner.doubt().is_some() {
             break;
         }
     }
     let mut unread = None;
-    if !broken() && !runner.is_lost() && runner.doubt().is_none() {
-        let settled = settle(&mut runner, &checker, options.patience);
+    if !watched.is_broken() && !runner.is_lost() && runner.doubt().is_none() {
+        let settled = watched.settle(&mut runner, options.patience);
         unread = settled.err().map(|e| format!("reading the views: {e}"));
     }
     // Beside what has no end everything else goes on.
-    let stuck = (runner.given_up().cloned()).filter(|_| checker.borrow().model().has_no_end());
-    if let Some(GivenUp { wait, waited }) = stuck {
-        let waited_ms = waited.as_millis() as u64;
-        let event = Event::WaitTimedOut { wait, waited_ms };
-        checker.borrow_mut().on_event(&event);
+    if let Some(GivenUp { wait, waited }) = runner.given_up() {
+        let event = Event::WaitTimedOut {
+            wait: wait.clone(),
+            waited_ms: waited.as_millis() as u64,
+        };
+        for (_, checker) in &watched.0 {
+            if checker.borrow().model().has_no_end() {
+                checker.borrow_mut().on_event(&event);
+            }
+        }
     }
     runner.finish();
+    if options.record {
+        outcome.traffic = Some(Traffic {
+            frames: runner.take_frames(),
+            shards: runner.read_shards().unwrap_or_default(),
+        });
+    }
     outcome.lost = runner.is_lost();
     outcome.endless = runner.endless();
     outcome.cells = runner.cells().clone();
@@ -160,45 +177,103 @@ pub fn run_case(
         .doubt()
         .map(ToString::to_string)
         .or(unread)
-        .filter(|_| !broken());
+        .filter(|_| !watched.is_broken());
     let driver = runner.into_driver();
-    let checker = checker.into_inner();
-    outcome.violations = checker.violations().to_vec();
-    outcome.counts = checker.counts();
-    outcome.leniencies = checker.leniencies().clone();
-    outcome.situations = checker.situations().clone();
-    if let Some((step, why)) = checker.model().invalid() {
-        outcome.invalid = Some(format!("command {step}: {why}"));
-    }
+    watched.tell(&mut outcome);
     outcome.elapsed = start.elapsed();
     outcome.log = log.into_inner();
     (Ok(outcome), driver)
 }
 
-/// Waits for everything that must still happen, then reads what the replica
-/// wrote.
-///
-/// Errors: the store's.
-fn settle(
-    runner: &mut Runner<'_>,
-    checker: &RefCell<Checker>,
-    patience: Duration,
-) -> Result<(), String> {
-    if checker.borrow().model().invalid().is_some() {
-        return Ok(());
+/// A checker for each replica: every one is held against a model of its own, so that
+/// where the model is exact the two of a cluster agree with each other as well.
+struct Watched(Vec<(Option<Replica>, RefCell<Checker>)>);
+
+impl Watched {
+    fn of(driver: &Driver, options: &CaseOptions) -> Watched {
+        let replicas = driver.replicas();
+        let patience_ms = options.patience.as_millis() as u64;
+        let errors_once = |replica: &Replica| driver.release(*replica).writes_errors_once();
+        let checker = |replica: &Replica| {
+            let checker = Checker::under(Conditions {
+                patience_ms: match options.seed {
+                    // Without a clock nothing is waited for: what does not come at once
+                    // never comes.
+                    Some(_) => 0,
+                    // A wait must run out as "stuck" only after the whole patience.
+                    None => patience_ms.saturating_sub(1),
+                },
+                one_worker: options.one_worker,
+                release: driver.release(*replica),
+                errors_once: replicas.iter().all(errors_once),
+            });
+            let named = Some(*replica).filter(|_| replicas.len() > 1);
+            (named, RefCell::new(checker))
+        };
+        Watched(replicas.iter().map(checker).collect())
     }
-    let broken = || !checker.borrow().violations().is_empty();
-    // What a collection must still tell may be what a peek waits for.
-    for owed in [owed_by_collections, owed_answers, owed_releases] {
-        let waits = owed(checker.borrow().model());
-        for wait in waits {
-            runner.wait_for(wait, patience);
-            if broken() || runner.doubt().is_some() {
-                return Ok(());
+
+    fn is_broken(&self) -> bool {
+        let mut checkers = self.0.iter();
+        checkers.any(|(_, checker)| !checker.borrow().violations().is_empty())
+    }
+
+    fn is_invalid(&self) -> bool {
+        let mut checkers = self.0.iter();
+        checkers.any(|(_, checker)| checker.borrow().model().invalid().is_some())
+    }
+
+    /// Waits for everything that must still happen, then reads what the replicas
+    /// wrote.
+    ///
+    /// Errors: the store's.
+    fn settle(&self, runner: &mut Runner<'_>, patience: Duration) -> Result<(), String> {
+        if self.is_invalid() {
+            return Ok(());
+        }
+        // What a collection must still tell may be what a peek waits for.
+        for owed in [owed_by_collections, owed_answers, owed_releases] {
+            for (replica, checker) in &self.0 {
+                let waits = owed(checker.borrow().model());
+                for wait in waits {
+                    runner.wait_for(replica.unwrap_or_default(), wait, patience);
+                    if self.is_broken() || runner.doubt().is_some() {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        runner.read_views()
+    }
+
+    /// Puts what the checkers saw together.
+    fn tell(self, outcome: &mut Outcome) {
+        for (replica, checker) in self.0 {
+            let checker = checker.into_inner();
+            let violations = checker.violations().iter().cloned();
+            let violations = violations.map(|violation| Violation {
+                replica,
+                ..violation
+            });
+            outcome.violations.extend(violations);
+            let counts = checker.counts();
+            outcome.counts = match outcome.counts.is_empty() {
+                true => counts,
+                false => {
+                    let both = outcome.counts.iter().zip(counts);
+                    both.map(|((id, counts), (_, more))| (*id, counts.plus(more)))
+                        .collect()
+                }
+            };
+            invariants::add_uses(&mut outcome.leniencies, checker.leniencies());
+            outcome.situations.extend(checker.situations());
+            if let Some((step, why)) = checker.model().invalid() {
+                outcome
+                    .invalid
+                    .get_or_insert_with(|| format!("command {step}: {why}"));
             }
         }
     }
-    runner.read_views()
 }
 
 /// The answers that are owed.
@@ -236,11 +311,16 @@ fn owed_by_collections(model: &Model) -> Vec<Wait> {
     owed
 }
 
-/// An event as a line of a log.
-fn show(event: &Event) -> String {
-    match event {
+/// An event as a line of a log; of a second replica, what it alone was told or said.
+fn show(replica: Option<Replica>, event: &Event) -> Option<String> {
+    let said = match replica {
+        None => String::new(),
+        Some(replica) => format!(" {replica}"),
+    };
+    Some(match event {
+        Event::Response(response) => format!("  <-{said} {response:?}"),
+        _ if replica == Some(Replica::Second) && event.is_drivers() => return None,
         Event::Command { step } => format!("command {step}"),
-        Event::Response(response) => format!("  <- {response:?}"),
         other => format!("  -> {other:?}"),
-    }
+    })
 }

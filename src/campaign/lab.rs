@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use super::aftermath::{Aftermath, lingered};
 use super::case::{CaseOptions, Outcome, run_case};
 use crate::driver::{
-    ALARMS, CtpTarget, DEATH, Driver, Origin, PersistHost, ProcessConfig, Processes,
+    ALARMS, CtpTarget, DEATH, Driver, Origin, PersistHost, ProcessConfig, Processes, Target,
 };
 use crate::persist::{PersistClient, PersistConfig, PubSubServer};
 use crate::protocol::v26_30::PersistLocation;
@@ -51,12 +51,17 @@ pub struct Seat {
     /// The seed that it was asked for with, as long as what its target does
     /// afterwards is to be told of that case.
     pub tells: Option<u64>,
-    /// Cases that its target has served.
+    /// The replicas, if they can serve another case, in their order.
+    pub tenants: Vec<Tenant>,
+}
+
+/// A target that is one replica of a seat.
+pub struct Tenant {
+    pub target: CtpTarget,
+    /// Cases that it has served.
     pub served: usize,
     /// What the last of them had in `tells`.
     pub before: Option<u64>,
-    /// The target, if it can serve another case.
-    pub process: Option<CtpTarget>,
 }
 
 /// Hands out seats.
@@ -74,7 +79,7 @@ pub trait Lab: Sync {
 
     /// Whether the target of a seat, which does nothing for this case, had ended
     /// after the case before. That is told then, and another seat will do.
-    fn refused(&self, _seat: &Seat) -> bool {
+    fn refused(&self, _seat: &mut Seat) -> bool {
         false
     }
 
@@ -89,6 +94,16 @@ pub trait Lab: Sync {
 
     /// How a case is run here.
     fn options(&self, seed: u64) -> CaseOptions;
+
+    /// The releases of the replicas that serve a case, in their order.
+    fn releases(&self) -> Vec<Release> {
+        vec![self.release()]
+    }
+
+    /// How many replicas serve a case.
+    fn replicas(&self) -> usize {
+        self.releases().len()
+    }
 
     /// How many cases can run at the same time, if that is limited.
     fn concurrency(&self) -> Option<usize>;
@@ -144,15 +159,25 @@ pub enum Processed {
     Attach(Vec<String>),
 }
 
+/// Targets of one kind.
+#[derive(Debug, Clone)]
+pub struct Kind {
+    pub target: Processed,
+    /// The version that the driver announces to it. What is announced to the first
+    /// replica is the version whose shards the driver writes.
+    pub announced: Announced,
+}
+
 /// How a [`ProcessLab`] is set up.
 #[derive(Debug, Clone)]
 pub struct LabConfig {
-    pub target: Processed,
+    /// Of which kind a replica is.
+    pub first: Kind,
+    /// The same of a second one that serves the same cluster.
+    pub second: Option<Kind>,
     pub store: StoreUrls,
     /// Logs and scratch files of the targets go here.
     pub directory: PathBuf,
-    /// The version that the driver announces, and whose shards it writes.
-    pub announced: Announced,
     /// Where the driver serves persist's PubSub; port 0 takes a free one.
     pub pubsub: SocketAddr,
     pub patience: Duration,
@@ -171,15 +196,18 @@ impl LabConfig {
         patience: Duration,
     ) -> LabConfig {
         LabConfig {
-            target: Processed::Spawn {
-                program,
-                leading_args: Vec::new(),
-                extra_args: Vec::new(),
-                cases_per_start: 1,
+            first: Kind {
+                target: Processed::Spawn {
+                    program,
+                    leading_args: Vec::new(),
+                    extra_args: Vec::new(),
+                    cases_per_start: 1,
+                },
+                announced,
             },
+            second: None,
             store: StoreUrls::embedded(scratch),
             directory: scratch.join("targets"),
-            announced,
             pubsub: (Ipv4Addr::LOCALHOST, 0).into(),
             patience,
             keep_log: false,
@@ -195,29 +223,102 @@ pub struct ProcessLab {
     pubsub_url: String,
     // Ends with the lab; the lock only makes it shareable.
     _pubsub: Mutex<PubSubServer>,
-    idle: Mutex<Vec<Pooled>>,
-    /// A target was given back.
-    returned: Condvar,
+    /// For the replicas of a seat, in their order.
+    stocks: Vec<Stock>,
     aftermaths: Mutex<Vec<Aftermath>>,
     starts: AtomicU64,
     stand_ins: Vec<Box<dyn Lab>>,
 }
 
+/// The targets of one kind.
+struct Stock {
+    kind: Kind,
+    idle: Mutex<Vec<Pooled>>,
+    /// A target was given back.
+    returned: Condvar,
+}
+
 /// A target that is not in use.
 struct Pooled {
-    target: CtpTarget,
+    tenant: Tenant,
     /// `None` for one that is attached to.
     shape: Option<Shape>,
-    served: usize,
-    /// What its last seat had in `tells`.
-    before: Option<u64>,
 }
 
 impl Pooled {
     /// What it did on its own since its last case, for as long as `patience`
     /// waits.
     fn aftermath(&mut self, patience: Duration) -> Option<Aftermath> {
-        Aftermath::of(&mut self.target, self.before, self.shape?, patience)
+        self.tenant.aftermath(self.shape?, patience)
+    }
+}
+
+impl Tenant {
+    fn new(target: CtpTarget) -> Tenant {
+        Tenant {
+            target,
+            served: 0,
+            before: None,
+        }
+    }
+
+    fn aftermath(&mut self, shape: Shape, patience: Duration) -> Option<Aftermath> {
+        Aftermath::of(&mut self.target, self.before, shape, patience)
+    }
+}
+
+impl Stock {
+    /// Holds nothing yet but what is attached to.
+    fn new(kind: Kind) -> Stock {
+        let idle = match &kind.target {
+            Processed::Spawn { .. } => Vec::new(),
+            Processed::Attach(addresses) => {
+                let origin = Origin::Attached(addresses.clone());
+                let target = CtpTarget::new(origin, kind.announced.clone(), None);
+                vec![Pooled {
+                    tenant: Tenant::new(target),
+                    shape: None,
+                }]
+            }
+        };
+        Stock {
+            kind,
+            idle: Mutex::new(idle),
+            returned: Condvar::new(),
+        }
+    }
+
+    /// A target that no case uses; `None` if one is to be started.
+    fn take(&self, shape: Shape) -> Option<Pooled> {
+        let mut idle = lock(&self.idle);
+        loop {
+            let fits = |pooled: &Pooled| pooled.shape.is_none_or(|known| known == shape);
+            let at = idle.iter().rposition(fits);
+            match (at.map(|at| idle.remove(at)), &self.kind.target) {
+                (Some(pooled), _) => return Some(pooled),
+                (None, Processed::Spawn { .. }) => return None,
+                (None, Processed::Attach(_)) => {
+                    let waited = self.returned.wait(idle);
+                    idle = waited.unwrap_or_else(PoisonError::into_inner);
+                }
+            }
+        }
+    }
+
+    /// Takes a target back that serves another case; gives back one that does not.
+    fn put(&self, tenant: Tenant, shape: Shape, spoiled: bool) -> Option<Tenant> {
+        let (again, shape) = match &self.kind.target {
+            Processed::Spawn {
+                cases_per_start, ..
+            } => (!spoiled && tenant.served < *cases_per_start, Some(shape)),
+            Processed::Attach(_) => (true, None),
+        };
+        if !again {
+            return Some(tenant);
+        }
+        lock(&self.idle).push(Pooled { tenant, shape });
+        self.returned.notify_one();
+        None
     }
 }
 
@@ -225,32 +326,19 @@ impl ProcessLab {
     /// Opens the stores; starts nothing yet.
     pub fn open(config: LabConfig) -> Result<ProcessLab, String> {
         let StoreUrls { blob, consensus } = &config.store;
-        let version = config.announced.version.clone();
+        let version = config.first.announced.version.clone();
         let settings = PersistConfig::for_stores(consensus).of_version(version);
         let client = PersistClient::open_with(blob, consensus, settings);
         let client = client.map_err(|e| e.to_string())?;
         let pubsub = PubSubServer::start(config.pubsub).map_err(|e| e.to_string())?;
         client.attach_pubsub(&pubsub);
-        let idle = match &config.target {
-            Processed::Spawn { .. } => Vec::new(),
-            Processed::Attach(addresses) => vec![Pooled {
-                target: CtpTarget::new(
-                    Origin::Attached(addresses.clone()),
-                    config.announced.clone(),
-                    None,
-                ),
-                shape: None,
-                served: 0,
-                before: None,
-            }],
-        };
+        let kinds = std::iter::once(&config.first).chain(&config.second);
         Ok(ProcessLab {
+            stocks: kinds.cloned().map(Stock::new).collect(),
             config,
             client,
             pubsub_url: pubsub.url(),
             _pubsub: Mutex::new(pubsub),
-            idle: Mutex::new(idle),
-            returned: Condvar::new(),
             aftermaths: Mutex::default(),
             starts: AtomicU64::new(0),
             stand_ins: Vec::new(),
@@ -268,30 +356,25 @@ impl ProcessLab {
         &self.client
     }
 
-    /// A target that no case uses; `None` if one is to be started.
-    fn take(&self, shape: Shape) -> Option<Pooled> {
-        let mut idle = lock(&self.idle);
-        loop {
-            let fits = |pooled: &Pooled| pooled.shape.is_none_or(|known| known == shape);
-            let at = idle.iter().rposition(fits);
-            match (at.map(|at| idle.remove(at)), &self.config.target) {
-                (Some(pooled), _) => return Some(pooled),
-                (None, Processed::Spawn { .. }) => return None,
-                (None, Processed::Attach(_)) => {
-                    let waited = self.returned.wait(idle);
-                    idle = waited.unwrap_or_else(PoisonError::into_inner);
-                }
+    /// A target of this kind that no case uses, and that did nothing since its last
+    /// one.
+    fn tenant(&self, stock: &Stock, shape: Shape) -> Result<Tenant, String> {
+        while let Some(mut taken) = stock.take(shape) {
+            match taken.aftermath(Duration::ZERO) {
+                None => return Ok(taken.tenant),
+                Some(aftermath) => lock(&self.aftermaths).push(aftermath),
             }
         }
+        self.start(&stock.kind, shape).map(Tenant::new)
     }
 
-    fn start(&self, shape: Shape) -> Result<CtpTarget, String> {
+    fn start(&self, kind: &Kind, shape: Shape) -> Result<CtpTarget, String> {
         let Processed::Spawn {
             program,
             leading_args,
             extra_args,
             cases_per_start: _,
-        } = &self.config.target
+        } = &kind.target
         else {
             return Err("a target that is attached to cannot be started".to_string());
         };
@@ -309,7 +392,7 @@ impl ProcessLab {
         .map_err(|e| e.to_string())?;
         Ok(CtpTarget::new(
             Origin::Spawned(processes),
-            self.config.announced.clone(),
+            kind.announced.clone(),
             None,
         ))
     }
@@ -322,7 +405,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Lab for ProcessLab {
     fn release(&self) -> Release {
-        self.config.announced.release
+        self.config.first.announced.release
     }
 
     fn stand_ins(&self) -> Vec<&dyn Lab> {
@@ -330,38 +413,20 @@ impl Lab for ProcessLab {
     }
 
     fn seat(&self, shape: Shape, seed: u64) -> Result<Seat, String> {
-        let taken = loop {
-            let Some(mut taken) = self.take(shape) else {
-                break Pooled {
-                    target: self.start(shape)?,
-                    shape: Some(shape),
-                    served: 0,
-                    before: None,
-                };
-            };
-            match taken.aftermath(Duration::ZERO) {
-                None => break taken,
-                Some(aftermath) => lock(&self.aftermaths).push(aftermath),
-            }
-        };
-        let Pooled {
-            target,
-            served,
-            before,
-            shape: _,
-        } = taken;
+        let tenants = self.stocks.iter().map(|stock| self.tenant(stock, shape));
+        let tenants = tenants.collect::<Result<Vec<Tenant>, String>>()?;
         let location = PersistLocation {
             blob_uri: self.config.store.blob.clone(),
             consensus_uri: self.config.store.consensus.clone(),
         };
         let host = PersistHost::new(Arc::clone(&self.client), location);
+        let targets = tenants.iter().map(|tenant| Box::new(tenant.target.clone()));
+        let driver = Driver::of(host, targets.map(|target| target as Box<dyn Target>))?;
         Ok(Seat {
-            driver: Driver::new(host, Box::new(target.clone())),
+            driver,
             shape,
             tells: Some(seed),
-            served,
-            before,
-            process: Some(target),
+            tenants,
         })
     }
 
@@ -370,56 +435,44 @@ impl Lab for ProcessLab {
             driver,
             shape,
             tells,
-            served,
-            before: _,
-            process,
+            tenants,
         } = seat;
         // The session ends before the next one begins.
         drop(driver);
-        let Some(mut target) = process else { return };
-        let (again, shape) = match &self.config.target {
-            Processed::Spawn {
-                cases_per_start, ..
-            } => (!spoiled && served < *cases_per_start, Some(shape)),
-            Processed::Attach(_) => (true, None),
-        };
-        if again {
-            lock(&self.idle).push(Pooled {
-                target,
-                shape,
-                served,
-                before: tells,
-            });
-            self.returned.notify_one();
-        } else if !spoiled {
+        for (mut tenant, stock) in tenants.into_iter().zip(&self.stocks) {
+            tenant.before = tells;
             // Its last case; afterwards it is gone.
-            let aftermath =
-                shape.and_then(|shape| Aftermath::of(&mut target, tells, shape, Duration::ZERO));
-            lock(&self.aftermaths).extend(aftermath);
+            if let Some(mut last) = stock.put(tenant, shape, spoiled)
+                && !spoiled
+            {
+                lock(&self.aftermaths).extend(last.aftermath(shape, Duration::ZERO));
+            }
         }
     }
 
-    fn refused(&self, seat: &Seat) -> bool {
-        let used = seat.process.clone().filter(|_| seat.served > 0);
-        let aftermath =
-            used.and_then(|mut target| Aftermath::of(&mut target, seat.before, seat.shape, DEATH));
-        let Some(aftermath) = aftermath else {
-            return false;
-        };
-        lock(&self.aftermaths).push(aftermath);
-        true
+    fn refused(&self, seat: &mut Seat) -> bool {
+        let shape = seat.shape;
+        let used = (seat.tenants.iter_mut()).filter(|tenant| tenant.served > 0);
+        let aftermaths: Vec<Aftermath> = used
+            .filter_map(|tenant| tenant.aftermath(shape, DEATH))
+            .collect();
+        let any = !aftermaths.is_empty();
+        lock(&self.aftermaths).extend(aftermaths);
+        any
     }
 
     fn aftermaths(&self, patience: Duration) -> Vec<Aftermath> {
         let deadline = Instant::now() + patience;
         let mut told = std::mem::take(&mut *lock(&self.aftermaths));
-        lock(&self.idle).retain_mut(|pooled| {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let aftermath = pooled.aftermath(left);
-            let sound = aftermath.is_none();
-            told.extend(aftermath);
-            sound
-        });
+        for stock in &self.stocks {
+            lock(&stock.idle).retain_mut(|pooled| {
+                let left = deadline.saturating_duration_since(Instant::now());
+                let aftermath = pooled.aftermath(left);
+                let sound = aftermath.is_none();
+                told.extend(aftermath);
+                sound
+            });
+        }
         told
     }
 
@@ -430,14 +483,18 @@ impl Lab for ProcessLab {
             keep_log: self.config.keep_log,
             one_worker: false,
             linger: Duration::ZERO,
+            record: false,
         }
     }
 
+    fn releases(&self) -> Vec<Release> {
+        let stocks = self.stocks.iter();
+        stocks.map(|stock| stock.kind.announced.release).collect()
+    }
+
     fn concurrency(&self) -> Option<usize> {
-        match &self.config.target {
-            Processed::Spawn { .. } => None,
-            Processed::Attach(_) => Some(1),
-        }
+        let attached = |stock: &Stock| matches!(stock.kind.target, Processed::Attach(_));
+        self.stocks.iter().any(attached).then_some(1)
     }
 
     fn at_once(&self) -> usize {
@@ -493,19 +550,21 @@ pub fn run_with(
         // What ends before it is asked for anything was ended by the case before.
         let mut outcome = match outcome {
             Ok(outcome) if outcome.lost && !asks(&commands[..outcome.commands]) => {
-                if lab.refused(&seat) {
+                if lab.refused(&mut seat) {
                     continue;
                 }
                 outcome
             }
             Ok(outcome) => outcome,
-            Err(_) if lab.refused(&seat) => continue,
+            Err(_) if lab.refused(&mut seat) => continue,
             Err(why) => {
                 lab.leave(seat, true);
                 return Err(why);
             }
         };
-        seat.served += 1;
+        for tenant in &mut seat.tenants {
+            tenant.served += 1;
+        }
         if !outcome.lost && outcome.violations.is_empty() {
             outcome
                 .violations
@@ -513,7 +572,12 @@ pub fn run_with(
         }
         let broken = !outcome.violations.is_empty();
         if options.keep_log || broken {
-            outcome.target_log = seat.process.as_ref().and_then(CtpTarget::logs);
+            let logs = seat
+                .tenants
+                .iter()
+                .filter_map(|tenant| tenant.target.logs());
+            let logs: Vec<String> = logs.collect();
+            outcome.target_log = Some(logs.concat()).filter(|_| !logs.is_empty());
         }
         let spoiled = outcome.lost || broken;
         lab.leave(seat, spoiled);

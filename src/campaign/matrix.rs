@@ -91,6 +91,10 @@ pub fn matrix(
                         jobs: 1,
                         cases: None,
                         stop_after: 1,
+                        profile: match lab.replicas() {
+                            1 => config.profile.clone(),
+                            _ => config.profile.clone().for_two_replicas(),
+                        },
                         ..config.clone()
                     };
                     let solved = hunt(lab.as_ref(), &config);

@@ -19,6 +19,7 @@ mod lab;
 mod matrix;
 mod rate;
 mod recheck;
+mod record;
 mod register;
 mod replay;
 mod skeleton;
@@ -41,13 +42,16 @@ pub use event::{CampaignEvent, CaseReport, Found, Reporter, Summary};
 pub use finding::{Broken, Finding, Pursued, Terms, pursue};
 pub use json_lines::JsonLines;
 pub use jury::{Jury, Run, Trial};
-pub use lab::{Lab, LabConfig, ProcessLab, Processed, Seat, Shape, StoreUrls, run_in, run_with};
+pub use lab::{
+    Kind, Lab, LabConfig, ProcessLab, Processed, Seat, Shape, StoreUrls, Tenant, run_in, run_with,
+};
 pub use matrix::{Row as MatrixRow, Solved, matrix};
 pub use rate::{Judgment, Rate, Standard};
 pub use recheck::{Fate, Recheck};
+pub use record::{Compared, Difference, Recorded, compare, records};
 use register::{Caught, Claim, Register};
 pub use replay::{Facts, ReplayError, Replayed, replay};
-pub use skeleton::Skeleton;
+pub use skeleton::{Likeness, Skeleton};
 pub use terminal::Terminal;
 pub use trust::Canary;
 pub use viable::{Endless, Limits, endless, viable};
@@ -84,6 +88,8 @@ pub struct CampaignConfig {
     pub budget: Budget,
     /// Where findings are written.
     pub findings: Option<PathBuf>,
+    /// Where each case is recorded.
+    pub record: Option<PathBuf>,
     /// What a finding says of the target, as `name: value`.
     pub facts: Vec<(&'static str, String)>,
     /// The command line that runs the same cases on the same target, but for
@@ -110,6 +116,7 @@ impl Default for CampaignConfig {
             stop_after: 0,
             budget: Budget::default(),
             findings: None,
+            record: None,
             facts: Vec::new(),
             command: String::new(),
             repeat: String::new(),
@@ -338,9 +345,14 @@ impl Worker<'_> {
         shape: Shape,
         seed: u64,
     ) -> Result<(Outcome, u64), String> {
-        let first = run_in(self.lab, commands, shape, seed);
+        let options = CaseOptions {
+            record: self.config.record.is_some(),
+            ..self.lab.options(seed)
+        };
+        let first = run_with(self.lab, commands, shape, seed, &options);
         self.look_back(Duration::ZERO);
         let mut all = first?;
+        self.record(commands, shape, seed, &all)?;
         let mut last = seed;
         let is_seeded = self.lab.options(seed).seed.is_some();
         for number in 1..self.config.schedules {
@@ -352,6 +364,32 @@ impl Worker<'_> {
             all = all.and(outcome);
         }
         Ok((all, last))
+    }
+
+    /// Keeps what came of a case, if that is wanted.
+    ///
+    /// Errors: what cannot be written, and why.
+    fn record(
+        &self,
+        commands: &[Command],
+        shape: Shape,
+        seed: u64,
+        outcome: &Outcome,
+    ) -> Result<(), String> {
+        let Some(directory) = &self.config.record else {
+            return Ok(());
+        };
+        let recorded = Recorded {
+            seed: self.config.seed,
+            case: case_of(self.config.seed, seed),
+            shape,
+            facts: &self.config.facts,
+            releases: self.lab.releases(),
+            commands,
+            outcome,
+        };
+        let written = recorded.write(directory);
+        written.map_err(|why| format!("recording the case: {why}"))
     }
 
     /// Takes up what targets did after the cases that they served.

@@ -9,13 +9,17 @@
 
 use std::collections::BTreeMap;
 
-use super::skeleton::Skeleton;
+use super::skeleton::{Likeness, Skeleton};
 
 /// Cases of one kind that are pursued.
 const MOST_PURSUITS: u64 = 100;
 
 /// The first cases of a kind, each of which is pursued.
 const FIRST_CASES: u64 = 16;
+
+/// Findings of one kind that are told although they hold all of another one: such a
+/// bug hides behind a simpler one, but a simpler one may have many larger forms.
+const MOST_LARGER: usize = 4;
 
 /// What a campaign has found so far; see the module.
 #[derive(Debug)]
@@ -36,6 +40,8 @@ struct Kind {
     findings: usize,
     /// The skeletons of the minimal scripts among them.
     known: Vec<Skeleton>,
+    /// Those among them that hold more than another one.
+    larger: usize,
 }
 
 /// What a pursuit found.
@@ -109,12 +115,16 @@ impl Register {
             skeleton,
             is_minimal,
         } = found;
-        let is_known = (kind.known.iter()).any(|known| skeleton.shows_bug_of(known));
+        let likeness = |known| skeleton.likeness(known);
+        let is_like = |wanted| kind.known.iter().map(likeness).any(|known| known == wanted);
+        let is_known = is_like(Likeness::Same);
+        let is_larger = !is_known && is_like(Likeness::Larger);
         let is_new = match is_minimal {
-            true => !is_known,
+            true => !is_known && (!is_larger || kind.larger < MOST_LARGER),
             false => kind.findings == 0,
         };
         if is_new && is_minimal {
+            kind.larger += usize::from(is_larger);
             kind.known.push(skeleton);
         }
         kind.findings += usize::from(is_new);
@@ -138,6 +148,7 @@ impl Register {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::repr::GlobalId;
     use crate::script::Command;
 
     fn skeleton(command: Command) -> Skeleton {
@@ -215,6 +226,33 @@ mod tests {
         assert_eq!(claim, expected);
         assert!(register.close("I-01/a", minimal(&other)));
         assert_eq!(register.len(), 2);
+    }
+
+    #[test]
+    fn what_holds_more_than_a_known_finding_is_told_a_few_times() {
+        let mut register = Register::new(true);
+        let of = |verbs: &[Command]| minimal(&Skeleton::of(verbs));
+        let drawn = [
+            Command::Restart,
+            Command::CancelPeek { peek: "p".into() },
+            Command::StartPeek {
+                peek: "p".into(),
+                id: GlobalId::User(1),
+                schema: None,
+                ts: 0,
+            },
+        ];
+        register.claim("I-01/a", Skeleton::default);
+        assert!(register.close("I-01/a", of(&[Command::Reconnect])));
+        let mut told = 0;
+        for beside in 1..8 {
+            let beside = (0..3).filter(|bit| beside & (1 << bit) != 0);
+            let beside = beside.map(|bit: usize| drawn[bit].clone());
+            let commands: Vec<Command> = beside.chain([Command::Reconnect]).collect();
+            register.claim("I-01/a", Skeleton::default);
+            told += usize::from(register.close("I-01/a", of(&commands)));
+        }
+        assert_eq!(told, MOST_LARGER);
     }
 
     #[test]

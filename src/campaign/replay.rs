@@ -23,6 +23,12 @@ pub struct Facts {
     pub processes: Option<usize>,
     /// The version of the target, where it is not the default one.
     pub protocol: Option<Announced>,
+    /// Replicas of the cluster; 1 unless it matters.
+    pub replicas: Option<usize>,
+    /// The mutants of the second replica that break it.
+    pub second_mutants: Vec<String>,
+    /// The version of the second replica, where it is not that of the first.
+    pub second_protocol: Option<Announced>,
 }
 
 impl Facts {
@@ -54,17 +60,20 @@ impl Facts {
                         )
                     })
             };
+            let announced = || {
+                let announced = value.parse();
+                announced.map_err(|error: AnnouncedError| {
+                    format!("line {}: `{name}` is `{value}`: {error}", at + 1)
+                })
+            };
             match name {
                 "mutant" => facts.mutants.push(value.to_string()),
                 "workers" => facts.workers = Some(number()?),
                 "processes" => facts.processes = Some(number()?),
-                "protocol" => {
-                    let announced = value.parse();
-                    let announced = announced.map_err(|error: AnnouncedError| {
-                        format!("line {}: `protocol` is `{value}`: {error}", at + 1)
-                    })?;
-                    facts.protocol = Some(announced);
-                }
+                "protocol" => facts.protocol = Some(announced()?),
+                "replicas" => facts.replicas = Some(number()?),
+                "second-mutant" => facts.second_mutants.push(value.to_string()),
+                "second-protocol" => facts.second_protocol = Some(announced()?),
                 _ => {}
             }
         }
@@ -73,6 +82,13 @@ impl Facts {
 }
 
 impl Facts {
+    /// Whether the script is for two replicas.
+    pub fn is_for_two(&self) -> bool {
+        self.replicas == Some(2)
+            || !self.second_mutants.is_empty()
+            || self.second_protocol.is_some()
+    }
+
     /// The shape of the target that the script wants, if it says.
     pub fn shape(&self) -> Option<Shape> {
         let Facts {

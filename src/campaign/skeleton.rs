@@ -10,7 +10,9 @@ use std::fmt;
 
 use crate::plan::{Relation, cells, functions};
 use crate::script::interpret::{Effect, Interpreter, Uuids};
-use crate::script::{Build, Command, CreateDataflow, Export, Plan, Selection, Setting};
+use crate::script::{
+    Build, Cell, Command, CreateDataflow, Export, Plan, Selection, Setting, Value,
+};
 
 /// Operators of which the rest of a script tells more, or that stand in each.
 const PLUMBING: [&str; 7] = [
@@ -27,19 +29,42 @@ const PLUMBING: [&str; 7] = [
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Skeleton {
     parts: BTreeSet<String>,
+    /// What nearly every script has some of. It tells apart what has no parts, or the
+    /// same.
+    details: BTreeSet<&'static str>,
     /// Where a process panicked, if the script makes one panic.
     panics_at: Option<String>,
+}
+
+/// How two skeletons of minimal scripts that break the same in the same way stand to
+/// each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Likeness {
+    /// One bug.
+    Same,
+    /// All of the other one is in it, and more, or other rows, which no edit took away:
+    /// another bug, or the same in a form that is no simpler for the edits that there
+    /// are.
+    Larger,
+    Other,
 }
 
 impl Skeleton {
     /// The skeleton of these commands. What the driver refuses has no dataflow in
     /// it.
     pub fn of(commands: &[Command]) -> Skeleton {
-        let parts = Skeleton::by_command(commands).into_iter();
-        Skeleton {
-            parts: parts.flat_map(|skeleton| skeleton.parts).collect(),
-            panics_at: None,
+        let mut of_all = Skeleton::default();
+        for skeleton in Skeleton::by_command(commands) {
+            of_all.parts.extend(skeleton.parts);
+            of_all.details.extend(skeleton.details);
         }
+        let written = commands.iter().filter_map(|command| match command {
+            Command::WriteRows { ts, .. } | Command::WriteSingleTs { ts, .. } => Some(ts),
+            _ => None,
+        });
+        let times: BTreeSet<_> = written.collect();
+        of_all.detail_if(times.len() > 1, "several times");
+        of_all
     }
 
     /// What each of the commands adds to the skeleton of all.
@@ -74,20 +99,35 @@ impl Skeleton {
         self
     }
 
-    /// Whether a minimal script with this skeleton shows the bug of another one: a
-    /// panic at the same place; of others, what holds all of it, with something
-    /// beside it.
-    pub fn shows_bug_of(&self, known: &Skeleton) -> bool {
-        match (&self.panics_at, &known.panics_at) {
+    /// What a minimal script with this skeleton says of the bug of another one.
+    pub fn likeness(&self, known: &Skeleton) -> Likeness {
+        let is_same = match (&self.panics_at, &known.panics_at) {
             (Some(place), Some(known)) => place == known,
-            (Some(_), None) | (None, Some(_)) | (None, None) => self.contains(known),
+            (Some(_), None) | (None, Some(_)) | (None, None) => {
+                self.parts == known.parts && self.details == known.details
+            }
+        };
+        match is_same {
+            true => Likeness::Same,
+            false if self.contains(known) => Likeness::Larger,
+            false => Likeness::Other,
         }
     }
 
     /// Whether all of `other` is in it: a script that may show what `other` shows.
-    /// What has no parts is in nothing else: it would tell nothing from anything.
+    /// What has no parts is in nothing else, but for what has the same details: it
+    /// would tell nothing from anything.
     pub fn contains(&self, other: &Skeleton) -> bool {
-        other.parts.is_subset(&self.parts) && other.parts.is_empty() <= self.parts.is_empty()
+        match other.parts.is_empty() {
+            true => self.parts.is_empty() && self.details == other.details,
+            false => other.parts.is_subset(&self.parts),
+        }
+    }
+
+    fn detail_if(&mut self, holds: bool, detail: &'static str) {
+        if holds {
+            self.details.insert(detail);
+        }
     }
 
     fn add(&mut self, part: impl Into<String>) {
@@ -131,6 +171,9 @@ impl Skeleton {
                 self.add_if(part_bytes.is_some(), "small parts");
                 self.add_if(rows.iter().any(|row| row.diff < 0), "retraction");
                 self.add_if(rows.iter().any(|row| row.diff > 1), "multiplicity");
+                let mut cells = rows.iter().flat_map(|row| &row.cells);
+                self.detail_if(cells.any(|cell| *cell == Cell::Value(Value::Null)), "null");
+                self.detail_if(rows.len() > 1, "several rows");
             }
             Command::CreateInstance { settings, .. } => {
                 self.add("create-instance with options");
@@ -143,6 +186,7 @@ impl Skeleton {
             Command::ExpectError { command } => self.add_command(command),
             Command::Reconnect
             | Command::Restart
+            | Command::Kill { .. }
             | Command::AllowCompaction { .. }
             | Command::AwaitFrontier { .. }
             | Command::Count { .. }
@@ -197,8 +241,11 @@ impl Skeleton {
         for export in exports {
             match export {
                 Export::Index { .. } => {}
-                Export::MaterializedView { not_null, .. } => {
+                Export::MaterializedView {
+                    not_null, refresh, ..
+                } => {
                     self.add("view");
+                    self.add_if(refresh.is_some(), "view with refreshes");
                     self.add_if(!not_null.is_empty(), "view without nulls");
                 }
                 Export::Subscribe {
@@ -271,14 +318,17 @@ mod tests {
 
     #[test]
     fn values_ids_and_times_are_no_part_of_a_skeleton() {
-        let other = MAXIMUM.replace("100", "700").replace("1 a", "9 b\n  5 c");
+        let other = MAXIMUM.replace("100", "700").replace("1 a", "9 b");
         let other = other.replace("ts=0", "ts=3").replace("as-of=0", "as-of=3");
-        assert_eq!(of(MAXIMUM), of(&other));
+        assert_eq!(of(&other).likeness(&of(MAXIMUM)), Likeness::Same);
     }
 
     #[test]
     fn operators_and_their_variants_are() {
-        assert_ne!(of(MAXIMUM), of(&MAXIMUM.replace("max", "count")));
+        let several = of(&MAXIMUM.replace("1 a", "9 b\n  5 c"));
+        assert_eq!(several.likeness(&of(MAXIMUM)), Likeness::Larger);
+        let counted = of(&MAXIMUM.replace("max", "count"));
+        assert_eq!(counted.likeness(&of(MAXIMUM)), Likeness::Other);
         let ordered = of(&MAXIMUM.replace("peek id=1002 ts=0", "peek id=1002 ts=0 order-by=#0"));
         assert!(ordered.contains(&of(MAXIMUM)) && !of(MAXIMUM).contains(&ordered));
     }
@@ -290,6 +340,28 @@ mod tests {
     }
 
     #[test]
+    fn what_has_no_parts_is_told_apart_by_what_its_rows_are() {
+        let script = |writes: &str| {
+            of(&format!(
+                "create-instance\n----\n\n{writes}\ndefine-index source=1 index=2 shard=s key=[0] \
+                 as-of=0 upper=1\n----\n\npeek id=2 ts=0\n----\n"
+            ))
+        };
+        let bare = script("write-rows shard=s ts=0\n  1 a\n----\n");
+        assert_eq!(bare.parts().count(), 0);
+        let renamed = script("write-rows shard=s ts=7\n  2 b\n----\n");
+        assert_eq!(renamed.likeness(&bare), Likeness::Same);
+        for other in [
+            "write-rows shard=s ts=0\n  null a\n----\n",
+            "write-rows shard=s ts=0\n  1 a\n  2 a\n----\n",
+            "write-rows shard=s ts=0\n  1 a\n----\n\nwrite-rows shard=s ts=1\n  1 a\n----\n",
+        ] {
+            assert_eq!(script(other).likeness(&bare), Likeness::Other, "{other}");
+        }
+        assert_eq!(of(MAXIMUM).likeness(&bare), Likeness::Other);
+    }
+
+    #[test]
     fn a_panic_is_known_by_its_place() {
         let log = "thread 'timely:work-0' (17) panicked at src/compute/peek.rs:12:5:\noverflow";
         let place = panic_place(log);
@@ -297,8 +369,9 @@ mod tests {
         assert_eq!(panic_place("exit status: 1"), None);
         let at = |place: &str, script: &str| of(script).at(Some(place.to_string()));
         let other = MAXIMUM.replace("max", "count");
-        assert!(at("a.rs:1:1", &other).shows_bug_of(&at("a.rs:1:1", MAXIMUM)));
-        assert!(!at("a.rs:2:1", MAXIMUM).shows_bug_of(&at("a.rs:1:1", MAXIMUM)));
+        let known = at("a.rs:1:1", MAXIMUM);
+        assert_eq!(at("a.rs:1:1", &other).likeness(&known), Likeness::Same);
+        assert_ne!(at("a.rs:2:1", MAXIMUM).likeness(&known), Likeness::Same);
         // A script that may panic there is one that the known bug is avoided in.
         assert!(of(MAXIMUM).contains(&at("a.rs:1:1", MAXIMUM)));
     }

@@ -98,6 +98,8 @@ pub struct TargetArgs {
     /// 26.30, 26.39, or as the newest of them that is not newer.
     #[arg(long, value_name = "VERSION", default_value_t = Release::default().into())]
     pub protocol: Announced,
+    #[command(flatten)]
+    pub second: SecondArgs,
     /// What must happen counts as stuck after this many seconds without a sign
     /// of work.
     #[arg(long, value_name = "SECONDS", default_value_t = DEFAULT_PATIENCE)]
@@ -111,7 +113,81 @@ pub struct TargetArgs {
     pub logs: Option<PathBuf>,
 }
 
+/// A second replica that serves the same cluster, over the same shards; each of these
+/// flags asks for one.
+#[derive(Debug, Clone, Default, Args)]
+pub struct SecondArgs {
+    /// A second replica: as `--target`, and in process only if that is.
+    #[arg(long, value_name = "TARGET")]
+    pub second_target: Option<TargetKind>,
+    /// A further argument for the program of the second replica (may repeat).
+    #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
+    pub second_target_arg: Vec<String>,
+    /// A bug for the second replica to have (may repeat).
+    #[arg(long, value_name = "NAME")]
+    pub second_mutant: Vec<replica::mutants::Mutant>,
+    /// The version of the second replica (default: that of the first).
+    #[arg(long, value_name = "VERSION")]
+    pub second_protocol: Option<Announced>,
+}
+
+impl SecondArgs {
+    /// Whether there is a second replica.
+    pub fn is_asked_for(&self) -> bool {
+        let SecondArgs {
+            second_target,
+            second_target_arg,
+            second_mutant,
+            second_protocol,
+        } = self;
+        second_target.is_some()
+            || !second_target_arg.is_empty()
+            || !second_mutant.is_empty()
+            || second_protocol.is_some()
+    }
+}
+
+/// One replica, as the flags ask for it.
+#[derive(Debug, Clone)]
+pub struct ReplicaArgs {
+    pub target: TargetKind,
+    pub target_arg: Vec<String>,
+    pub mutant: Vec<replica::mutants::Mutant>,
+    pub protocol: Announced,
+}
+
 impl TargetArgs {
+    /// The first replica.
+    pub fn first(&self) -> ReplicaArgs {
+        ReplicaArgs {
+            target: self.target.clone(),
+            target_arg: self.target_arg.clone(),
+            mutant: self.mutant.clone(),
+            protocol: self.protocol.clone(),
+        }
+    }
+
+    /// Whether a replica has a bug on purpose.
+    pub fn has_mutants(&self) -> bool {
+        !self.mutant.is_empty() || !self.second.second_mutant.is_empty()
+    }
+
+    /// The second one, if there is one.
+    pub fn second(&self) -> Option<ReplicaArgs> {
+        let SecondArgs {
+            second_target,
+            second_target_arg,
+            second_mutant,
+            second_protocol,
+        } = &self.second;
+        self.second.is_asked_for().then(|| ReplicaArgs {
+            target: second_target.clone().unwrap_or(self.target.clone()),
+            target_arg: second_target_arg.clone(),
+            mutant: second_mutant.clone(),
+            protocol: second_protocol.clone().unwrap_or(self.protocol.clone()),
+        })
+    }
+
     /// The shape that the flags ask for, if they do.
     pub fn shape(&self) -> Option<Shape> {
         let said = self.workers.is_some() || self.processes.is_some();
@@ -214,6 +290,10 @@ pub struct Fuzz {
     /// Where findings are written.
     #[arg(long, value_name = "DIR", default_value = "findings")]
     pub findings: PathBuf,
+    /// Keep what the target does in each case here (script with its answers, frames,
+    /// shards), for `replay --against`.
+    #[arg(long, value_name = "DIR")]
+    pub record: Option<PathBuf>,
     /// Most scripts to run to shrink one finding.
     #[arg(long, value_name = "N", default_value_t = 5_000)]
     pub shrink_runs: usize,
@@ -248,8 +328,16 @@ pub struct Replay {
     #[command(flatten)]
     pub target: TargetArgs,
     /// Scripts, or folders of them.
-    #[arg(required = true)]
+    #[arg(required_unless_present = "against", conflicts_with = "against")]
     pub paths: Vec<PathBuf>,
+    /// Hold the target against what `fuzz --record` kept here, instead of replaying
+    /// scripts.
+    #[arg(long, value_name = "DIR")]
+    pub against: Option<PathBuf>,
+    /// Which bugs are known, where the target differs from the record (default: the
+    /// known-bugs.toml that the program was built with).
+    #[arg(long, value_name = "FILE")]
+    pub known_bugs: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -264,6 +352,9 @@ pub struct Show {
     /// As it was given to `fuzz`.
     #[arg(long, value_name = "VERSION", default_value_t = Release::default().into())]
     pub protocol: Announced,
+    /// As they were given to `fuzz`.
+    #[command(flatten)]
+    pub second: SecondArgs,
     /// The seed of the campaign.
     #[arg(long)]
     pub seed: u64,

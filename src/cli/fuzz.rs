@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::args::{Format, Fuzz, KnownArgs, Show, TargetArgs, TargetKind};
+use super::args::{Format, Fuzz, KnownArgs, SecondArgs, Show, TargetArgs, TargetKind};
 use super::in_process::InProcessLab;
 use super::out::Out;
 use super::{CliError, Done, labs, out, repeat, signals};
@@ -13,8 +13,8 @@ use crate::campaign::{
 };
 use crate::generate::{Action, Profile};
 use crate::known::{KnownBug, KnownBugs};
-use crate::protocol::Release;
-use crate::replica::mutants::Mutant;
+use crate::protocol::{Announced, Release};
+use crate::replica::mutants::{Mutant, Mutants};
 use crate::shrink::Budget;
 
 /// Cases of a campaign, unless it is said.
@@ -45,32 +45,32 @@ pub fn fuzz(args: Fuzz) -> Done {
     };
     let round = going_round(&args, &known, open.lab.as_ref(), reporter.as_mut());
     let seed = args.seed.unwrap_or_else(fresh_seed);
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let jobs = args.jobs.unwrap_or(match &args.target.target {
-        TargetKind::Mini => cores * MINIS_PER_CORE,
-        // A real one takes the cores that it finds; in process nothing waits.
-        TargetKind::InProcess | TargetKind::Spawn(_) | TargetKind::Connect(_) => cores,
-    });
     let stop_after = args
         .stop_after
-        .unwrap_or(usize::from(!args.target.mutant.is_empty()));
+        .unwrap_or(usize::from(args.target.has_mutants()));
     // A known bug is looked for until it is found.
-    let hunts = !args.target.mutant.is_empty() && args.cases.is_none();
+    let hunts = args.target.has_mutants() && args.cases.is_none();
     let cases = match args.case {
         Some(_) => Some(1),
         None if hunts => None,
         None => Some(args.cases.unwrap_or(CASES)),
     };
-    let is_healthy = args.target.mutant.is_empty();
+    let is_healthy = !args.target.has_mutants();
     let release = args.target.protocol.release;
     let seconds = args.seconds.or(hunts.then_some(HUNT_SECONDS));
     let config = CampaignConfig {
         seed,
         cases,
-        jobs,
+        jobs: args.jobs.unwrap_or_else(|| jobs(&args.target.target)),
         schedules: args.schedules,
         first_case: args.case.unwrap_or(0),
-        profile: profile(&args.target.target, args.operators, release).round(round),
+        profile: profile(
+            &args.target.target,
+            &args.target.second,
+            args.operators,
+            release,
+        )
+        .round(round),
         known: known.only(|bug| may_have(&args.target, bug)),
         shape: args.target.shape(),
         time: seconds.map(Duration::from_secs),
@@ -84,14 +84,11 @@ pub fn fuzz(args: Fuzz) -> Done {
         command: repeat::command(&args, seed),
         repeat: repeat::rest(&args, cases),
         facts: facts(&args.target),
+        record: args.record,
         findings: Some(args.findings),
     };
     // A replica that has bugs of its own already needs no other one.
-    let canary = is_healthy.then(|| {
-        let lab = InProcessLab::new(CANARY.into(), false);
-        let lab = lab.with_release(release);
-        Canary::send(CANARY.name(), &lab, seed, &config.profile)
-    });
+    let canary = is_healthy.then(|| canary(&args.target, seed, &config.profile));
     if let Some(canary) = &canary {
         reporter.on_event(&CampaignEvent::Canary(canary.clone()));
     }
@@ -99,7 +96,27 @@ pub fn fuzz(args: Fuzz) -> Done {
     verdict(&summary, canary.as_ref())
 }
 
-fn known_bugs(file: Option<&Path>) -> Result<KnownBugs, CliError> {
+/// Cases that run at the same time, unless it is said.
+fn jobs(target: &TargetKind) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    match target {
+        TargetKind::Mini => cores * MINIS_PER_CORE,
+        // A real one takes the cores that it finds; in process nothing waits.
+        TargetKind::InProcess | TargetKind::Spawn(_) | TargetKind::Connect(_) => cores,
+    }
+}
+
+/// Sends the canary: the replicas of the campaign in process, of which one has a bug.
+fn canary(target: &TargetArgs, seed: u64, profile: &Profile) -> Canary {
+    let lab = InProcessLab::new(CANARY.into(), false);
+    let mut lab = lab.with_release(target.protocol.release);
+    if let Some(second) = target.second() {
+        lab = lab.with_second(Mutants::none(), second.protocol.release);
+    }
+    Canary::send(CANARY.name(), &lab, seed, profile)
+}
+
+pub(super) fn known_bugs(file: Option<&Path>) -> Result<KnownBugs, CliError> {
     let known = match file {
         Some(file) => KnownBugs::read(file),
         None => KnownBugs::built_in(),
@@ -190,24 +207,41 @@ fn writable(folder: &Path) -> std::io::Result<()> {
 }
 
 /// What the cases of a campaign are drawn from.
-fn profile(target: &TargetKind, operators: u64, release: Release) -> Profile {
-    let profile = Profile::default().with_operators(operators);
-    let profile = profile.for_release(release);
-    match target {
-        TargetKind::Mini | TargetKind::InProcess => profile,
-        TargetKind::Spawn(_) => profile.for_clusterd(),
-        // What we did not start we cannot start anew.
-        TargetKind::Connect(_) => profile.for_clusterd().with_weight(Action::Restart, 0),
+fn profile(target: &TargetKind, second: &SecondArgs, operators: u64, release: Release) -> Profile {
+    let mut profile = Profile::default().with_operators(operators);
+    profile = profile.for_release(release);
+    if second.is_asked_for() {
+        profile = profile.for_two_replicas();
     }
+    for target in std::iter::once(target).chain(&second.second_target) {
+        profile = match target {
+            TargetKind::Mini | TargetKind::InProcess => profile,
+            TargetKind::Spawn(_) => profile.for_clusterd(),
+            // What we did not start we cannot start anew.
+            TargetKind::Connect(_) => profile
+                .for_clusterd()
+                .with_weight(Action::Restart, 0)
+                .with_weight(Action::Kill, 0),
+        };
+    }
+    profile
 }
 
 /// What a finding says of the target that it was found on.
 fn facts(target: &TargetArgs) -> Vec<(&'static str, String)> {
+    let said = |name, protocol: &Announced| (name, protocol.to_string());
     let mutants = target.mutant.iter();
-    let mutants = mutants.map(|m| ("mutant", m.to_string()));
+    let mut facts: Vec<_> = mutants.map(|m| ("mutant", m.to_string())).collect();
     let protocol = Some(&target.protocol).filter(|protocol| !protocol.is_default());
-    let protocol = protocol.map(|protocol| ("protocol", protocol.to_string()));
-    mutants.chain(protocol).collect()
+    facts.extend(protocol.map(|protocol| said("protocol", protocol)));
+    if let Some(second) = target.second() {
+        facts.push(("replicas", "2".to_string()));
+        let mutants = second.mutant.iter();
+        facts.extend(mutants.map(|m| ("second-mutant", m.to_string())));
+        let protocol = Some(&second.protocol).filter(|protocol| **protocol != target.protocol);
+        facts.extend(protocol.map(|protocol| said("second-protocol", protocol)));
+    }
+    facts
 }
 
 /// A random seed, short enough to be typed.
@@ -219,7 +253,8 @@ fn fresh_seed() -> u64 {
 pub fn show(args: &Show) -> Done {
     let known = known_bugs(args.known_bugs.as_deref())?.of_release(args.protocol.release);
     let round = known.only(|_| has_bugs(&args.target));
-    let profile = profile(&args.target, args.operators, args.protocol.release).round(round);
+    let release = args.protocol.release;
+    let profile = profile(&args.target, &args.second, args.operators, release).round(round);
     let (commands, _) = case_script(args.seed, args.case, &profile);
     out::print(with_blocks(&commands, args.protocol.release))?;
     Ok(true)

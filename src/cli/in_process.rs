@@ -1,7 +1,8 @@
 //! The in-process lab: a miniclusterd without processes, sockets or a clock,
 //! over shards in memory, stepped by a seeded scheduler. A case repeats exactly.
 //!
-//! Invariant: every seat has a replica and a store of its own.
+//! Invariant: every seat has a replica and a store of its own; with a second
+//! replica, both are of that store.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -13,7 +14,7 @@ use uuid::Uuid;
 use crate::campaign::{CaseOptions, Lab, Seat, Shape};
 use crate::driver::{Driver, Link, LinkClosed, PersistHost, Received, Target, TargetError};
 use crate::generate::Stream;
-use crate::persist::clock::{ManualClock, SeededIds};
+use crate::persist::clock::{Clock, ManualClock, SeededIds};
 use crate::persist::{PersistClient, PersistConfig, open_blob, open_consensus};
 use crate::protocol::Release;
 use crate::protocol::neutral::ComputeCommand;
@@ -25,25 +26,41 @@ use crate::replica::mutants::Mutants;
 /// Hands out in-process replicas.
 #[derive(Debug, Clone)]
 pub struct InProcessLab {
-    mutants: Mutants,
+    first: Kind,
+    second: Option<Kind>,
     keep_log: bool,
     limits: Limits,
+}
+
+/// What a replica is.
+#[derive(Debug, Clone, Copy)]
+struct Kind {
+    mutants: Mutants,
     release: Release,
 }
 
 impl InProcessLab {
     pub fn new(mutants: Mutants, keep_log: bool) -> Self {
         InProcessLab {
-            mutants,
+            first: Kind {
+                mutants,
+                release: Release::default(),
+            },
+            second: None,
             keep_log,
             limits: Limits::default(),
-            release: Release::default(),
         }
     }
 
     /// With replicas of this release.
     pub fn with_release(mut self, release: Release) -> Self {
-        self.release = release;
+        self.first.release = release;
+        self
+    }
+
+    /// With a second replica in each seat, of this release and with these bugs.
+    pub fn with_second(mut self, mutants: Mutants, release: Release) -> Self {
+        self.second = Some(Kind { mutants, release });
         self
     }
 
@@ -52,44 +69,74 @@ impl InProcessLab {
         self.limits = limits;
         self
     }
-}
 
-impl Lab for InProcessLab {
-    fn release(&self) -> Release {
-        self.release
-    }
-
-    /// Workers of several processes become workers of the one that there is.
-    fn seat(&self, shape: Shape, seed: u64) -> Result<Seat, String> {
-        let mut config = PersistConfig::for_stores("mem:").of_version(self.release.version());
-        config.clock = Arc::new(ManualClock::new(0));
-        config.ids = Arc::new(SeededIds::new(Stream::Ids.seed(seed)));
-        let consensus = open_consensus("mem:").map_err(|e| e.to_string())?;
-        let blob = open_blob("mem:").map_err(|e| e.to_string())?;
-        let client = PersistClient::new(blob, consensus, config);
-        let target = InProcessTarget {
+    /// A replica of this kind over a client of its own of the stores, so that each
+    /// writes as a program of its version.
+    fn target(
+        &self,
+        kind: Kind,
+        client: Arc<PersistClient>,
+        shape: Shape,
+        seed: u64,
+    ) -> InProcessTarget {
+        InProcessTarget {
             config: Config {
                 workers: shape.processes * shape.workers,
-                mutants: self.mutants,
-                release: self.release,
-                persist: Arc::clone(&client),
+                mutants: kind.mutants,
+                release: kind.release,
+                persist: client,
                 seed: Stream::Steps.seed(seed),
                 limits: self.limits,
             },
             replica: Rc::default(),
+            pace: None,
+        }
+    }
+}
+
+/// Settings of a replica of this release that repeat with this seed.
+fn settings(release: Release, clock: &Arc<ManualClock>, seed: u64) -> PersistConfig {
+    let mut config = PersistConfig::for_stores("mem:").of_version(release.version());
+    config.clock = Arc::clone(clock) as Arc<dyn Clock>;
+    config.ids = Arc::new(SeededIds::new(Stream::Ids.seed(seed)));
+    config
+}
+
+impl Lab for InProcessLab {
+    fn release(&self) -> Release {
+        self.first.release
+    }
+
+    /// Workers of several processes become workers of the one that there is.
+    fn seat(&self, shape: Shape, seed: u64) -> Result<Seat, String> {
+        let clock = Arc::new(ManualClock::new(0));
+        let consensus = open_consensus("mem:").map_err(|e| e.to_string())?;
+        let blob = open_blob("mem:").map_err(|e| e.to_string())?;
+        let client = |kind: &Kind, seed: u64| {
+            let settings = settings(kind.release, &clock, seed);
+            PersistClient::new(Arc::clone(&blob), Arc::clone(&consensus), settings)
         };
-        // Never opened: the replica has the client itself.
+        let host = client(&self.first, seed);
+        let mut first = self.target(self.first, Arc::clone(&host), shape, seed);
+        let second = self.second.map(|kind| {
+            let seed = Stream::Peer.seed(seed);
+            first.pace = Some(Pace(seed));
+            let mut second = self.target(kind, client(&kind, seed), shape, seed);
+            second.pace = Some(Pace(Stream::Peer.seed(seed)));
+            second
+        });
+        // Never opened: the replicas have clients already.
         let location = PersistLocation {
             blob_uri: "mem:".to_string(),
             consensus_uri: "mem:".to_string(),
         };
+        let targets = std::iter::once(first).chain(second);
+        let targets = targets.map(|target| Box::new(target) as Box<dyn Target>);
         Ok(Seat {
-            driver: Driver::new(PersistHost::new(client, location), Box::new(target)),
+            driver: Driver::of(PersistHost::new(host, location), targets)?,
             shape,
             tells: Some(seed),
-            served: 0,
-            before: None,
-            process: None,
+            tenants: Vec::new(),
         })
     }
 
@@ -103,7 +150,13 @@ impl Lab for InProcessLab {
             keep_log: self.keep_log,
             one_worker: false,
             linger: Duration::ZERO,
+            record: false,
         }
+    }
+
+    fn releases(&self) -> Vec<Release> {
+        let kinds = std::iter::once(&self.first).chain(&self.second);
+        kinds.map(|kind| kind.release).collect()
     }
 
     fn concurrency(&self) -> Option<usize> {
@@ -115,6 +168,21 @@ impl Lab for InProcessLab {
 struct InProcessTarget {
     config: Config,
     replica: Rc<RefCell<Option<InProcess>>>,
+    /// How far it comes in its turn, where there is another replica.
+    pace: Option<Pace>,
+}
+
+/// Decides by a seed how many rounds a replica takes before its peer has its turn.
+#[derive(Debug, Clone, Copy)]
+struct Pace(u64);
+
+impl Pace {
+    /// At least one, so that each turn comes further.
+    fn rounds(&mut self) -> u64 {
+        const MOST: u64 = 3;
+        self.0 = Stream::Peer.seed(self.0);
+        1 + self.0 % MOST
+    }
 }
 
 impl Target for InProcessTarget {
@@ -129,6 +197,7 @@ impl Target for InProcessTarget {
         Ok(Box::new(InProcessLink {
             replica: Rc::clone(&self.replica),
             release: self.config.release,
+            pace: self.pace,
         }))
     }
 
@@ -148,6 +217,11 @@ impl Target for InProcessTarget {
         replica.as_ref().is_some_and(InProcess::is_busy)
     }
 
+    fn at_rest(&self) -> Option<bool> {
+        let replica = self.replica.borrow();
+        Some(!replica.as_ref().is_some_and(InProcess::is_busy))
+    }
+
     fn endless(&mut self) -> Option<String> {
         let replica = self.replica.borrow();
         replica.as_ref().and_then(InProcess::endless)
@@ -157,6 +231,7 @@ impl Target for InProcessTarget {
 struct InProcessLink {
     replica: Rc<RefCell<Option<InProcess>>>,
     release: Release,
+    pace: Option<Pace>,
 }
 
 /// The command as a replica of the release hears it: what comes out of its wire may
@@ -196,6 +271,7 @@ impl Link for InProcessLink {
             return Received::Closed(LinkClosed("the replica was killed".to_string()));
         };
         let start = Instant::now();
+        let mut rounds = self.pace.as_mut().map_or(1, Pace::rounds);
         loop {
             if let Some(response) = replica.recv() {
                 return Received::Response(response);
@@ -203,10 +279,11 @@ impl Link for InProcessLink {
             if let Some(status) = replica.ended() {
                 return Received::Closed(LinkClosed(status.to_string()));
             }
-            // Who only looks lets the replica do a little, so that commands
-            // meet it in the middle of things.
-            // Nor is anybody waited for who steps for ever.
-            if !replica.step() || start.elapsed() >= patience {
+            // A look without patience advances the replica by a round or a few, so
+            // that commands meet it in the middle of things.
+            // What steps for ever is not waited for.
+            rounds = rounds.saturating_sub(1);
+            if !replica.step() || rounds == 0 && start.elapsed() >= patience {
                 return match replica.recv() {
                     Some(response) => Received::Response(response),
                     None => Received::Idle,

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::CliError;
-use super::args::{TargetArgs, TargetKind};
+use super::args::{ReplicaArgs, TargetArgs, TargetKind};
 use super::in_process::InProcessLab;
 use super::scratch::Scratch;
-use crate::campaign::{Lab, LabConfig, ProcessLab, Processed, StoreUrls};
+use crate::campaign::{Kind, Lab, LabConfig, ProcessLab, Processed, StoreUrls};
 use crate::replica::mutants::{Mutant, Mutants};
 
 /// A lab, and the scratch folder that lives as long as it does.
@@ -24,18 +24,20 @@ const CASES_PER_SPAWN: usize = 50;
 /// Opens the lab that the flags ask for. `keep_log` keeps every event of a case.
 pub fn open(args: &TargetArgs, keep_log: bool) -> Result<OpenLab, CliError> {
     let patience = Duration::from_secs(args.patience);
-    let release = args.protocol.release;
-    if !args.mutant.is_empty() && !matches!(args.target, TargetKind::Mini | TargetKind::InProcess) {
-        return Err(CliError::Input(
-            "--mutant is for --target mini or in-process: only miniclusterd has mutants".into(),
-        ));
+    let (first, second) = (args.first(), args.second());
+    check(&first, "--")?;
+    if let Some(second) = &second {
+        check(second, "--second-")?;
+        check_pair(&first, second)?;
     }
-    if let Some(mutant) = args.mutant.iter().find(|mutant| mutant.since() > release) {
-        let (since, version) = (mutant.since(), mutant.since().version());
-        return Err(CliError::Input(format!(
-            "--mutant {mutant} is no bug before {since}: expected --protocol {version}"
-        )));
-    }
+    let in_process = |first: &ReplicaArgs| {
+        let lab = InProcessLab::new(mutants(first), keep_log);
+        let lab = lab.with_release(first.protocol.release);
+        match &second {
+            None => lab,
+            Some(second) => lab.with_second(mutants(second), second.protocol.release),
+        }
+    };
     if let TargetKind::InProcess = args.target {
         if args.processes.is_some_and(|n| n != 1) {
             return Err(CliError::Input(
@@ -48,9 +50,8 @@ pub fn open(args: &TargetArgs, keep_log: bool) -> Result<OpenLab, CliError> {
                     .into(),
             ));
         }
-        let mutants = args.mutant.iter().copied().collect();
         return Ok(OpenLab {
-            lab: Box::new(InProcessLab::new(mutants, keep_log).with_release(release)),
+            lab: Box::new(in_process(&first)),
             _scratch: None,
         });
     }
@@ -75,57 +76,116 @@ pub fn open(args: &TargetArgs, keep_log: bool) -> Result<OpenLab, CliError> {
         },
         _ => StoreUrls::embedded(scratch.path()),
     };
-    let spawn = |program: PathBuf, leading_args: Vec<String>, cases: usize| {
-        let mutants = args.mutant.iter();
-        let mutants = mutants.flat_map(|m| ["--mutant".to_string(), m.to_string()]);
-        Processed::Spawn {
-            program,
-            leading_args,
-            extra_args: args.target_arg.iter().cloned().chain(mutants).collect(),
-            cases_per_start: args.cases_per_start.unwrap_or(cases).max(1),
-        }
-    };
-    let target = match &args.target {
-        TargetKind::Mini => {
-            let program = std::env::current_exe()
-                .map_err(|e| CliError::Target(format!("finding our own program: {e}")))?;
-            let words = ["miniclusterd", "--protocol"].map(String::from);
-            let words = words.into_iter().chain([args.protocol.to_string()]);
-            spawn(program, words.collect(), 1)
-        }
-        TargetKind::Spawn(program) => spawn(program.clone(), Vec::new(), CASES_PER_SPAWN),
-        TargetKind::Connect(addresses) => Processed::Attach(addresses.clone()),
-        TargetKind::InProcess => unreachable!("handled above"),
-    };
+    let kind = |replica: &ReplicaArgs| kind(replica, args.cases_per_start);
     let lab = ProcessLab::open(LabConfig {
-        target,
+        first: kind(&first)?,
+        second: second.as_ref().map(kind).transpose()?,
         store,
         directory,
-        announced: args.protocol.clone(),
         pubsub: args.pubsub,
         patience,
         keep_log,
         alarms: args.alarm.clone(),
     })
     .map_err(CliError::Input)?;
-    let in_process = |mutants: Mutants| -> Box<dyn Lab> {
-        Box::new(InProcessLab::new(mutants, keep_log).with_release(release))
+    let is_ours = |replica: &ReplicaArgs| {
+        matches!(replica.target, TargetKind::Mini) && replica.target_arg.is_empty()
     };
-    let stand_ins = match &args.target {
-        // The same replica without processes, unless flags make it another one.
-        TargetKind::Mini if args.target_arg.is_empty() => {
-            vec![in_process(args.mutant.iter().copied().collect())]
+    let boxed = |first: &ReplicaArgs| -> Box<dyn Lab> { Box::new(in_process(first)) };
+    let stand_ins = match (&args.target, &second) {
+        // The same replicas without processes, unless flags make them other ones.
+        (TargetKind::Mini, None) if is_ours(&first) => vec![boxed(&first)],
+        (TargetKind::Mini, Some(second)) if is_ours(&first) && is_ours(second) => {
+            vec![boxed(&first)]
         }
-        TargetKind::Mini | TargetKind::InProcess => Vec::new(),
         // One of the named bugs may look like the one that is found.
-        TargetKind::Spawn(_) | TargetKind::Connect(_) => {
-            let mutants = Mutant::ALL.iter().copied();
-            mutants.map(|mutant| in_process(mutant.into())).collect()
+        (TargetKind::Spawn(_) | TargetKind::Connect(_), None) => {
+            let with = |mutant: &Mutant| ReplicaArgs {
+                mutant: vec![*mutant],
+                ..first.clone()
+            };
+            Mutant::ALL
+                .iter()
+                .map(|mutant| boxed(&with(mutant)))
+                .collect()
         }
+        (_, _) => Vec::new(),
     };
     let lab = lab.with_stand_ins(stand_ins);
     Ok(OpenLab {
         lab: Box::new(lab),
         _scratch: Some(scratch),
     })
+}
+
+fn mutants(replica: &ReplicaArgs) -> Mutants {
+    replica.mutant.iter().copied().collect()
+}
+
+/// Whether the flags of a replica, which begin with `prefix`, fit together.
+fn check(replica: &ReplicaArgs, prefix: &str) -> Result<(), CliError> {
+    let release = replica.protocol.release;
+    let has_mutants = matches!(replica.target, TargetKind::Mini | TargetKind::InProcess);
+    if !replica.mutant.is_empty() && !has_mutants {
+        return Err(CliError::Input(format!(
+            "{prefix}mutant is for {prefix}target mini or in-process: only miniclusterd has mutants"
+        )));
+    }
+    if let Some(mutant) = (replica.mutant.iter()).find(|mutant| mutant.since() > release) {
+        let (since, version) = (mutant.since(), mutant.since().version());
+        return Err(CliError::Input(format!(
+            "{prefix}mutant {mutant} is no bug before {since}: expected {prefix}protocol {version}"
+        )));
+    }
+    Ok(())
+}
+
+/// Whether two replicas can serve one cluster.
+fn check_pair(first: &ReplicaArgs, second: &ReplicaArgs) -> Result<(), CliError> {
+    let in_process = |replica: &ReplicaArgs| matches!(replica.target, TargetKind::InProcess);
+    if in_process(first) != in_process(second) {
+        return Err(CliError::Input(
+            "one replica in process and one that is not share no store; expected both of \
+             --target and --second-target to be in-process, or neither"
+                .into(),
+        ));
+    }
+    // Shards are created by what the driver writes, or by the first that sees them, and
+    // no program reads those of a newer one (`spec/v26_39.md` §6.1).
+    let (ours, theirs) = (&first.protocol.version, &second.protocol.version);
+    if ours > theirs {
+        return Err(CliError::Input(format!(
+            "a replica of {theirs} cannot read the shards of {ours}; expected the older one \
+             first, as --protocol {theirs} --second-protocol {ours}"
+        )));
+    }
+    Ok(())
+}
+
+/// Targets of the kind that the flags of a replica ask for.
+fn kind(replica: &ReplicaArgs, cases_per_start: Option<usize>) -> Result<Kind, CliError> {
+    let spawn = |program: PathBuf, leading_args: Vec<String>, cases: usize| {
+        let mutants = replica.mutant.iter();
+        let mutants = mutants.flat_map(|m| ["--mutant".to_string(), m.to_string()]);
+        Processed::Spawn {
+            program,
+            leading_args,
+            extra_args: replica.target_arg.iter().cloned().chain(mutants).collect(),
+            cases_per_start: cases_per_start.unwrap_or(cases).max(1),
+        }
+    };
+    let announced = replica.protocol.clone();
+    let target = match &replica.target {
+        // In process nothing is started; this is asked for processes alone.
+        TargetKind::Mini | TargetKind::InProcess => {
+            let program = std::env::current_exe()
+                .map_err(|e| CliError::Target(format!("finding our own program: {e}")))?;
+            let words = ["miniclusterd", "--protocol"].map(String::from);
+            let words = words.into_iter().chain([announced.to_string()]);
+            spawn(program, words.collect(), 1)
+        }
+        TargetKind::Spawn(program) => spawn(program.clone(), Vec::new(), CASES_PER_SPAWN),
+        TargetKind::Connect(addresses) => Processed::Attach(addresses.clone()),
+    };
+    Ok(Kind { target, announced })
 }

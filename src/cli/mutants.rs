@@ -26,7 +26,11 @@ pub fn mutants(args: &Mutants) -> Done {
     let lab = |mutant: &Mutant| -> (String, Box<dyn Lab>) {
         let lab = InProcessLab::new((*mutant).into(), false);
         // What is a bug in later releases only is hunted in the first of them.
-        let lab = lab.with_release(args.protocol.release.max(mutant.since()));
+        let release = args.protocol.release.max(mutant.since());
+        let mut lab = lab.with_release(release);
+        if mutant.takes_two() {
+            lab = lab.with_second((*mutant).into(), release);
+        }
         (mutant.name().to_string(), Box::new(lab))
     };
     let bugs: Vec<_> = mutants.iter().map(lab).collect();

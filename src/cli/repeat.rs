@@ -4,7 +4,7 @@
 //! decides what is drawn, and on what it runs, is in it; a password is not.
 
 use super::args::{
-    DEFAULT_PATIENCE, DEFAULT_PUBSUB, DEFAULT_SCHEDULES, Fuzz, KnownArgs, TargetArgs,
+    DEFAULT_PATIENCE, DEFAULT_PUBSUB, DEFAULT_SCHEDULES, Fuzz, KnownArgs, SecondArgs, TargetArgs,
 };
 use crate::driver::ALARMS;
 
@@ -59,6 +59,7 @@ fn target(args: &TargetArgs, flag: &mut dyn FnMut(&str, String)) {
         protocol,
         patience,
         alarm,
+        second,
         logs: _,
     } = args;
     flag("target", target.to_string());
@@ -93,10 +94,32 @@ fn target(args: &TargetArgs, flag: &mut dyn FnMut(&str, String)) {
     if !protocol.is_default() {
         flag("protocol", protocol.to_string());
     }
+    second_replica(second, flag);
     if alarm.iter().ne(ALARMS) {
         for text in alarm {
             flag("alarm", text.clone());
         }
+    }
+}
+
+fn second_replica(args: &SecondArgs, flag: &mut dyn FnMut(&str, String)) {
+    let SecondArgs {
+        second_target,
+        second_target_arg,
+        second_mutant,
+        second_protocol,
+    } = args;
+    if let Some(target) = second_target {
+        flag("second-target", target.to_string());
+    }
+    for argument in second_target_arg {
+        flag("second-target-arg", argument.clone());
+    }
+    for mutant in second_mutant {
+        flag("second-mutant", mutant.to_string());
+    }
+    if let Some(protocol) = second_protocol {
+        flag("second-protocol", protocol.to_string());
     }
 }
 

@@ -2,14 +2,16 @@
 //!
 //! Invariant: a script that cannot be read keeps no other from being replayed.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::args::Replay;
+use super::args::{Replay, TargetArgs, TargetKind};
+use super::fuzz::known_bugs;
 use super::out::{complain, print};
 use super::run::read;
 use super::{CliError, Done, labs, signals};
-use crate::campaign::{self, Aftermath, Facts, Lab, ReplayError, Replayed, Shape};
+use crate::campaign::{self, Aftermath, Difference, Facts, Lab, ReplayError, Replayed, Shape};
 use crate::invariants;
 
 /// How long the last script is given to end its target.
@@ -17,6 +19,9 @@ const LAST_LOOK: Duration = Duration::from_millis(200);
 
 /// Replays every script below the paths; true if all passed.
 pub fn replay(args: &Replay) -> Done {
+    if let Some(directory) = &args.against {
+        return against(args, directory);
+    }
     let mut scripts = Vec::new();
     let mut totals = Totals::default();
     for path in &args.paths {
@@ -34,6 +39,70 @@ pub fn replay(args: &Replay) -> Done {
         (Err(CliError::Unread), 1..) => Ok(false),
         (Err(error), _) => Err(error),
         (Ok(()), _) => totals.verdict(scripts.len()),
+    }
+}
+
+/// Holds the target against every record in a folder; true if all that differs is
+/// explained.
+fn against(args: &Replay, directory: &Path) -> Done {
+    let known = known_bugs(args.known_bugs.as_deref())?;
+    let folders = campaign::records(directory).map_err(CliError::Input)?;
+    signals::watch(signals::First::Stops)?;
+    let open = labs::open(&args.target, false)?;
+    let (mut reached, mut compared, mut left_free, mut unexplained) = (0, 0, 0, 0_usize);
+    let mut known_cases: BTreeMap<String, usize> = BTreeMap::new();
+    let mut undecided: usize = 0;
+    for folder in &folders {
+        if signals::stop().is_raised() {
+            break;
+        }
+        reached += 1;
+        let shown = folder.display();
+        let shape = args.target.shape();
+        let one = campaign::compare(open.lab.as_ref(), &known, shape, folder);
+        let one = one.map_err(|error| match error {
+            ReplayError::Script(problem) => CliError::Input(problem),
+            ReplayError::Target(problem) => CliError::Target(problem),
+        })?;
+        compared += one.compared;
+        left_free += one.left_free;
+        if let Some((id, _)) = &one.known {
+            *known_cases.entry(id.clone()).or_default() += 1;
+        }
+        if let Some(why) = &one.undecided {
+            undecided += 1;
+            print(format_args!("UNKNOWN: {shown}: {why}\n"))?;
+        }
+        if !one.unexplained.is_empty() {
+            unexplained += 1;
+            print(format_args!("DIFFERS: {shown}\n"))?;
+        }
+        for difference in one.unexplained {
+            let Difference {
+                place,
+                recorded,
+                observed,
+            } = difference;
+            print(format_args!(
+                "  {place}:\n    recorded: {recorded:?}\n    observed: {observed:?}\n"
+            ))?;
+        }
+    }
+    let known_cases = known_cases.iter();
+    let known_cases = known_cases.map(|(id, cases)| format!(", {cases} with the known bug {id}"));
+    print(format_args!(
+        "{reached} of {} cases, {compared} answers and shards compared; {left_free} differ where several are \
+         right; {unexplained} cases differ without an explanation{}\n",
+        folders.len(),
+        known_cases.collect::<String>()
+    ))?;
+    match (unexplained, undecided) {
+        (1.., _) => Ok(false),
+        (0, 0) if reached == folders.len() => Ok(true),
+        (0, _) => Err(CliError::Unknown(format!(
+            "{} cases could not be decided",
+            undecided + folders.len() - reached
+        ))),
     }
 }
 
@@ -165,6 +234,11 @@ fn one(args: &Replay, lab: &dyn Lab, path: &Path) -> Result<Replayed, CliError> 
             path.display()
         );
     }
+    let ours = matches!(args.target.target, TargetKind::Mini | TargetKind::InProcess);
+    let pair = (facts.is_for_two() && ours && lab.replicas() == 1)
+        .then(|| labs::open(&with_second(&args.target, &facts), false));
+    let pair = pair.transpose()?;
+    let lab = pair.as_ref().map_or(lab, |pair| pair.lab.as_ref());
     // A script says what it takes; the flags may ask for more.
     let shape = args.target.shape().into_iter().chain(facts.shape()).max();
     let shape = shape.unwrap_or(Shape::ONE);
@@ -172,6 +246,18 @@ fn one(args: &Replay, lab: &dyn Lab, path: &Path) -> Result<Replayed, CliError> 
         ReplayError::Script(problem) => CliError::Input(problem),
         ReplayError::Target(problem) => CliError::Target(problem),
     })
+}
+
+/// The flags of a script for two replicas: the second one is healthy, and of the
+/// version that the script was found on.
+fn with_second(target: &TargetArgs, facts: &Facts) -> TargetArgs {
+    let mut target = target.clone();
+    target.second.second_target = Some(target.target.clone());
+    target
+        .second
+        .second_protocol
+        .clone_from(&facts.second_protocol);
+    target
 }
 
 fn details(replayed: &Replayed) -> String {

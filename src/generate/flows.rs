@@ -11,7 +11,7 @@ use crate::model::Shard;
 use crate::plan::{Relation, RelationType};
 use crate::repr::{GlobalId, ReprColumnType, Timestamp};
 use crate::script::{
-    Build, Command, CreateDataflow, DEFAULT_DATAFLOW_NAME, Export, Import, JoinChoice,
+    Build, Command, CreateDataflow, DEFAULT_DATAFLOW_NAME, Export, Import, JoinChoice, Refresh,
 };
 
 /// A dataflow that a reconnect can create again.
@@ -69,6 +69,7 @@ pub enum Form {
         shard: usize,
         /// Where a NULL is an error.
         not_null: Vec<usize>,
+        refresh: Option<Refresh>,
     },
     /// To the as_of and so many times more, if it ends; `schema` is one of the
     /// schemas.
@@ -160,8 +161,13 @@ impl World<'_> {
                     on,
                     key: key.clone(),
                 },
-                Form::View { shard, not_null } => Export::MaterializedView {
+                Form::View {
+                    shard,
+                    not_null,
+                    refresh,
+                } => Export::MaterializedView {
                     not_null: not_null.clone(),
+                    refresh: refresh.clone(),
                     sink: id,
                     on,
                     shard: self.shards[*shard].alias.clone(),

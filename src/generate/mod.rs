@@ -110,6 +110,7 @@ impl World<'_> {
             Some(Action::AllowWrites) => self.allow_writes(),
             Some(Action::AwaitSubscribe) => self.await_subscribe(),
             Some(Action::Duplicate) => self.duplicate(),
+            Some(Action::Kill) => self.kill(),
         };
         if !done {
             // What has no candidate yet is better served by having some.

@@ -32,10 +32,12 @@ pub enum Action {
     AwaitSubscribe,
     /// A dataflow that is there once more, under other ids.
     Duplicate,
+    /// One of two replicas ends; the next session finds it anew.
+    Kill,
 }
 
 impl Action {
-    pub const ALL: [Action; 20] = [
+    pub const ALL: [Action; 21] = [
         Action::Write,
         Action::Advance,
         Action::DefineIndex,
@@ -56,6 +58,7 @@ impl Action {
         Action::AllowWrites,
         Action::AwaitSubscribe,
         Action::Duplicate,
+        Action::Kill,
     ];
 
     /// How often it is drawn among the others.
@@ -81,6 +84,8 @@ impl Action {
             Action::AllowWrites => 1,
             Action::AwaitSubscribe => 2,
             Action::Duplicate => 2,
+            // There is mostly one replica.
+            Action::Kill => 0,
         }
     }
 
@@ -104,7 +109,8 @@ impl Action {
             | Action::Restart
             | Action::AllowWrites
             | Action::AwaitSubscribe
-            | Action::Duplicate => true,
+            | Action::Duplicate
+            | Action::Kill => true,
         }
     }
 }
@@ -210,6 +216,13 @@ impl Profile {
     pub fn for_release(mut self, release: Release) -> Self {
         self.configures_instances = release.configures_instances();
         self
+    }
+
+    /// The same profile for a cluster of two replicas, of which now and then one is
+    /// killed.
+    pub fn for_two_replicas(self) -> Self {
+        self.with_weight(Action::Kill, 3)
+            .with_weight(Action::Reconnect, 3)
     }
 
     /// The same profile, going round these bugs.

@@ -36,12 +36,15 @@ pub enum Stream {
     Steps,
     /// Ids of readers, writers and batches.
     Ids,
+    /// Of another replica, from which its streams are drawn.
+    Peer,
 }
 
 impl Stream {
     /// The seed of this stream of a case.
     pub fn seed(self, case: u64) -> u64 {
         let label = match self {
+            Stream::Peer => 21,
             Stream::Steps => 22,
             Stream::Ids => 23,
             Stream::Schedule { number } => 24 + number,

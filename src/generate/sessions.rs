@@ -9,7 +9,7 @@ use super::plans;
 use super::tally::Worth;
 use super::world::World;
 use crate::repr::{GlobalId, Timestamp};
-use crate::script::{Command, Setting};
+use crate::script::{Command, Replica, Setting};
 
 /// What a new session does with a dataflow of the old one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +67,17 @@ impl World<'_> {
 
     pub fn restart(&mut self) -> bool {
         self.next_session(Command::Restart)
+    }
+
+    /// Kills one of two replicas; often both are soon there again.
+    pub fn kill(&mut self) -> bool {
+        let index = self.choices.index("killed replica", Replica::ALL.len());
+        let replica = Replica::ALL[index];
+        let killed = self.emit(Command::Kill { replica }, Worth::Shows);
+        if killed && self.choices.chance("reconnect at once", 1, 3) {
+            self.reconnect();
+        }
+        killed
     }
 
     fn next_session(&mut self, command: Command) -> bool {

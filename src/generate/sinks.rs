@@ -13,7 +13,7 @@ use super::values::Column;
 use super::world::{Owner, Shard, World};
 use crate::repr::{GlobalId, Timestamp};
 use crate::script::trace::Wait;
-use crate::script::{Command, DEFAULT_TIMEOUT_SECS};
+use crate::script::{Command, DEFAULT_TIMEOUT_SECS, Every, Refresh};
 
 impl World<'_> {
     /// An export of a collection: mostly an index; a sink, sometimes, of what
@@ -71,7 +71,23 @@ impl World<'_> {
         Some(Form::View {
             shard: number,
             not_null,
+            refresh: self.drawn_refresh(),
         })
+    }
+
+    /// Mostly none: the shard follows its view.
+    fn drawn_refresh(&mut self) -> Option<Refresh> {
+        if !self.choices.chance("refresh", 1, 6) {
+            return None;
+        }
+        let every = self.choices.chance("refresh every", 2, 3).then(|| Every {
+            interval: self.choices.between("refresh interval", 2, 4),
+            aligned_to: self.choices.draw("refresh aligned to", 4),
+        });
+        let times = self.choices.draw("refresh times", 3);
+        let at = (0..times).map(|_| self.choices.draw("refresh at", 9));
+        // Without a time there is no schedule.
+        Refresh::new(every, at.collect()).ok()
     }
 
     fn drawn_subscribe(&mut self, collection: &Readable) -> Option<Form> {

@@ -120,18 +120,25 @@ impl<'a> World<'a> {
             *self.tally.gone_round.entry(bug.id.clone()).or_default() += 1;
             return false;
         }
+        // What one replica must do the other one may have no reason to, once it began
+        // anew.
+        let before = (self.rehearsal.tells_apart()).then(|| self.rehearsal.clone());
         let rehearsed = match self.rehearsal.play_valid(&command) {
             Ok(rehearsed) => rehearsed,
             Err(objection) => {
                 // A dataflow over something that a reconnect changed may not fit
                 // it any more.
-                let may_fail = matches!(command, Command::CreateDataflow(_))
+                let may_fail = matches!(command, Command::CreateDataflow(_) | Command::Kill { .. })
                     || !matches!(objection, Objection::Fails(_));
                 debug_assert!(may_fail, "a command that fails: {command}: {objection}");
                 return false;
             }
         };
         let ended = self.rehearsal.end(&rehearsed.waits);
+        if let (Err(_), Some(before)) = (&ended, before) {
+            self.rehearsal = before;
+            return false;
+        }
         debug_assert!(ended.is_ok(), "{command}: {ended:?}");
         self.tally.command(command.verb(), worth);
         self.watch.note(&command);

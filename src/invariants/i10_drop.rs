@@ -56,7 +56,8 @@ impl Invariant for DropEmpties {
                     observed: format!("the {kind} frontier was not []{}", show::waited(*waited_ms)),
                 });
             }
-            Event::Finished => {
+            // What was killed owes nothing.
+            Event::Finished if !model.is_killed() => {
                 let dropped = model.session().collections.values().filter(|c| {
                     c.is_index() && model.is_dropped(c.id) && model.session().initialized
                 });

@@ -59,6 +59,7 @@ pub fn after_case(step: usize, event: &Event) -> Option<Violation> {
         kind,
         step,
         session: 1,
+        replica: None,
         place: Place::nowhere(),
         expected: EXPECTED.to_string(),
         observed: format!("after the case, before another one began, {observed}"),

@@ -29,7 +29,7 @@ impl Invariant for Kept {
 
     fn on_event(&mut self, event: &Event, model: &Model, verdicts: &mut Verdicts) {
         match event {
-            Event::TargetRestarted => self.last.clear(),
+            Event::TargetRestarted | Event::Killed => self.last.clear(),
             Event::InitializationComplete => {
                 let kept = |id: &GlobalId| model.collection(*id).is_some_and(|c| c.retained);
                 self.last.retain(|id, _| kept(id));

@@ -121,7 +121,15 @@ impl Invariant for SameMeaning {
 /// What a live collection means, if that says what it contains.
 fn meaning(id: GlobalId, model: &Model) -> Option<(&Collection, String)> {
     let collection = model.session().live(id).filter(|c| !c.disturbed)?;
-    let meaning = collection.dataflow.meaning(collection.export.on())?;
+    let mut meaning = collection.dataflow.meaning(collection.export.on())?;
+    // What is shown at the times of a schedule is something else.
+    if let ExportSpec::MaterializedView {
+        refresh: Some(refresh),
+        ..
+    } = &collection.export
+    {
+        meaning += &format!(" {refresh:?}");
+    }
     Some((collection, meaning))
 }
 

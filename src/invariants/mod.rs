@@ -91,6 +91,8 @@ pub struct Conditions {
     pub one_worker: bool,
     /// The release that the replica is one of.
     pub release: Release,
+    /// Every replica that writes views is of a release that writes an error once.
+    pub errors_once: bool,
 }
 
 /// Every invariant, of a run under these conditions.
@@ -98,7 +100,8 @@ pub fn all_under(conditions: Conditions) -> Vec<Box<dyn Invariant>> {
     let Conditions {
         patience_ms,
         one_worker,
-        release,
+        release: _,
+        errors_once,
     } = conditions;
     vec![
         Box::new(i01_peek_answer::PeekAnswer),
@@ -132,7 +135,7 @@ pub fn all_under(conditions: Conditions) -> Vec<Box<dyn Invariant>> {
             patience_ms,
             one_worker,
         )),
-        Box::new(i29_view_contents::ViewContents { release }),
+        Box::new(i29_view_contents::ViewContents { errors_once }),
         Box::new(i30_view_upper::ViewUpper::default()),
         Box::new(i31_same_meaning::SameMeaning::default()),
         Box::new(i32_result_size::ResultSize),

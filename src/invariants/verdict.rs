@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::leniency::{Leniency, Uses};
 
 use crate::repr::{GlobalId, Timestamp};
+use crate::script::Replica;
 
 /// How often an invariant was looked at, and what came of it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -104,6 +105,8 @@ pub struct Violation {
     pub step: usize,
     /// The session in which it was seen, from 1.
     pub session: u64,
+    /// The replica that broke it, if there are two.
+    pub replica: Option<Replica>,
     pub place: Place,
     pub expected: String,
     pub observed: String,
@@ -124,12 +127,17 @@ impl fmt::Display for Violation {
             kind,
             step,
             session,
+            replica,
             place,
             expected,
             observed,
         } = self;
         writeln!(f, "{invariant} {kind}: {title}")?;
-        writeln!(f, "  where:    {place}, command {step}, session {session}")?;
+        write!(f, "  where:    {place}, command {step}, session {session}")?;
+        match replica {
+            Some(replica) => writeln!(f, ", replica {replica}")?,
+            None => writeln!(f)?,
+        }
         writeln!(f, "  expected: {expected}")?;
         write!(f, "  observed: {observed}")
     }
@@ -235,6 +243,7 @@ impl Verdicts {
             kind,
             step,
             session,
+            replica: None,
             place,
             expected,
             observed,
@@ -275,6 +284,7 @@ mod tests {
             kind: "wrong-rows",
             step: 14,
             session: 2,
+            replica: None,
             place: Place::peek(GlobalId::User(1001), 3, Uuid::nil()),
             expected: "1 row: (1, 10)".into(),
             observed: "no rows".into(),

@@ -140,7 +140,8 @@ pub(super) fn places(command: &Command, watch: &Watch) -> Vec<Place> {
         | Command::AwaitPeek { .. }
         | Command::CancelPeek { .. }
         | Command::DowngradeSince { .. }
-        | Command::Restart => {}
+        | Command::Restart
+        | Command::Kill { .. } => {}
     }
     places.push(own);
     places

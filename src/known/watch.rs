@@ -63,6 +63,7 @@ impl Watch {
             // The replica begins anew, without settings.
             Command::Restart => self.settings.clear(),
             Command::CreateInstance { .. }
+            | Command::Kill { .. }
             | Command::InitializationComplete
             | Command::Reconnect
             | Command::DefineSchema { .. }

@@ -12,7 +12,7 @@ use crate::protocol::v26_30::{Id, MirScalarExpr};
 use crate::repr::{Datum, GlobalId, Row};
 use crate::script::{
     Cell, Command, CreateDataflow, DEFAULT_DATAFLOW_NAME, DEFAULT_ROW_BYTES, DEFAULT_TIMEOUT_SECS,
-    Export, Import, OrderBy, Plan, RowLine, Selection, Setting, Value,
+    Every, Export, Import, OrderBy, Plan, Refresh, RowLine, Selection, Setting, Value,
 };
 
 /// What was counted so far.
@@ -55,6 +55,7 @@ impl Tally {
             }
             Command::UpdateConfiguration { settings } => self.settings(settings),
             Command::InitializationComplete | Command::Reconnect | Command::Restart => {}
+            Command::Kill { replica } => self.number((*replica).into()),
             Command::DefineSchema { name, columns } => {
                 self.name(name);
                 for column in columns {
@@ -398,6 +399,23 @@ impl Tally {
         }
     }
 
+    fn refresh(&mut self, refresh: &Refresh) {
+        self.parts(1);
+        if let Some(Every {
+            interval,
+            aligned_to,
+        }) = refresh.every()
+        {
+            self.parts(1);
+            self.number(interval);
+            self.unless(aligned_to, 0);
+        }
+        for at in refresh.at() {
+            self.parts(1);
+            self.number(*at);
+        }
+    }
+
     fn export(&mut self, export: &Export) {
         self.parts(1);
         match export {
@@ -412,6 +430,7 @@ impl Tally {
                 shard,
                 schema,
                 not_null,
+                refresh,
             } => {
                 self.parts(1);
                 self.id(*sink);
@@ -419,6 +438,9 @@ impl Tally {
                 self.name(shard);
                 self.name_if(schema.as_ref());
                 self.columns(not_null);
+                if let Some(refresh) = refresh {
+                    self.refresh(refresh);
+                }
             }
             Export::Subscribe {
                 sink,

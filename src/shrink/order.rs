@@ -137,8 +137,9 @@ fn rank(command: &Command) -> u8 {
         Command::ExpectCount { .. } => 18,
         Command::AwaitSubscribe { .. } => 19,
         Command::ExpectError { .. } => 20,
-        Command::Reconnect => 21,
-        Command::Restart => 22,
+        Command::Kill { .. } => 21,
+        Command::Reconnect => 22,
+        Command::Restart => 23,
     }
 }
 

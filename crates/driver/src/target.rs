@@ -75,6 +75,12 @@ pub trait Target {
         false
     }
 
+    /// Whether nothing more comes of itself, of a target without a clock; `None` where
+    /// only time tells.
+    fn at_rest(&self) -> Option<bool> {
+        None
+    }
+
     /// What it would be at work on for ever, if it can tell.
     fn endless(&mut self) -> Option<String> {
         None

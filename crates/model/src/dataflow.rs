@@ -309,6 +309,7 @@ fn same_export(a: &ExportSpec, b: &ExportSpec) -> bool {
                 shard,
                 desc,
                 not_null,
+                refresh,
             },
             ExportSpec::MaterializedView {
                 id: other_id,
@@ -316,10 +317,12 @@ fn same_export(a: &ExportSpec, b: &ExportSpec) -> bool {
                 shard: other_shard,
                 desc: other_desc,
                 not_null: other_not_null,
+                refresh: other_refresh,
             },
         ) => {
             let same_target = shard == other_shard && desc == other_desc;
-            id == other_id && on == other_on && same_target && not_null == other_not_null
+            let same_contents = not_null == other_not_null && refresh == other_refresh;
+            id == other_id && on == other_on && same_target && same_contents
         }
         (
             ExportSpec::Subscribe {

@@ -81,9 +81,12 @@ impl Model {
                     ExportSpec::Index { .. } | ExportSpec::Subscribe { .. } => true,
                     ExportSpec::MaterializedView { .. } => collection.writes.must(),
                 };
-                match writes || !collection.is_live() {
-                    true => self.must_reach(id),
-                    false => Some(Antichain::minimum()),
+                match (&collection.export, writes || !collection.is_live()) {
+                    (_, false) => Some(Antichain::minimum()),
+                    (ExportSpec::MaterializedView { shard, .. }, true) if collection.is_live() => {
+                        self.views.get(shard)?.owed(self, id)
+                    }
+                    (_, true) => self.must_reach(id),
                 }
             }
         }

@@ -15,6 +15,7 @@ mod frontier;
 pub mod multiset;
 mod read;
 mod reconcile;
+mod refresh;
 mod rehearsal;
 pub mod session;
 pub mod shard;
@@ -42,7 +43,7 @@ use self::read::Cache;
 use self::reconcile::Baseline;
 use self::size::ResultSizes;
 use self::unread::Unread;
-use self::view::{Views, asserted};
+use self::view::{View, Views, asserted};
 use protocol::Release;
 use protocol::v26_30::{ComputeResponse, PeekResponse};
 use repr::{Antichain, GlobalId, Timestamp};
@@ -71,6 +72,8 @@ pub struct Model {
     invalid: Option<(usize, Invalid)>,
     in_doubt: bool,
     lost: bool,
+    /// The driver killed the replica in this session: it hears and says nothing more.
+    killed: bool,
     dataflows: u64,
     /// The as_of with which the replica began the dataflows that it kept.
     rendered: BTreeMap<u64, Timestamp>,
@@ -168,16 +171,10 @@ impl Model {
             Event::ShardInDoubt { .. } => self.in_doubt = true,
             Event::Response(response) => self.hear(response),
             Event::ConnectionLost { .. } | Event::TargetDied { .. } => self.lost = true,
-            Event::TargetRestarted => {
-                // A new process remembers nothing, and nothing of the old one
-                // can become the baseline of the session that follows.
-                self.leased.append(&mut self.read);
-                self.sizes = ResultSizes::default();
-                self.session = Session::default();
-                self.baseline = Baseline::default();
-                self.unread = Unread::default();
-                self.lost = false;
-            }
+            Event::TargetRestarted => self.forget_process(),
+            Event::Killed => self.killed = true,
+            // What it read it holds until its leases end.
+            Event::PeerKilled => self.leased.extend(self.read.iter().cloned()),
             Event::ShardRead(_)
             | Event::ShardReleased { .. }
             | Event::WaitTimedOut { .. }
@@ -186,7 +183,22 @@ impl Model {
         }
     }
 
+    /// A new process remembers nothing, and nothing of the old one can become the
+    /// baseline of the session that follows.
+    fn forget_process(&mut self) {
+        self.leased.append(&mut self.read);
+        self.sizes = ResultSizes::default();
+        self.session = Session::default();
+        self.baseline = Baseline::default();
+        self.unread = Unread::default();
+        self.lost = false;
+        self.killed = false;
+    }
+
     fn start_session(&mut self, number: u64) {
+        if self.killed {
+            self.forget_process();
+        }
         if self.session.initialized {
             self.baseline = Baseline::of(&self.session);
         }
@@ -245,10 +257,16 @@ impl Model {
                     shard,
                     desc,
                     not_null,
+                    refresh,
                 } => {
                     let views = self.views.entry(shard.clone()).or_default();
-                    let not_null = asserted(desc, not_null);
-                    views.add(*id, Arc::clone(&dataflow), *on, not_null);
+                    views.add(View {
+                        id: *id,
+                        dataflow: Arc::clone(&dataflow),
+                        on: *on,
+                        not_null: asserted(desc, not_null),
+                        refresh: refresh.clone(),
+                    });
                     self.targets.insert(*id, shard.clone());
                 }
                 ExportSpec::Index { .. } | ExportSpec::Subscribe { .. } => {}
@@ -432,8 +450,19 @@ impl Model {
         self.in_doubt
     }
 
-    /// Whether the session ended without the script's doing.
+    /// Whether the replica hears and says nothing more in this session: the script
+    /// killed it, or the session ended without the script's doing.
     pub fn is_lost(&self) -> bool {
-        self.lost
+        self.lost || self.killed
+    }
+
+    /// Whether the script killed the replica in this session.
+    pub fn is_killed(&self) -> bool {
+        self.killed
+    }
+
+    /// The release that the replica is of.
+    pub fn release(&self) -> Release {
+        self.release
     }
 }

@@ -3,13 +3,13 @@
 //! it, and whether every wait in it must end. It serves the generator, validity,
 //! golden blocks, the shrinker and tests.
 //!
-//! Invariant: the events are those that a run emits for the same command on a
-//! replica that does what it is told, in the same order
-//! (`tests/rehearsal.rs`).
+//! Invariants: the events are those that a run emits for the same command on a
+//! replica that does what it is told, in the same order (`tests/rehearsal.rs`);
+//! a script that kills one of two replicas is valid only if it is for both.
 
 use script::interpret::{Answer, Effect, Interpreter, Meaning, Step, Uuids};
 use script::trace::{Event, Wait};
-use script::{Command, CommandError};
+use script::{Command, CommandError, Replica};
 
 use super::{Invalid, Model};
 use protocol::Release;
@@ -19,9 +19,17 @@ use thiserror::Error;
 /// A script so far, with the model in place of a target; see the module.
 #[derive(Debug, Clone)]
 pub struct Rehearsal {
+    first: Part,
+    /// The second replica, once one of the two was killed: until then they are alike.
+    second: Option<Part>,
+    steps: usize,
+}
+
+/// What one replica hears, and what is known of it.
+#[derive(Debug, Clone)]
+struct Part {
     interpreter: Interpreter,
     model: Model,
-    steps: usize,
 }
 
 /// A command that was rehearsed.
@@ -85,33 +93,60 @@ impl Rehearsal {
     /// A script that begins on a replica of this release.
     pub fn for_release(release: Release) -> Self {
         let mut rehearsal = Rehearsal {
-            // A rehearsal needs no ids unlike those of other runs.
-            interpreter: Interpreter::new(Uuids::Seeded(0)).for_release(release),
-            model: Model::for_release(release),
+            first: Part {
+                // A rehearsal needs no ids unlike those of other runs.
+                interpreter: Interpreter::new(Uuids::Seeded(0)).for_release(release),
+                model: Model::for_release(release),
+            },
+            second: None,
             steps: 0,
         };
-        let connected = rehearsal.interpreter.connect();
-        rehearsal.take(connected, &mut Rehearsed::default());
+        let connected = rehearsal.first.interpreter.connect();
+        rehearsal.first.take(connected, &mut Rehearsed::default());
         rehearsal
     }
 
-    /// What the model knows after the commands so far.
+    /// What the model knows after the commands so far; of two replicas, that of the
+    /// first one that lives.
     pub fn model(&self) -> &Model {
-        &self.model
+        let living = self.parts().find(|part| !part.model.is_lost());
+        &living.unwrap_or(&self.first).model
     }
 
     /// What the script has named so far.
     pub fn interpreter(&self) -> &Interpreter {
-        &self.interpreter
+        &self.first.interpreter
+    }
+
+    fn parts(&self) -> impl Iterator<Item = &Part> {
+        std::iter::once(&self.first).chain(&self.second)
+    }
+
+    /// Whether two replicas may stand differently: one of them was killed at some
+    /// time.
+    pub fn tells_apart(&self) -> bool {
+        self.second.is_some()
+    }
+
+    /// From the first kill on two replicas are told apart.
+    fn tell_apart(&mut self, command: &Command) {
+        if let (Command::Kill { .. }, None) = (command, &self.second) {
+            let Part { interpreter, model } = self.first.clone();
+            self.second = Some(Part {
+                interpreter: interpreter.for_replica(Replica::Second),
+                model,
+            });
+        }
     }
 
     /// Takes the next command, valid or not.
     pub fn play(&mut self, command: &Command) -> Rehearsed {
+        self.tell_apart(command);
         let mut rehearsed = self.next_step();
-        match self.interpreter.interpret(command) {
-            Ok(meaning) => self.take(meaning, &mut rehearsed),
-            Err(error) => rehearsed.answer = Err(error.into()),
+        if let Some(second) = &mut self.second {
+            second.play(command, &mut Rehearsed::default());
         }
+        self.first.play(command, &mut rehearsed);
         rehearsed
     }
 
@@ -120,6 +155,60 @@ impl Rehearsal {
     ///
     /// Errors: what is wrong with it.
     pub fn play_valid(&mut self, command: &Command) -> Result<Rehearsed, Objection> {
+        self.tell_apart(command);
+        let first = self.first.valid(command)?;
+        let second = (self.second.as_ref()).map(|second| second.valid(command));
+        let second = second.transpose()?;
+        let mut rehearsed = self.next_step();
+        if let (Some(part), Some(meaning)) = (&mut self.second, second) {
+            part.take(meaning, &mut Rehearsed::default());
+        }
+        self.first.take(first, &mut rehearsed);
+        Ok(rehearsed)
+    }
+
+    /// Takes note that waits ended, one after the other, on every replica that lives.
+    ///
+    /// Errors: the first of which the model does not say that it must end; those
+    /// after it are not looked at.
+    pub fn end(&mut self, waits: &[Wait]) -> Result<(), Objection> {
+        for wait in waits {
+            let parts = std::iter::once(&mut self.first).chain(&mut self.second);
+            for part in parts.filter(|part| !part.model.is_lost()) {
+                if !part.model.must_end(wait) {
+                    return Err(Objection::MightNotEnd(wait.clone()));
+                }
+                part.model.ended(wait);
+            }
+        }
+        Ok(())
+    }
+
+    fn next_step(&mut self) -> Rehearsed {
+        let event = Event::Command { step: self.steps };
+        self.steps += 1;
+        self.first.model.apply(&event);
+        if let Some(second) = &mut self.second {
+            second.model.apply(&event);
+        }
+        Rehearsed {
+            events: vec![event],
+            ..Rehearsed::default()
+        }
+    }
+}
+
+impl Part {
+    fn play(&mut self, command: &Command, rehearsed: &mut Rehearsed) {
+        match self.interpreter.interpret(command) {
+            Ok(meaning) => self.take(meaning, rehearsed),
+            Err(error) => rehearsed.answer = Err(error.into()),
+        }
+    }
+
+    /// What a command means, if it does not fail and the sequence stays valid with
+    /// it.
+    fn valid(&self, command: &Command) -> Result<Meaning, Objection> {
         let meaning = self.interpreter.interpret(command).map_err(Failure::from)?;
         let fails = meaning
             .effects()
@@ -129,9 +218,7 @@ impl Rehearsal {
             Some(failure) => return Err(failure.into()),
             None => self.check_events(&meaning.events())?,
         }
-        let mut rehearsed = self.next_step();
-        self.take(meaning, &mut rehearsed);
-        Ok(rehearsed)
+        Ok(meaning)
     }
 
     /// Whether the sequence stays valid with these events.
@@ -148,30 +235,6 @@ impl Rehearsal {
                 }
                 Ok(())
             }
-        }
-    }
-
-    /// Takes note that waits ended, one after the other.
-    ///
-    /// Errors: the first of which the model does not say that it must end; those
-    /// after it are not looked at.
-    pub fn end(&mut self, waits: &[Wait]) -> Result<(), Objection> {
-        for wait in waits {
-            if !self.model.must_end(wait) {
-                return Err(Objection::MightNotEnd(wait.clone()));
-            }
-            self.model.ended(wait);
-        }
-        Ok(())
-    }
-
-    fn next_step(&mut self) -> Rehearsed {
-        let event = Event::Command { step: self.steps };
-        self.steps += 1;
-        self.model.apply(&event);
-        Rehearsed {
-            events: vec![event],
-            ..Rehearsed::default()
         }
     }
 
@@ -221,6 +284,7 @@ impl Rehearsal {
             }
             Effect::Connect { .. }
             | Effect::Restart
+            | Effect::Kill(_)
             | Effect::CreateInstance { .. }
             | Effect::Configure(_)
             | Effect::CompleteInitialization

@@ -120,6 +120,8 @@ impl Model {
             | Event::TargetDied { .. }
             | Event::TargetLogged { .. }
             | Event::TargetRestarted
+            | Event::Killed
+            | Event::PeerKilled
             | Event::Finished => Ok(()),
         }
     }

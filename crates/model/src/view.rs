@@ -11,9 +11,11 @@ use std::sync::Arc;
 use super::Model;
 use super::answer::Undefined;
 use super::dataflow::Dataflow;
-use super::eval::Evaluated;
+use super::eval::{Evaluated, Horizon};
+use super::refresh;
 use protocol::v26_30::EvalError;
 use repr::{Antichain, Diff, GlobalId, RelationDesc, Row, Timestamp};
+use script::Refresh;
 
 /// The views that were created over one shard, in order.
 #[derive(Debug, Clone, Default)]
@@ -25,12 +27,41 @@ pub(super) struct Views {
     allowed: bool,
 }
 
+/// A materialized view, as it was created.
 #[derive(Debug, Clone)]
-struct View {
-    id: GlobalId,
-    dataflow: Arc<Dataflow>,
-    on: GlobalId,
-    not_null: BTreeMap<usize, String>,
+pub(super) struct View {
+    pub id: GlobalId,
+    pub dataflow: Arc<Dataflow>,
+    pub on: GlobalId,
+    pub not_null: BTreeMap<usize, String>,
+    pub refresh: Option<Refresh>,
+}
+
+impl View {
+    fn as_of(&self) -> Timestamp {
+        self.dataflow.spec.as_of
+    }
+
+    /// The first time at which the shard holds what the view has at its as_of; `None`
+    /// of one that is never refreshed again.
+    fn begins(&self) -> Option<Timestamp> {
+        match &self.refresh {
+            None => Some(self.as_of()),
+            Some(refresh) => refresh::next(refresh, self.as_of()),
+        }
+    }
+
+    /// The time whose contents the shard has at `ts`, which is not before the
+    /// beginning.
+    fn shown_at(&self, ts: Timestamp) -> Timestamp {
+        let last = self.refresh.as_ref().and_then(|r| refresh::last(r, ts));
+        last.unwrap_or(ts)
+    }
+
+    /// How far what is sealed to `frontier` seals the shard.
+    fn seals(&self, frontier: Antichain) -> Antichain {
+        refresh::sealed(self.refresh.as_ref(), frontier)
+    }
 }
 
 /// The columns in which a view has no NULL, with their names.
@@ -64,19 +95,8 @@ fn without_nulls(contents: Evaluated, not_null: &BTreeMap<usize, String>) -> Eva
 }
 
 impl Views {
-    pub(super) fn add(
-        &mut self,
-        id: GlobalId,
-        dataflow: Arc<Dataflow>,
-        on: GlobalId,
-        not_null: BTreeMap<usize, String>,
-    ) {
-        self.views.push(View {
-            id,
-            dataflow,
-            on,
-            not_null,
-        });
+    pub(super) fn add(&mut self, view: View) {
+        self.views.push(view);
     }
 
     pub(super) fn spoil(&mut self) {
@@ -94,15 +114,17 @@ impl Views {
     /// Whether all of them mean the same thing, as far as anybody can tell.
     fn agree(&self) -> bool {
         let mut pairs = self.views.iter().zip(self.views.iter().skip(1));
-        let same =
-            |a: &View, b: &View| a.dataflow.means_the_same(&b.dataflow) && a.not_null == b.not_null;
+        let same = |a: &View, b: &View| {
+            let same_rows = a.dataflow.means_the_same(&b.dataflow) && a.not_null == b.not_null;
+            same_rows && a.refresh == b.refresh
+        };
         !self.spoiled && pairs.all(|(a, b)| same(a, b))
     }
 
     /// Whether the shard means one thing at all times from one as_of on.
     pub(super) fn mean_one_thing(&self) -> bool {
         let mut pairs = self.views.iter().zip(self.views.iter().skip(1));
-        self.agree() && pairs.all(|(a, b)| a.dataflow.spec.as_of == b.dataflow.spec.as_of)
+        self.agree() && pairs.all(|(a, b)| a.as_of() == b.as_of())
     }
 
     /// What the shard contains at `ts`, if it is sealed there.
@@ -117,37 +139,48 @@ impl Views {
         if !self.agree() {
             return Err(unknown());
         }
-        let as_of = |view: &View| view.dataflow.spec.as_of;
-        if ts < as_of(first) {
+        if first.begins().is_none_or(|begins| ts < begins) {
             // Sealed by an append of nothing.
             let mut nothing = Evaluated::default();
-            nothing.horizon.end_at(as_of(first));
+            if let Some(begins) = first.begins() {
+                nothing.horizon.end_at(begins);
+            }
             return Ok(nothing);
         }
         // A view that takes over at a later as_of seals the times before it
         // with whatever the shard contained (`spec/replica.md` §7).
-        let latest = self.views.iter().map(as_of).max();
-        if latest.is_some_and(|latest| ts < latest) {
+        let begins = |view: &View| view.begins().is_some_and(|begins| begins <= ts);
+        if !self.views.iter().all(begins) {
             return Err(unknown());
         }
+        let shown_at = first.shown_at(ts);
         let until = first.dataflow.known_until(first.on);
-        if let Some(until) = until.filter(|until| ts >= *until) {
+        if let Some(until) = until.filter(|until| shown_at >= *until) {
             return Err(Undefined::BeyondUntil { ts, until });
         }
         // Any of them will do; the last is the one whose inputs live.
         let view = self.views.last().ok_or_else(unknown)?;
-        let contents = model.object_at(&view.dataflow, view.on, ts)?;
-        Ok(without_nulls(contents.as_ref().clone(), &view.not_null))
+        let contents = model.object_at(&view.dataflow, view.on, shown_at)?;
+        let mut shown = without_nulls(contents.as_ref().clone(), &view.not_null);
+        if let Some(refresh) = &view.refresh {
+            let changes = shown.horizon.next();
+            shown.horizon = Horizon::default();
+            if let Some(ts) = changes.and_then(|ts| refresh::next(refresh, ts)) {
+                shown.horizon.end_at(ts);
+            }
+        }
+        Ok(shown)
     }
 
     /// The furthest upper that the views can have given the shard: beyond their
-    /// inputs only the empty append up to as_of reaches.
+    /// inputs only the empty append up to as_of reaches, and the next refresh.
     pub(super) fn may_seal(&self, model: &Model) -> Antichain {
         self.views
             .iter()
             .map(|view| {
-                let as_of = Antichain::from_elem(view.dataflow.spec.as_of);
-                model.sealed(&view.dataflow, view.on).join(&as_of)
+                let as_of = Antichain::from_elem(view.as_of());
+                let sealed = model.sealed(&view.dataflow, view.on);
+                view.seals(sealed).join(&as_of)
             })
             .max()
             .unwrap_or_else(Antichain::minimum)
@@ -160,8 +193,19 @@ impl Views {
             live.is_some_and(|c| c.writes.must() && c.dataflow.uid == view.dataflow.uid)
         });
         writing
-            .filter_map(|view| model.must_reach(view.id))
+            .filter_map(|view| self.owed(model, view.id))
             .max()
             .unwrap_or_else(Antichain::minimum)
+    }
+
+    /// The write frontier that a live view of the shard must get.
+    pub(super) fn owed(&self, model: &Model, id: GlobalId) -> Option<Antichain> {
+        let owed = model.must_reach(id)?;
+        let view = self.views.iter().rfind(|view| view.id == id)?;
+        Some(match owed == Antichain::minimum() {
+            // Nothing is owed, not even the first refresh.
+            true => owed,
+            false => view.seals(owed),
+        })
     }
 }

@@ -16,8 +16,8 @@ use crate::{Globals, PlanError, Relation, parse, print, scalar, typed};
 use protocol::neutral::{BuildDesc, DataflowDescription, Expr, LetFreePlan, RenderPlan, TopKPlan};
 use protocol::v26_30::{
     ArrangementStrategy, CollectionMetadata, ComputeSinkConnection, ComputeSinkDesc, IndexDesc,
-    IndexImport, MapFilterProject, MaterializedViewSinkConnection, MirScalarExpr, SourceImport,
-    SourceInstanceArguments, SourceInstanceDesc, SubscribeSinkConnection,
+    IndexImport, MapFilterProject, MaterializedViewSinkConnection, MirScalarExpr, RefreshSchedule,
+    SourceImport, SourceInstanceArguments, SourceInstanceDesc, SubscribeSinkConnection,
 };
 use protocol::{Release, Unspeakable};
 use repr::{Antichain, GlobalId, RelationDesc, ReprColumnType, ReprRelationType, Timestamp};
@@ -274,13 +274,15 @@ impl DataflowBuilder {
         Ok(self)
     }
 
-    /// Exports `on` into the shard of `target`.
+    /// Exports `on` into the shard of `target`, at the times of a schedule if one is
+    /// given.
     pub fn export_materialized_view(
         &mut self,
         sink: GlobalId,
         on: GlobalId,
         target: CollectionMetadata,
         not_null: &[usize],
+        refresh: Option<RefreshSchedule>,
     ) -> Result<&mut Self, BuildError> {
         let desc = target.relation_desc.clone();
         let connection = MaterializedViewSinkConnection {
@@ -288,7 +290,11 @@ impl DataflowBuilder {
             storage_metadata: target,
         };
         let connection = ComputeSinkConnection::MaterializedView(Box::new(connection));
-        self.sink(sink, on, desc, connection, Antichain::empty(), not_null)
+        self.sink(sink, on, desc, connection, Antichain::empty(), not_null)?;
+        if let Some(sink) = self.sinks.get_mut(&sink) {
+            sink.refresh_schedule = refresh;
+        }
+        Ok(self)
     }
 
     /// Exports the changes of `on`, up to a time if one is given; with the

@@ -8,6 +8,7 @@
 //! vocabulary are marked *extension*; a script without them runs under
 //! upstream's own driver.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -211,6 +212,59 @@ pub enum Command {
     },
     /// *Extension*: kills the target and starts it anew, then connects to it.
     Restart,
+    /// *Extension*: kills one of two replicas, and starts it anew. The next session
+    /// is opened with both; until then the other one serves alone.
+    Kill {
+        replica: Replica,
+    },
+}
+
+/// One of the replicas of a cluster: there are at most two.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(into = "u64", try_from = "u64")]
+pub enum Replica {
+    #[default]
+    First,
+    Second,
+}
+
+impl Replica {
+    pub const ALL: [Replica; 2] = [Replica::First, Replica::Second];
+
+    /// Its place among the replicas, from 0.
+    pub fn index(self) -> usize {
+        match self {
+            Replica::First => 0,
+            Replica::Second => 1,
+        }
+    }
+}
+
+impl From<Replica> for u64 {
+    fn from(replica: Replica) -> u64 {
+        match replica {
+            Replica::First => 1,
+            Replica::Second => 2,
+        }
+    }
+}
+
+impl TryFrom<u64> for Replica {
+    type Error = String;
+
+    fn try_from(number: u64) -> Result<Replica, String> {
+        let mut all = Replica::ALL.into_iter();
+        all.find(|replica| u64::from(*replica) == number)
+            .ok_or_else(|| format!("expected replica 1 or 2, got {number}"))
+    }
+}
+
+impl fmt::Display for Replica {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        u64::from(*self).fmt(f)
+    }
 }
 
 /// A column of a schema, as written.
@@ -414,6 +468,9 @@ pub enum Export {
         /// view; a row with a NULL there is an error.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         not_null: Vec<usize>,
+        /// *Extension*: the shard changes at the times of a schedule alone.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        refresh: Option<Refresh>,
     },
     Subscribe {
         #[serde(rename = "sink_id", with = "bare")]
@@ -428,6 +485,76 @@ pub enum Export {
         #[serde(default = "yes", skip_serializing_if = "is_true")]
         snapshot: bool,
     },
+}
+
+/// The times at which a materialized view is brought up to date; there is at least
+/// one. Source: `spec/replica.md` §7.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "RefreshParts")]
+pub struct Refresh {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    every: Option<Every>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    at: Vec<Timestamp>,
+}
+
+/// Times that come again and again: `aligned_to`, and as many intervals before and
+/// after it as there are times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Every {
+    /// In the unit of times; 1 or more.
+    pub interval: u64,
+    #[serde(default)]
+    pub aligned_to: Timestamp,
+}
+
+impl fmt::Display for Every {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.aligned_to {
+            0 => write!(f, "{}", self.interval),
+            aligned_to => write!(f, "{}@{aligned_to}", self.interval),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct RefreshParts {
+    every: Option<Every>,
+    #[serde(default)]
+    at: Vec<Timestamp>,
+}
+
+impl TryFrom<RefreshParts> for Refresh {
+    type Error = String;
+
+    fn try_from(parts: RefreshParts) -> Result<Refresh, String> {
+        Refresh::new(parts.every, parts.at)
+    }
+}
+
+impl Refresh {
+    /// A schedule of these times.
+    ///
+    /// Errors: there are none, or an interval is 0.
+    pub fn new(every: Option<Every>, at: Vec<Timestamp>) -> Result<Refresh, String> {
+        match &every {
+            Some(Every { interval: 0, .. }) => {
+                Err("expected an interval of 1 or more in `refresh-every`, got 0".to_string())
+            }
+            None if at.is_empty() => {
+                Err("expected `refresh-every`, or a time in `refresh-at`".to_string())
+            }
+            Some(_) | None => Ok(Refresh { every, at }),
+        }
+    }
+
+    pub fn every(&self) -> Option<Every> {
+        self.every
+    }
+
+    pub fn at(&self) -> &[Timestamp] {
+        &self.at
+    }
 }
 
 impl Import {
@@ -487,6 +614,7 @@ impl Command {
             Command::CancelPeek { .. } => "cancel-peek",
             Command::DowngradeSince { .. } => "downgrade-since",
             Command::Restart => "restart",
+            Command::Kill { .. } => "kill",
         }
     }
 
@@ -498,6 +626,7 @@ impl Command {
             | Command::CancelPeek { .. }
             | Command::DowngradeSince { .. }
             | Command::Restart
+            | Command::Kill { .. }
             | Command::PeekCount { .. }
             | Command::ExpectCount { .. }
             | Command::ExpectError { .. }
@@ -508,7 +637,10 @@ impl Command {
             Command::CreateDataflow(df) => {
                 let upstream = |export: &Export| match export {
                     Export::Subscribe { snapshot, .. } => *snapshot,
-                    Export::Index { .. } | Export::MaterializedView { .. } => true,
+                    Export::MaterializedView {
+                        not_null, refresh, ..
+                    } => not_null.is_empty() && refresh.is_none(),
+                    Export::Index { .. } => true,
                 };
                 df.join.is_none() && df.until.is_none() && df.exports.iter().all(upstream)
             }

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -18,7 +19,9 @@ use plan::{self, Globals, PlanError};
 use plan::{BuiltDataflow, DataflowBuilder, IndexInfo};
 use protocol::Release;
 use protocol::neutral::DataflowDescription;
-use protocol::v26_30::{CollectionMetadata, ComputeSinkConnection, PersistLocation};
+use protocol::v26_30::{
+    CollectionMetadata, ComputeSinkConnection, PersistLocation, RefreshEvery, RefreshSchedule,
+};
 use protocol::wire;
 use repr::{GlobalId, RelationDesc, ShardId, Timestamp};
 
@@ -29,6 +32,18 @@ pub struct Named<'a> {
     pub indexes: &'a BTreeMap<GlobalId, IndexInfo>,
     /// What dataflows are lowered for.
     pub release: Release,
+}
+
+/// A schedule as the wire has it: times are milliseconds there.
+fn refresh_schedule(refresh: &Refresh) -> RefreshSchedule {
+    let every = refresh.every().map(|every| RefreshEvery {
+        interval: Duration::from_millis(every.interval),
+        aligned_to: every.aligned_to,
+    });
+    RefreshSchedule {
+        everies: every.into_iter().collect(),
+        ats: refresh.at().to_vec(),
+    }
 }
 
 /// The shard behind an alias, before it is located.
@@ -297,17 +312,20 @@ impl<'a> Pending<'a> {
                 shard,
                 schema,
                 not_null,
+                refresh,
             } => {
                 let desc = self.named.schemas.get(schema.as_deref())?;
                 let target = unlocated(&desc);
                 let builder = &mut self.builder;
-                builder.export_materialized_view(*sink, *on, target, not_null)?;
+                let schedule = refresh.as_ref().map(refresh_schedule);
+                builder.export_materialized_view(*sink, *on, target, not_null, schedule)?;
                 self.exports.push(ExportSpec::MaterializedView {
                     id: *sink,
                     on: *on,
                     shard: shard.clone(),
                     desc,
                     not_null: not_null.clone(),
+                    refresh: refresh.clone(),
                 });
                 Ok(())
             }

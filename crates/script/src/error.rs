@@ -3,6 +3,7 @@
 
 use thiserror::Error;
 
+use super::command::Replica;
 use plan::{BuildError, PlanError};
 use repr::{GlobalId, ReprColumnType, SqlScalarType, Timestamp};
 
@@ -19,6 +20,8 @@ pub enum CommandError {
     UnknownPeek(String),
     #[error("peek `{0}` was started already")]
     PeekStarted(String),
+    #[error("cannot kill replica {replica}: replica {killed} was killed in this session already")]
+    Killed { replica: Replica, killed: Replica },
     #[error("unknown index {}; {hint}", number(*.index))]
     UnknownIndex { index: GlobalId, hint: &'static str },
     #[error("literals are looked up in an index; {0} is none")]

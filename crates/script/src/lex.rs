@@ -5,6 +5,7 @@
 //! could show; every error is one line.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
 use repr::GlobalId;
 
@@ -144,8 +145,13 @@ impl Header {
         parse_id(self.req(key)?)
     }
 
-    /// A list like `[0,1]`.
+    /// A list of columns like `[0,1]`.
     pub fn usize_list(&self, key: &str) -> Result<Vec<usize>, String> {
+        self.list(key)
+    }
+
+    /// A list of numbers like `[0,1]`.
+    pub fn list<T: FromStr>(&self, key: &str) -> Result<Vec<T>, String> {
         let value = self.req(key)?;
         let inner = value
             .strip_prefix('[')

@@ -7,7 +7,7 @@
 pub mod append;
 mod cell;
 mod command;
-mod config;
+pub mod config;
 pub mod data;
 pub mod dataflow;
 mod error;

@@ -87,6 +87,7 @@ impl Command {
             | Command::InitializationComplete
             | Command::Reconnect
             | Command::Restart
+            | Command::Kill { .. }
             | Command::DefineSchema { .. }
             | Command::WriteSingleTs { .. }
             | Command::WriteSpread { .. }
@@ -126,6 +127,7 @@ impl Command {
             | Command::InitializationComplete
             | Command::Reconnect
             | Command::Restart
+            | Command::Kill { .. }
             | Command::DefineSchema { .. }
             | Command::WriteSingleTs { .. }
             | Command::WriteSpread { .. }
@@ -161,6 +163,7 @@ impl Command {
             | Command::InitializationComplete
             | Command::Reconnect
             | Command::Restart
+            | Command::Kill { .. }
             | Command::DefineSchema { .. }
             | Command::DefineIndex { .. }
             | Command::CreateDataflow(_)
@@ -192,6 +195,7 @@ impl Command {
             | Command::InitializationComplete
             | Command::Reconnect
             | Command::Restart
+            | Command::Kill { .. }
             | Command::DefineSchema { .. }
             | Command::WriteSingleTs { .. }
             | Command::WriteSpread { .. }

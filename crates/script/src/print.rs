@@ -48,8 +48,8 @@ fn row(row: &RowLine) -> String {
 }
 
 /// A list like `[0,1]`.
-fn list(items: &[usize]) -> String {
-    let items: Vec<String> = items.iter().map(usize::to_string).collect();
+fn list<T: Display>(items: &[T]) -> String {
+    let items: Vec<String> = items.iter().map(T::to_string).collect();
     format!("[{}]", items.join(","))
 }
 
@@ -117,6 +117,7 @@ impl Display for Command {
             Command::InitializationComplete | Command::Reconnect | Command::Restart => {
                 (head, vec![])
             }
+            Command::Kill { replica } => (head.arg("replica", replica), vec![]),
             Command::DefineSchema { name, columns } => (
                 head.arg("name", name),
                 columns
@@ -377,6 +378,7 @@ fn create_dataflow(head: Header, dataflow: &CreateDataflow) -> (Header, Vec<Stri
                 shard,
                 schema,
                 not_null,
+                refresh,
             } => {
                 let line = line
                     .arg("kind", "materialized-view")
@@ -384,9 +386,15 @@ fn create_dataflow(head: Header, dataflow: &CreateDataflow) -> (Header, Vec<Stri
                     .arg("on", ScriptId(*on))
                     .arg("shard", shard)
                     .opt("schema", schema);
-                match not_null.is_empty() {
-                    true => line.0,
-                    false => line.arg("not-null", list(not_null)).0,
+                let line = match not_null.is_empty() {
+                    true => line,
+                    false => line.arg("not-null", list(not_null)),
+                };
+                let every = refresh.as_ref().and_then(Refresh::every);
+                let line = line.opt("refresh-every", &every);
+                match refresh.as_ref().map(Refresh::at) {
+                    None | Some([]) => line.0,
+                    Some(at) => line.arg("refresh-at", list(at)).0,
                 }
             }
             Export::Subscribe {
@@ -451,6 +459,35 @@ mod tests {
             assert!(again == command || !typed(&command), "{line}");
             assert_eq!(json_print::print(&again).to_string(), line);
         }
+    }
+
+    #[test]
+    fn a_schedule_reads_back_from_both_forms_and_has_a_time() {
+        let written = |refresh: &str| {
+            format!(
+                "create-dataflow as-of=0\n  \
+                 export kind=materialized-view sink=1 on=2 shard=v {refresh}"
+            )
+        };
+        for refresh in [
+            "refresh-every=3",
+            "refresh-every=3@7",
+            "refresh-at=[2,1]",
+            "refresh-every=1@2 refresh-at=[0]",
+        ] {
+            let command = parse_command(&written(refresh)).unwrap();
+            assert_eq!(command.to_string(), written(refresh));
+            let line = json_print::print(&command).to_string();
+            assert_eq!(json::parse_command(&line), Ok(command), "{line}");
+        }
+        for refresh in ["refresh-at=[]", "refresh-every=0", "refresh-every=1@"] {
+            let error = parse_command(&written(refresh)).unwrap_err();
+            assert!(error.to_string().contains("expected"), "{error}");
+        }
+        let command = parse_command(&written("refresh-at=[2]")).unwrap();
+        let line = json_print::print(&command).to_string();
+        let error = json::parse_command(&line.replace("[2]", "[]")).unwrap_err();
+        assert!(error.contains("expected `refresh-every`"), "{error}");
     }
 
     #[test]

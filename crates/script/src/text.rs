@@ -192,6 +192,9 @@ fn command(h: &Header, body: &[Line<'_>]) -> Result<Command, String> {
             since: h.u64("since")?,
         },
         "restart" => Command::Restart,
+        "kill" => Command::Kill {
+            replica: h.u64("replica")?.try_into()?,
+        },
         verb => return Err(format!("unknown command `{verb}`")),
     })
 }
@@ -406,6 +409,7 @@ fn export(h: &Header) -> Result<Export, String> {
                 None => Vec::new(),
                 Some(_) => h.usize_list("not-null")?,
             },
+            refresh: refresh(h)?,
         }),
         "subscribe" => Ok(Export::Subscribe {
             sink: h.id("sink")?,
@@ -417,6 +421,25 @@ fn export(h: &Header) -> Result<Export, String> {
         "copy-to" => Err("copy-to export is not implemented".to_string()),
         kind => Err(format!("unknown export kind `{kind}`")),
     }
+}
+
+/// `refresh-every=INTERVAL[@ALIGNED-TO]` and `refresh-at=[TIME,…]`.
+fn refresh(h: &Header) -> Result<Option<Refresh>, String> {
+    let every = h.opt("refresh-every").map(|text| {
+        let (interval, aligned_to) = text.split_once('@').unwrap_or((text, "0"));
+        let expected = || format!("expected `refresh-every=INTERVAL[@ALIGNED-TO]`, got `{text}`");
+        Ok::<Every, String>(Every {
+            interval: interval.parse().map_err(|_| expected())?,
+            aligned_to: aligned_to.parse().map_err(|_| expected())?,
+        })
+    });
+    let every = every.transpose()?;
+    let at = match h.opt("refresh-at") {
+        None if every.is_none() => return Ok(None),
+        None => Vec::new(),
+        Some(_) => h.list("refresh-at")?,
+    };
+    Refresh::new(every, at).map(Some)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::command::Refresh;
 use super::selection::Finish;
 use plan::Relation;
 use plan::lower::JoinKind;
@@ -98,6 +99,11 @@ pub enum Event {
     },
     /// The driver killed the target and started it anew.
     TargetRestarted,
+    /// The driver killed this one of two replicas: what is sent until the next session
+    /// goes to the other one alone.
+    Killed,
+    /// The driver killed the other one of two replicas.
+    PeerKilled,
     /// The run is over: nothing was said for a while and nothing is awaited.
     Finished,
 }
@@ -121,6 +127,8 @@ impl Event {
             | Event::SinceDowngraded { .. }
             | Event::ShardInDoubt { .. }
             | Event::TargetRestarted
+            | Event::Killed
+            | Event::PeerKilled
             | Event::ShardRead(_)
             | Event::ShardReleased { .. }
             | Event::Response(_)
@@ -150,7 +158,9 @@ impl Event {
             | Event::ShardWritten { .. }
             | Event::SinceDowngraded { .. }
             | Event::ShardInDoubt { .. }
-            | Event::TargetRestarted => true,
+            | Event::TargetRestarted
+            | Event::Killed
+            | Event::PeerKilled => true,
             Event::ShardRead(_)
             | Event::ShardReleased { .. }
             | Event::Response(_)
@@ -363,6 +373,8 @@ pub enum ExportSpec {
         desc: RelationDesc,
         /// Where a NULL is an error in the place of its row.
         not_null: Vec<usize>,
+        /// When the shard changes, if not always.
+        refresh: Option<Refresh>,
     },
     Subscribe {
         id: GlobalId,

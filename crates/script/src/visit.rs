@@ -78,7 +78,8 @@ impl Command {
             | Command::AwaitPeek { .. }
             | Command::CancelPeek { .. }
             | Command::DowngradeSince { .. }
-            | Command::Restart => {}
+            | Command::Restart
+            | Command::Kill { .. } => {}
         }
     }
 
@@ -136,7 +137,8 @@ impl Command {
             | Command::AllowWrites { .. }
             | Command::AwaitPeek { .. }
             | Command::CancelPeek { .. }
-            | Command::Restart => {}
+            | Command::Restart
+            | Command::Kill { .. } => {}
         }
     }
 
@@ -180,7 +182,8 @@ impl Command {
             | Command::StartPeek { .. }
             | Command::AwaitPeek { .. }
             | Command::CancelPeek { .. }
-            | Command::Restart => {}
+            | Command::Restart
+            | Command::Kill { .. } => {}
         }
     }
 
@@ -225,7 +228,8 @@ impl Command {
             | Command::AwaitPeek { .. }
             | Command::CancelPeek { .. }
             | Command::DowngradeSince { .. }
-            | Command::Restart => {}
+            | Command::Restart
+            | Command::Kill { .. } => {}
         }
     }
 
@@ -251,6 +255,7 @@ impl Command {
             | Command::InitializationComplete
             | Command::Reconnect
             | Command::Restart
+            | Command::Kill { .. }
             | Command::DefineSchema { .. }
             | Command::WriteSingleTs { .. }
             | Command::WriteSpread { .. }

@@ -59,6 +59,7 @@ situations! {
     SourceTwice, "two live dataflows read one shard";
     SourceOfView, "a dataflow reads the shard that a live view writes";
     Alias, "an index is another name of an imported one";
+    ViewRefreshes, "a view is brought up to date at the times of a schedule";
     ViewWithoutNulls, "a view asserts that a column is never null";
     TwoExports, "a dataflow exports an index and a sink";
     UntilOneTime, "a dataflow is for one time only";

@@ -59,7 +59,7 @@ impl Situations {
     pub fn before(&mut self, event: &Event, model: &Model) {
         match event {
             Event::SessionStarted { .. } => self.session_ends(model),
-            Event::TargetRestarted => self.target_restarts(model),
+            Event::TargetRestarted | Event::Killed => self.target_restarts(model),
             Event::ConfigurationUpdated { .. } => self.configured(model),
             Event::DataflowCreated(spec) => self.created(spec, model),
             Event::Scheduled { id } => self.scheduled(*id, model),
@@ -74,6 +74,7 @@ impl Situations {
             Event::Command { .. }
             | Event::InstanceCreated
             | Event::InitializationComplete
+            | Event::PeerKilled
             | Event::ShardInDoubt { .. }
             | Event::ShardReleased { .. }
             | Event::WaitTimedOut { .. }

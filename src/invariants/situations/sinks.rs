@@ -15,8 +15,12 @@ impl Situations {
                     self.see_if(!snapshot, Situation::SubscribeChanges);
                 }
                 ExportSpec::MaterializedView {
-                    shard, not_null, ..
+                    shard,
+                    not_null,
+                    refresh,
+                    ..
                 } => {
+                    self.see_if(refresh.is_some(), Situation::ViewRefreshes);
                     self.see_if(!not_null.is_empty(), Situation::ViewWithoutNulls);
                     let writes = self.past.writes;
                     let before = self.past.viewed_after.insert(shard.clone(), writes);

@@ -4,7 +4,9 @@
 
 use crate::plan::Relation;
 use crate::repr::GlobalId;
-use crate::script::{Command, CreateDataflow, DEFAULT_TIMEOUT_SECS, Export, Selection, Setting};
+use crate::script::{
+    Command, CreateDataflow, DEFAULT_TIMEOUT_SECS, Every, Export, Refresh, Selection, Setting,
+};
 
 /// The settings without one of them.
 fn fewer(settings: &[Setting]) -> impl Iterator<Item = Vec<Setting>> {
@@ -124,6 +126,7 @@ pub fn simpler_options(command: &Command) -> Vec<Command> {
         Command::InitializationComplete
         | Command::Reconnect
         | Command::Restart
+        | Command::Kill { .. }
         | Command::WriteSingleTs { .. }
         | Command::WriteSpread { .. }
         | Command::WriteRows {
@@ -201,6 +204,34 @@ fn simpler_selections(selection: &Selection) -> Vec<Selection> {
     out
 }
 
+/// No schedule, and ones of a part of its times.
+fn simpler_schedules(refresh: Option<&Refresh>) -> Vec<Option<Refresh>> {
+    let Some(refresh) = refresh else {
+        return Vec::new();
+    };
+    let at = refresh.at();
+    let fewer = (0..at.len()).map(|gone| {
+        let mut at = at.to_vec();
+        at.remove(gone);
+        (refresh.every(), at)
+    });
+    let aligned = refresh.every().map(|every| Every {
+        aligned_to: 0,
+        ..every
+    });
+    let parts = [
+        (None, at.to_vec()),
+        (aligned, Vec::new()),
+        (aligned, at.to_vec()),
+    ];
+    // What has no time is no schedule.
+    let schedules = parts
+        .into_iter()
+        .chain(fewer)
+        .filter_map(|(every, at)| Refresh::new(every, at).ok());
+    std::iter::once(None).chain(schedules.map(Some)).collect()
+}
+
 fn simpler_dataflows(dataflow: &CreateDataflow) -> Vec<CreateDataflow> {
     let mut out = Vec::new();
     let mut edit = |f: &dyn Fn(&mut CreateDataflow)| {
@@ -228,6 +259,27 @@ fn simpler_dataflows(dataflow: &CreateDataflow) -> Vec<CreateDataflow> {
                 *snapshot = true;
             }
         });
+        if let Export::MaterializedView {
+            refresh: known,
+            not_null: asserted,
+            ..
+        } = &dataflow.exports[at]
+        {
+            for simpler in simpler_schedules(known.as_ref()) {
+                edit(&|d| {
+                    if let Export::MaterializedView { refresh, .. } = &mut d.exports[at] {
+                        refresh.clone_from(&simpler);
+                    }
+                });
+            }
+            for column in 0..asserted.len() {
+                edit(&|d| {
+                    if let Export::MaterializedView { not_null, .. } = &mut d.exports[at] {
+                        not_null.remove(column);
+                    }
+                });
+            }
+        }
         if let Export::Index { key, .. } = &dataflow.exports[at] {
             for shorter in shorter_keys(key) {
                 edit(&|d| {

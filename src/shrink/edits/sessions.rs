@@ -104,6 +104,7 @@ fn speaks_to_replica(command: &Command) -> bool {
         | Command::InitializationComplete
         | Command::Reconnect
         | Command::Restart
+        | Command::Kill { .. }
         | Command::DefineIndex { .. }
         | Command::CreateDataflow(_)
         | Command::Schedule { .. }

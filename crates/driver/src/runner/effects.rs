@@ -4,7 +4,7 @@
 //! Invariant: an effect that fails has changed nothing, unless the event that a
 //! shard is in doubt says otherwise.
 
-use super::Runner;
+use super::{Runner, Standing};
 use crate::ChangeError;
 use plan::cells;
 use protocol::neutral::{ComputeCommand, InstanceConfig};
@@ -12,17 +12,68 @@ use protocol::v26_30::{
     self, CollectionMetadata, ComputeParameters, ConfigUpdates, Peek, PeekTarget,
 };
 use repr::RelationDesc;
-use script::interpret::{Effect, PeekOf, Target};
+use script::Replica;
+use script::config::Configuration;
+use script::interpret::{Effect, PeekOf, Target, Whose};
 use script::trace::{Event, PeekSpec};
 
 impl Runner<'_> {
-    /// Performs one effect.
+    /// Performs one effect as far as it is about this replica. What is done to a shard
+    /// is done once, and told to each; one that was killed is told nothing.
     ///
     /// Errors: one line of what went wrong; the effect is not told then.
-    pub(super) fn perform(&mut self, mut effect: Effect) -> Result<(), String> {
+    pub(super) fn perform(&mut self, replica: Replica, mut effect: Effect) -> Result<(), String> {
+        let is_first = replica == Replica::First;
+        let serves = self.desk(replica).standing != Standing::Killed;
         match &mut effect {
-            Effect::Connect { session: _ } => self.open_session()?,
-            Effect::Restart => self.restart()?,
+            Effect::Connect { session: _ } => self.open_session(replica)?,
+            Effect::Restart => self.restart(replica)?,
+            Effect::Kill(Whose::Own) => self.kill(replica)?,
+            Effect::Kill(Whose::Peer) => self.check_peer()?,
+            Effect::Append {
+                shard,
+                desc,
+                append,
+            } if is_first => {
+                let id = self.shard(shard);
+                let appended = self.driver.host_mut().append(id, desc, append);
+                appended.map_err(|error| self.not_changed(shard, error))?;
+            }
+            Effect::DowngradeSince { shard, since } if is_first => {
+                let id = self.shard(shard);
+                let moved = self.driver.host_mut().downgrade_since(id, *since);
+                moved.map_err(|error| self.not_changed(shard, error))?;
+            }
+            Effect::CreateDataflow(assembled) if serves => {
+                assembled.locate(|alias, desc| self.held_shard(alias, desc))?;
+                let description = assembled.description.clone();
+                let sent = cells::of_dataflow(&description);
+                self.send(
+                    replica,
+                    ComputeCommand::CreateDataflow(Box::new(description)),
+                )?;
+                cells::add(&mut self.cells, &sent);
+            }
+            Effect::SendPeek { spec, desc, of } if serves => {
+                self.send_peek(replica, spec, desc, of)?;
+            }
+            Effect::Configure(configuration) if serves => {
+                let parameters = Box::new(self.parameters(replica, configuration));
+                self.send(replica, ComputeCommand::UpdateConfiguration(parameters))?;
+            }
+            effect => {
+                if let Some(command) = self.command(replica, effect).filter(|_| serves) {
+                    self.send(replica, command)?;
+                }
+            }
+        }
+        self.emit_of(replica, &effect.into_event());
+        Ok(())
+    }
+
+    /// The command of an effect that is one as it stands.
+    fn command(&self, replica: Replica, effect: &Effect) -> Option<ComputeCommand> {
+        Some(match effect {
             Effect::CreateInstance {
                 expiration_offset,
                 arrangement_dictionary_compression,
@@ -35,63 +86,50 @@ impl Runner<'_> {
                     arrangement_dictionary_compression: *arrangement_dictionary_compression,
                 };
                 let mut initial_config = ConfigUpdates::default();
-                if self.driver.release().configures_instances() {
+                if self.driver.release(replica).configures_instances() {
                     initial_config.updates.clone_from(initial);
                 }
-                let config = InstanceConfig {
+                ComputeCommand::CreateInstance(Box::new(InstanceConfig {
                     common,
                     initial_config,
-                };
-                self.send(ComputeCommand::CreateInstance(Box::new(config)))?;
+                }))
             }
-            Effect::Configure(configuration) => {
-                let is_first = std::mem::take(&mut self.config.takes_back_limits);
-                let limit = configuration.max_result_size;
-                let mut parameters = ComputeParameters {
-                    max_result_size: limit.or(is_first.then_some(u64::MAX)),
-                    ..ComputeParameters::default()
-                };
-                let updates = &mut parameters.dyncfg_updates.updates;
-                updates.clone_from(&configuration.updates);
-                self.send(ComputeCommand::UpdateConfiguration(Box::new(parameters)))?;
-            }
-            Effect::CompleteInitialization => self.send(ComputeCommand::InitializationComplete)?,
-            Effect::CreateDataflow(assembled) => {
-                assembled.locate(|alias, desc| self.held_shard(alias, desc))?;
-                let description = assembled.description.clone();
-                let sent = cells::of_dataflow(&description);
-                self.send(ComputeCommand::CreateDataflow(Box::new(description)))?;
-                cells::add(&mut self.cells, &sent);
-            }
-            Effect::Schedule { id } => self.send(ComputeCommand::Schedule(*id))?,
-            Effect::AllowCompaction { id, frontier } => {
-                let (id, frontier) = (*id, frontier.clone());
-                self.send(ComputeCommand::AllowCompaction { id, frontier })?;
-            }
-            Effect::AllowWrites { id } => self.send(ComputeCommand::AllowWrites(*id))?,
-            Effect::SendPeek { spec, desc, of } => self.send_peek(spec, desc, of)?,
-            Effect::CancelPeek { uuid } => self.send(ComputeCommand::CancelPeek { uuid: *uuid })?,
-            Effect::Append {
-                shard,
-                desc,
-                append,
-            } => {
-                let id = self.shard(shard);
-                let appended = self.driver.host_mut().append(id, desc, append);
-                appended.map_err(|error| self.not_changed(shard, error))?;
-            }
-            Effect::DowngradeSince { shard, since } => {
-                let id = self.shard(shard);
-                let moved = self.driver.host_mut().downgrade_since(id, *since);
-                moved.map_err(|error| self.not_changed(shard, error))?;
-            }
-        }
-        self.emit(effect.into_event());
-        Ok(())
+            Effect::CompleteInitialization => ComputeCommand::InitializationComplete,
+            Effect::Schedule { id } => ComputeCommand::Schedule(*id),
+            Effect::AllowCompaction { id, frontier } => ComputeCommand::AllowCompaction {
+                id: *id,
+                frontier: frontier.clone(),
+            },
+            Effect::AllowWrites { id } => ComputeCommand::AllowWrites(*id),
+            Effect::CancelPeek { uuid } => ComputeCommand::CancelPeek { uuid: *uuid },
+            Effect::Connect { .. }
+            | Effect::Restart
+            | Effect::Kill(_)
+            | Effect::Configure(_)
+            | Effect::CreateDataflow(_)
+            | Effect::SendPeek { .. }
+            | Effect::Append { .. }
+            | Effect::DowngradeSince { .. } => return None,
+        })
+    }
+
+    /// The parameters of a configuration; the first one of a script takes back what
+    /// an earlier one may have limited.
+    fn parameters(&mut self, replica: Replica, configuration: &Configuration) -> ComputeParameters {
+        let limit = configuration.max_result_size;
+        let is_first = std::mem::take(&mut self.desk_mut(replica).may_be_limited);
+        let mut parameters = ComputeParameters {
+            max_result_size: limit.or(is_first.then_some(u64::MAX)),
+            ..ComputeParameters::default()
+        };
+        let updates = &mut parameters.dyncfg_updates.updates;
+        updates.clone_from(&configuration.updates);
+        parameters
     }
 
     fn send_peek(
         &mut self,
+        replica: Replica,
         spec: &PeekSpec,
         desc: &RelationDesc,
         of: &PeekOf,
@@ -108,25 +146,45 @@ impl Runner<'_> {
         if !spec.finish.is_everything() {
             spec.finish.ask(&mut peek, spec.arity);
         }
-        self.send(ComputeCommand::Peek(Box::new(peek)))
+        self.send(replica, ComputeCommand::Peek(Box::new(peek)))
     }
 
-    fn open_session(&mut self) -> Result<(), String> {
+    fn open_session(&mut self, replica: Replica) -> Result<(), String> {
         let nonce = self.fresh_uuid();
-        self.driver.connect(nonce).map_err(|e| e.to_string())?;
-        self.lost = false;
+        let connected = self.driver.connect(replica, nonce);
+        connected.map_err(|e| e.to_string())?;
+        self.desk_mut(replica).standing = Standing::Open;
         Ok(())
     }
 
-    /// Kills the target and starts it anew.
-    fn restart(&mut self) -> Result<(), String> {
+    /// Kills a replica and starts it anew.
+    fn restart(&mut self, replica: Replica) -> Result<(), String> {
         // What it did on its own until now is not our doing.
-        self.look_at_target();
-        self.driver.restart().map_err(|e| e.to_string())
+        self.look_at(replica);
+        self.driver.restart(replica).map_err(|e| e.to_string())
     }
 
-    fn send(&mut self, command: ComputeCommand) -> Result<(), String> {
-        let sent = self.driver.send(&command);
+    /// The same, and says nothing to it in this session any more.
+    fn kill(&mut self, replica: Replica) -> Result<(), String> {
+        self.check_peer()?;
+        self.restart(replica)?;
+        let standing = &mut self.desk_mut(replica).standing;
+        if *standing == Standing::Open {
+            *standing = Standing::Killed;
+        }
+        Ok(())
+    }
+
+    /// What serves alone is not killed, but restarted.
+    fn check_peer(&self) -> Result<(), String> {
+        match self.desks.as_slice() {
+            [_] => Err("kill is for a cluster of two replicas: expected --second-target".into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn send(&mut self, replica: Replica, command: ComputeCommand) -> Result<(), String> {
+        let sent = self.driver.send(replica, &command);
         sent.map_err(|_| "pump task gone".to_string())
     }
 
@@ -147,7 +205,7 @@ impl Runner<'_> {
         let text = error.to_string();
         if let ChangeError::Indeterminate(why) = error {
             self.doubt.get_or_insert_with(|| why.clone());
-            self.emit(Event::ShardInDoubt {
+            self.emit(&Event::ShardInDoubt {
                 shard: shard.to_string(),
                 why,
             });

@@ -6,10 +6,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::{GivenUp, Runner};
-use crate::{Driver, Frontiers, Polled};
+use super::{GivenUp, Runner, Standing};
+use crate::{Frontiers, Polled, Session};
 use protocol::v26_30::ComputeResponse;
 use repr::{Antichain, GlobalId};
+use script::Replica;
 use script::trace::{Event, FrontierKind, Wait};
 
 /// How soon a shard is looked at again that is waited for.
@@ -26,10 +27,11 @@ impl Runner<'_> {
 
     /// Takes note of the next response; false when none came in time.
     fn pump(&mut self, patience: Duration) -> bool {
-        if self.lost {
+        if self.is_lost() {
             return false;
         }
-        match self.driver.poll(patience) {
+        let (replica, polled) = self.driver.poll(patience);
+        match polled {
             Polled::Response(response) => {
                 self.advanced |= match response.as_ref() {
                     ComputeResponse::Frontiers(..) | ComputeResponse::SubscribeResponse(..) => true,
@@ -37,82 +39,104 @@ impl Runner<'_> {
                     | ComputeResponse::CopyToResponse(..)
                     | ComputeResponse::Status(_) => false,
                 };
-                self.emit(Event::Response(response));
+                self.emit_of(replica, &Event::Response(response));
                 true
             }
             Polled::Idle => false,
             Polled::Closed { reason, ended } => {
-                self.lost = true;
-                self.emit(match ended {
+                self.desk_mut(replica).standing = Standing::Lost;
+                let event = match ended {
                     Some(status) => Event::TargetDied { status },
                     None => Event::ConnectionLost { reason },
-                });
+                };
+                self.emit_of(replica, &event);
                 false
             }
         }
     }
 
     /// Waits for at most `timeout`. False when that ran out, which is not told.
-    pub(super) fn wait(&mut self, timeout: Duration, wait: &Wait) -> bool {
+    pub(super) fn wait(&mut self, timeout: Duration, waits: &[(Replica, Wait)]) -> bool {
         let deadline = Instant::now() + timeout.min(self.config.max_wait);
+        let looks = |(_, wait): &(Replica, Wait)| matches!(wait, Wait::Released { .. });
+        let looks = waits.iter().any(looks);
         loop {
-            if self.has_come(wait) {
+            if self.have_come(waits) {
                 return true;
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            let patience = match wait {
-                // A shard does not say when it changes; without a clock it changes no
-                // more once nothing else happens.
-                Wait::Released { .. } if self.config.seed.is_none() => left.min(LOOK_AGAIN),
-                Wait::Released { .. } => left,
-                Wait::Frontier { .. }
-                | Wait::Peek { .. }
-                | Wait::Subscribe { .. }
-                | Wait::SubscribeEnd { .. } => left,
+            // A shard does not say when it changes; without a clock it changes no
+            // more once nothing else happens.
+            let patience = match looks && self.config.seed.is_none() {
+                true => left.min(LOOK_AGAIN),
+                false => left,
             };
             if !self.pump(patience) && patience == left {
-                return self.has_come(wait);
+                return self.have_come(waits);
             }
         }
     }
 
-    /// Waits for what must come; see the module. False if it did not.
-    pub fn wait_for(&mut self, wait: Wait, timeout: Duration) -> bool {
+    /// Waits for what a replica must say, or do; see the module. False if it did not.
+    pub fn wait_for(&mut self, replica: Replica, wait: Wait, timeout: Duration) -> bool {
+        self.wait_for_all(vec![(replica, wait)], timeout).is_none()
+    }
+
+    /// Waits for all of these; see the module. Gives the first that did not come.
+    pub(super) fn wait_for_all(
+        &mut self,
+        waits: Vec<(Replica, Wait)>,
+        timeout: Duration,
+    ) -> Option<Wait> {
         let start = Instant::now();
         self.advanced = false;
         self.driver.was_at_work();
-        let mut reached = self.wait(timeout, &wait);
+        let mut reached = self.wait(timeout, &waits);
         // A shorter wait than the patience is the script's own.
         let may_be_slow = timeout >= self.config.max_wait;
         let longest = self.config.max_wait * SLOWEST;
-        while !reached && may_be_slow && !self.lost {
+        while !reached && may_be_slow && !self.is_lost() {
             let advanced = std::mem::take(&mut self.advanced);
             if !self.driver.was_at_work() && !advanced {
                 break;
             }
             if start.elapsed() < longest {
-                reached = self.wait(timeout, &wait);
-            } else if self.takes_no_work(&wait) {
-                break;
+                reached = self.wait(timeout, &waits);
             } else {
-                self.give_up(wait, start.elapsed());
-                return false;
+                let mut missed = self.missed(&waits).into_iter();
+                match missed.find(|(replica, wait)| !self.takes_no_work(*replica, wait)) {
+                    None => break,
+                    Some((_, wait)) => {
+                        self.give_up(wait.clone(), start.elapsed());
+                        return Some(wait);
+                    }
+                }
             }
         }
-        if let (true, Wait::Released { shard }) = (reached, &wait) {
-            let shard = shard.clone();
-            self.emit(Event::ShardReleased { shard });
-        }
-        if !reached {
-            // Without a clock, what it took to find out that nothing more can
-            // come says nothing.
-            let waited_ms = match self.config.seed {
-                Some(_) => 0,
-                None => start.elapsed().as_millis() as u64,
+        // Without a clock, what it took to find out that nothing more can
+        // come says nothing.
+        let waited_ms = match self.config.seed {
+            Some(_) => 0,
+            None => start.elapsed().as_millis() as u64,
+        };
+        let mut first_missed = None;
+        for (replica, wait) in waits {
+            let event = match (self.has_come(replica, &wait), &wait) {
+                (true, Wait::Released { shard }) => Event::ShardReleased {
+                    shard: shard.clone(),
+                },
+                (true, _) => continue,
+                (false, wait) => {
+                    first_missed.get_or_insert_with(|| wait.clone());
+                    Event::WaitTimedOut {
+                        wait: wait.clone(),
+                        waited_ms,
+                    }
+                }
             };
-            self.emit(Event::WaitTimedOut { wait, waited_ms });
+            self.emit_of(replica, &event);
         }
-        reached
+        first_missed
     }
 
     fn give_up(&mut self, wait: Wait, waited: Duration) {
@@ -125,22 +149,40 @@ impl Runner<'_> {
 
     /// Whether what is waited for takes no more work, as far as the replica has
     /// said.
-    fn takes_no_work(&self, wait: &Wait) -> bool {
+    fn takes_no_work(&self, replica: Replica, wait: &Wait) -> bool {
         match wait {
             Wait::Peek { id, ts, .. } => {
                 let beyond = Antichain::from_elem(ts.saturating_add(1));
-                reaches(&self.driver, *id, FrontierKind::Output, &beyond)
+                let session = self.driver.session(replica);
+                reaches(session, *id, FrontierKind::Output, &beyond)
             }
             Wait::SubscribeEnd { .. } | Wait::Released { .. } => true,
             Wait::Frontier { .. } | Wait::Subscribe { .. } => false,
         }
     }
 
-    /// Whether the replica has said, or done, what is waited for.
-    fn has_come(&mut self, wait: &Wait) -> bool {
-        let session = self.driver.session();
+    /// What has not come yet.
+    fn missed(&mut self, waits: &[(Replica, Wait)]) -> Vec<(Replica, Wait)> {
+        let waits = waits.iter().cloned();
+        waits
+            .filter(|(replica, wait)| !self.has_come(*replica, wait))
+            .collect()
+    }
+
+    fn have_come(&mut self, waits: &[(Replica, Wait)]) -> bool {
+        let mut waits = waits.iter();
+        waits.all(|(replica, wait)| self.has_come(*replica, wait))
+    }
+
+    /// Whether the replica has said, or done, what is waited for. One that was killed
+    /// is waited for no more.
+    fn has_come(&mut self, replica: Replica, wait: &Wait) -> bool {
+        if self.desk(replica).standing == Standing::Killed {
+            return true;
+        }
+        let session = self.driver.session(replica);
         match wait {
-            Wait::Frontier { id, kind, to } => reaches(&self.driver, *id, *kind, to),
+            Wait::Frontier { id, kind, to } => reaches(session, *id, *kind, to),
             Wait::Peek { uuid, .. } => session.answered(*uuid),
             Wait::Subscribe { id, up_to } => {
                 Antichain::from_elem(*up_to).is_le(&session.subscribe_upper(*id))
@@ -156,12 +198,12 @@ impl Runner<'_> {
 }
 
 /// Whether a frontier of a collection was reported at or beyond `to`.
-fn reaches(driver: &Driver, id: GlobalId, kind: FrontierKind, to: &Antichain) -> bool {
+fn reaches(session: &Session, id: GlobalId, kind: FrontierKind, to: &Antichain) -> bool {
     let Frontiers {
         write,
         input,
         output,
-    } = driver.session().frontiers(id);
+    } = session.frontiers(id);
     let reported = match kind {
         FrontierKind::Write => write,
         FrontierKind::Input => input,

@@ -242,6 +242,12 @@ mutants! {
         "a materialized view leaves out a row with a NULL where none may be, without an error";
     ViewIgnoresContents, View, "view-ignores-contents",
         "a materialized view does not take into account what its shard holds at the start";
+    ViewTrustsOnlyItself, View, "view-trusts-only-itself",
+        "a materialized view counts on what it wrote itself, whatever another replica writes";
+    ViewRefreshesAtOnce, View, "view-refreshes-at-once",
+        "a materialized view with a refresh schedule writes what changed in between at once";
+    ViewMissesLastRefresh, View, "view-misses-last-refresh",
+        "a materialized view is not brought up to date at a refresh whose time is that of a change";
     ViewClampsMultiplicity, View, "view-clamps-multiplicity",
         "a materialized view writes every change once, whatever its multiplicity";
     ViewSealsTooFar, View, "view-seals-too-far",
@@ -376,6 +382,11 @@ impl Mutant {
             Mutant::ViewRepeatsErrors => Release::V26_39,
             _ => Release::V26_30,
         }
+    }
+
+    /// Whether it takes a second replica of the same cluster to show it.
+    pub fn takes_two(self) -> bool {
+        matches!(self, Mutant::ViewTrustsOnlyItself)
     }
 }
 

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::{Mutant, Mutants, Seams};
 use crate::compute::DataflowHandle;
 use crate::errors::DataflowError;
-use crate::sink::MaterializedView;
+use crate::sink::{MaterializedView, round_up};
 use persist::Update;
 use protocol::Release;
+use protocol::v26_30::RefreshSchedule;
 use repr::{Antichain, Timestamp};
 
 /// What holds of every view of a replica.
@@ -61,13 +62,35 @@ impl ViewSeams {
         updates
     }
 
+    /// When a change at `time` is written: at the next refresh, if there is one.
+    pub fn refreshed_at(&self, schedule: &RefreshSchedule, time: Timestamp) -> Option<Timestamp> {
+        if self.mutants.is(Mutant::ViewRefreshesAtOnce) {
+            return Some(time);
+        }
+        let late = self.mutants.is(Mutant::ViewMissesLastRefresh);
+        round_up(schedule, time.saturating_add(u64::from(late)))
+    }
+
     /// What was read back of the shard: all of it. `first` says whether it is
     /// what the shard held at the start.
     pub fn persisted(&self, updates: Vec<Update>, first: bool) -> Vec<Update> {
-        if self.blind && first {
+        if self.blind && first || self.trusts_itself() && !first {
             return Vec::new();
         }
         updates
+    }
+
+    /// What is taken for persisted once a batch was appended: nothing, before it is
+    /// read back. `unread` says whether the shard was not read back yet.
+    pub fn appended(&self, batch: Vec<Update>, unread: bool) -> Vec<Update> {
+        match self.trusts_itself() && !unread {
+            true => batch,
+            false => Vec::new(),
+        }
+    }
+
+    fn trusts_itself(&self) -> bool {
+        self.mutants.is(Mutant::ViewTrustsOnlyItself)
     }
 
     /// Whether the shard may be written: once writes are allowed.

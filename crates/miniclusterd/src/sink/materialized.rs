@@ -25,7 +25,7 @@ use timely::progress::frontier::MutableAntichain;
 
 use super::Desired;
 use super::correction::Correction;
-use super::refresh::{round_frontier, round_up};
+use super::refresh::round_frontier;
 use crate::compute::PersistSettings;
 use crate::compute::frontier_of;
 use crate::errors::DataflowError;
@@ -115,7 +115,8 @@ impl Writer {
         match news {
             News::Updates(mut updates) => {
                 if let Some(schedule) = &self.refresh {
-                    updates.retain_mut(|(_, time, _)| match round_up(schedule, *time) {
+                    let seams = &self.shared.seams;
+                    updates.retain_mut(|(_, time, _)| match seams.refreshed_at(schedule, *time) {
                         Some(rounded) => {
                             *time = rounded;
                             true
@@ -204,7 +205,13 @@ impl Writer {
         let to = seams.sealed_to(&self.desired);
         self.writer.set_part_sizes(self.settings.part_sizes());
         match self.writer.compare_and_append(&updates, lower, to)? {
-            Ok(()) => {}
+            Ok(()) => {
+                let held = self
+                    .shared
+                    .seams
+                    .appended(updates, self.persisted.is_none());
+                self.correction.persisted(held);
+            }
             Err(lost) => tracing::debug!(%lost, "the view's shard was written by another writer"),
         }
         Ok(true)

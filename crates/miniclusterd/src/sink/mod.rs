@@ -12,4 +12,5 @@ mod subscribe;
 
 pub use desired::{Desired, desired};
 pub use materialized::{MaterializedView, ViewConfig, materialized_view};
+pub use refresh::round_up;
 pub use subscribe::{SubscribeState, subscribe};

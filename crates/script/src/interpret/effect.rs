@@ -26,6 +26,9 @@ pub enum Effect {
     },
     /// Kills the target and starts it anew. A connect follows.
     Restart,
+    /// Kills a replica, which is the one that is spoken to or its peer; it hears
+    /// nothing until the next connect.
+    Kill(Whose),
     CreateInstance {
         expiration_offset: Option<Duration>,
         arrangement_dictionary_compression: bool,
@@ -69,6 +72,13 @@ pub enum Effect {
     },
 }
 
+/// One of two replicas, as seen from one of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    Own,
+    Peer,
+}
+
 /// What a peek reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PeekOf {
@@ -78,6 +88,26 @@ pub enum PeekOf {
 }
 
 impl Effect {
+    /// Whether it starts a process.
+    pub fn starts_target(&self) -> bool {
+        match self {
+            Effect::Restart | Effect::Kill(Whose::Own) => true,
+            Effect::Kill(Whose::Peer)
+            | Effect::Connect { .. }
+            | Effect::CreateInstance { .. }
+            | Effect::Configure(_)
+            | Effect::CompleteInitialization
+            | Effect::CreateDataflow(_)
+            | Effect::Schedule { .. }
+            | Effect::AllowCompaction { .. }
+            | Effect::AllowWrites { .. }
+            | Effect::SendPeek { .. }
+            | Effect::CancelPeek { .. }
+            | Effect::Append { .. }
+            | Effect::DowngradeSince { .. } => false,
+        }
+    }
+
     /// The event that tells of it.
     pub fn event(&self) -> Event {
         self.clone().into_event()
@@ -88,6 +118,8 @@ impl Effect {
         match self {
             Effect::Connect { session } => Event::SessionStarted { session },
             Effect::Restart => Event::TargetRestarted,
+            Effect::Kill(Whose::Own) => Event::Killed,
+            Effect::Kill(Whose::Peer) => Event::PeerKilled,
             Effect::CreateInstance { .. } => Event::InstanceCreated,
             Effect::Configure(configuration) => Event::ConfigurationUpdated {
                 max_result_size: configuration.max_result_size,

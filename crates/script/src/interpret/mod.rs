@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 pub use answer::{Answer, AnswerError, Shown};
-pub use effect::{Effect, PeekOf};
+pub use effect::{Effect, PeekOf, Whose};
 
 use super::append::Append;
 use super::command::*;
@@ -72,6 +72,7 @@ enum Name {
     /// Two ids of the dataflow of a count.
     EphemeralIds,
     Session(u64),
+    Killed(Replica),
 }
 
 /// The shard that a materialized view writes.
@@ -113,6 +114,10 @@ pub struct Interpreter {
     uuids: Uuids,
     /// The release that dataflows are lowered for.
     release: Release,
+    /// The replica that is spoken to.
+    replica: Replica,
+    /// One that was killed in this session.
+    killed: Option<Replica>,
     schemas: Schemas,
     /// Aliases that are written, imported, or the target of a view.
     shards: BTreeSet<String>,
@@ -132,6 +137,8 @@ impl Interpreter {
         Interpreter {
             uuids,
             release: Release::default(),
+            replica: Replica::default(),
+            killed: None,
             schemas: Schemas::default(),
             shards: BTreeSet::new(),
             indexes: BTreeMap::new(),
@@ -147,6 +154,12 @@ impl Interpreter {
     /// rehearsal needs none: what lowers for one release lowers for all.
     pub fn for_release(self, release: Release) -> Self {
         Interpreter { release, ..self }
+    }
+
+    /// The same for this one of two replicas. Both are told the same, but for who was
+    /// killed.
+    pub fn for_replica(self, replica: Replica) -> Self {
+        Interpreter { replica, ..self }
     }
 
     /// The peeks that were started in this session, by name.
@@ -233,6 +246,7 @@ impl Interpreter {
                     named,
                 }
             }
+            Command::Kill { replica } => self.kill(*replica)?,
             Command::DefineSchema { name, columns } => {
                 let desc = data::resolve(columns)?;
                 Meaning::naming(Name::Schema(name.clone(), desc))
@@ -390,7 +404,9 @@ impl Interpreter {
                 Name::Session(session) => {
                     self.session = session;
                     self.peeks.clear();
+                    self.killed = None;
                 }
+                Name::Killed(replica) => self.killed = Some(replica),
             }
         }
     }
@@ -401,6 +417,20 @@ impl Interpreter {
             indexes: &self.indexes,
             release: self.release,
         }
+    }
+
+    /// One replica at a time: the other one serves on.
+    fn kill(&self, replica: Replica) -> Result<Meaning, CommandError> {
+        if let Some(killed) = self.killed {
+            return Err(CommandError::Killed { replica, killed });
+        }
+        let whose = match replica == self.replica {
+            true => Whose::Own,
+            false => Whose::Peer,
+        };
+        let mut meaning = Meaning::of(Effect::Kill(whose));
+        meaning.named.push(Name::Killed(replica));
+        Ok(meaning)
     }
 
     fn started(&self, peek: &str) -> Result<&StartedPeek, CommandError> {
