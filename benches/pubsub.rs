@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use clusterd_fuzz::driver::play::Source;
 use clusterd_fuzz::driver::runner::{Runner, RunnerConfig};
 use clusterd_fuzz::driver::{
-    CtpTarget, Driver, Origin, PersistHost, Polled, ProcessConfig, Processes,
+    CtpTarget, Driver, Origin, PersistHost, Polled, ProcessConfig, Processes, Program,
 };
 use clusterd_fuzz::persist::{PersistClient, PubSubServer};
 use clusterd_fuzz::protocol::v26_30::{self, PersistLocation};
@@ -99,9 +99,11 @@ fn measure(name: &str, scratch: &Path, consensus: &str, how: How, interval: &str
         }
     };
     let processes = Processes::start(ProcessConfig {
-        program: env!("CARGO_BIN_EXE_miniclusterd").into(),
-        leading_args: Vec::new(),
-        extra_args: Vec::new(),
+        program: Program {
+            path: env!("CARGO_BIN_EXE_miniclusterd").into(),
+            leading_args: Vec::new(),
+            extra_args: Vec::new(),
+        },
         processes: 1,
         workers: 1,
         directory: scratch.to_path_buf(),

@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use clusterd_fuzz::driver::play::{Source, play_text};
 use clusterd_fuzz::driver::runner::{Runner, RunnerConfig};
-use clusterd_fuzz::driver::{CtpTarget, Driver, Origin, PersistHost, ProcessConfig, Processes};
+use clusterd_fuzz::driver::{
+    CtpTarget, Driver, Origin, PersistHost, ProcessConfig, Processes, Program,
+};
 use clusterd_fuzz::persist::PersistClient;
 use clusterd_fuzz::protocol::Release;
 use clusterd_fuzz::protocol::ctp::Hello;
@@ -31,9 +33,11 @@ struct Fixture {
 
 fn config(directory: &Path, extra_args: Vec<String>) -> ProcessConfig {
     ProcessConfig {
-        program: env!("CARGO_BIN_EXE_miniclusterd").into(),
-        leading_args: Vec::new(),
-        extra_args,
+        program: Program {
+            path: env!("CARGO_BIN_EXE_miniclusterd").into(),
+            leading_args: Vec::new(),
+            extra_args,
+        },
         processes: 1,
         workers: 1,
         directory: directory.to_path_buf(),

@@ -69,8 +69,10 @@ fn processes(release: Release, processes: usize, workers: usize) {
         scratch.path(),
         Duration::from_secs(30),
     );
-    if let Processed::Spawn { extra_args, .. } = &mut config.first.target {
-        extra_args.extend(["--protocol".to_string(), release.version().to_string()]);
+    if let Processed::Spawn { program, .. } = &mut config.first.target {
+        program
+            .extra_args
+            .extend(["--protocol".to_string(), release.version().to_string()]);
     }
     let lab = ProcessLab::open(config).unwrap();
     play_all(&lab, Shape { processes, workers });

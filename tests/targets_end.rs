@@ -243,8 +243,6 @@ fn lab(directory: &Path) -> ProcessLab {
     assert_eq!(config.alarms, ALARMS);
     let Processed::Spawn {
         program,
-        leading_args,
-        extra_args,
         cases_per_start: _,
     } = config.first.target
     else {
@@ -254,8 +252,6 @@ fn lab(directory: &Path) -> ProcessLab {
         first: Kind {
             target: Processed::Spawn {
                 program,
-                leading_args,
-                extra_args,
                 cases_per_start: 50,
             },
             announced: config.first.announced,

@@ -13,6 +13,7 @@ use clusterd_fuzz::campaign::{
     endless, run_in, viable,
 };
 use clusterd_fuzz::cli::InProcessLab;
+use clusterd_fuzz::driver::Program;
 use clusterd_fuzz::driver::play::Source;
 use clusterd_fuzz::driver::runner::{Runner, RunnerConfig, Sink};
 use clusterd_fuzz::generate::Profile;
@@ -205,18 +206,22 @@ fn two_versions_as_processes_write_one_view() {
     let mut script = BEGIN.to_string();
     for ts in 1..5 {
         let replica = 1 + ts % 2;
+        // The first one is upgraded, and stays so.
+        let replaced = if ts == 2 { " replaced" } else { "" };
         let next = ts + 1;
         script += &format!(
-            "\nkill replica={replica}\n----\n\nwrite-rows shard=s ts={ts}\n  {ts} b\n----\n\n\
+            "\nkill replica={replica}{replaced}\n----\n\nwrite-rows shard=s ts={ts}\n  {ts} b\n----\n\n\
              await-frontier id=1001 ts={next}\n----\n\nreconnect\n----\n\n{again}\n\
              await-frontier id=1001 ts={next}\n----\n\npeek id=1002 ts={ts}\n----\n"
         );
     }
     let kind = |release: Release| Kind {
         target: Processed::Spawn {
-            program: env!("CARGO_BIN_EXE_miniclusterd").into(),
-            leading_args: Vec::new(),
-            extra_args: vec!["--protocol".to_string(), release.version().to_string()],
+            program: Program {
+                path: env!("CARGO_BIN_EXE_miniclusterd").into(),
+                leading_args: Vec::new(),
+                extra_args: vec!["--protocol".to_string(), release.version().to_string()],
+            },
             cases_per_start: 1,
         },
         announced: release.into(),

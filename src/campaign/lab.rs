@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 use super::aftermath::{Aftermath, lingered};
 use super::case::{CaseOptions, Outcome, run_case};
 use crate::driver::{
-    ALARMS, CtpTarget, DEATH, Driver, Origin, PersistHost, ProcessConfig, Processes, Target,
+    ALARMS, CtpTarget, DEATH, Driver, Origin, PersistHost, ProcessConfig, Processes, Program,
+    Target,
 };
 use crate::persist::{PersistClient, PersistConfig, PubSubServer};
 use crate::protocol::v26_30::PersistLocation;
@@ -143,15 +144,11 @@ impl StoreUrls {
 }
 
 /// Which processes are tested.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Processed {
     /// A program with clusterd's flags, started as often as needed.
     Spawn {
-        program: PathBuf,
-        /// Arguments before clusterd's flags.
-        leading_args: Vec<String>,
-        /// Arguments behind them.
-        extra_args: Vec<String>,
+        program: Program,
         /// How many cases one start serves.
         cases_per_start: usize,
     },
@@ -160,7 +157,7 @@ pub enum Processed {
 }
 
 /// Targets of one kind.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kind {
     pub target: Processed,
     /// The version that the driver announces to it. What is announced to the first
@@ -198,9 +195,11 @@ impl LabConfig {
         LabConfig {
             first: Kind {
                 target: Processed::Spawn {
-                    program,
-                    leading_args: Vec::new(),
-                    extra_args: Vec::new(),
+                    program: Program {
+                        path: program,
+                        leading_args: Vec::new(),
+                        extra_args: Vec::new(),
+                    },
                     cases_per_start: 1,
                 },
                 announced,
@@ -310,7 +309,10 @@ impl Stock {
         let (again, shape) = match &self.kind.target {
             Processed::Spawn {
                 cases_per_start, ..
-            } => (!spoiled && tenant.served < *cases_per_start, Some(shape)),
+            } => {
+                let is_due = tenant.served >= *cases_per_start || tenant.target.is_replaced();
+                (!spoiled && !is_due, Some(shape))
+            }
             Processed::Attach(_) => (true, None),
         };
         if !again {
@@ -371,8 +373,6 @@ impl ProcessLab {
     fn start(&self, kind: &Kind, shape: Shape) -> Result<CtpTarget, String> {
         let Processed::Spawn {
             program,
-            leading_args,
-            extra_args,
             cases_per_start: _,
         } = &kind.target
         else {
@@ -381,8 +381,6 @@ impl ProcessLab {
         let start = self.starts.fetch_add(1, Ordering::Relaxed);
         let processes = Processes::start(ProcessConfig {
             program: program.clone(),
-            leading_args: leading_args.clone(),
-            extra_args: extra_args.clone(),
             processes: shape.processes,
             workers: shape.workers,
             directory: self.config.directory.join(format!("target-{start}")),
@@ -390,11 +388,17 @@ impl ProcessLab {
             alarms: self.config.alarms.clone(),
         })
         .map_err(|e| e.to_string())?;
-        Ok(CtpTarget::new(
-            Origin::Spawned(processes),
-            kind.announced.clone(),
-            None,
-        ))
+        let origin = Origin::Spawned(processes);
+        let target = CtpTarget::new(origin, kind.announced.clone(), None);
+        let mut others = self.stocks.iter().filter(|stock| stock.kind != *kind);
+        let other = others.find_map(|stock| match &stock.kind.target {
+            Processed::Spawn { program, .. } => Some((program, &stock.kind.announced)),
+            Processed::Attach(_) => None,
+        });
+        Ok(match other {
+            Some((program, announced)) => target.with_successor(program.clone(), announced.clone()),
+            None => target,
+        })
     }
 }
 

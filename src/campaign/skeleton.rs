@@ -184,9 +184,12 @@ impl Skeleton {
             Command::AllowCompaction { frontier: None, .. } => self.add("drop"),
             Command::Peek { selection, .. } => self.add_selection(selection),
             Command::ExpectError { command } => self.add_command(command),
+            Command::Kill { replaced, .. } => {
+                self.add(command.verb());
+                self.add_if(*replaced, "replaced");
+            }
             Command::Reconnect
             | Command::Restart
-            | Command::Kill { .. }
             | Command::AllowCompaction { .. }
             | Command::AwaitFrontier { .. }
             | Command::Count { .. }

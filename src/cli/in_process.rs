@@ -90,6 +90,7 @@ impl InProcessLab {
             },
             replica: Rc::default(),
             pace: None,
+            other: None,
         }
     }
 }
@@ -123,6 +124,8 @@ impl Lab for InProcessLab {
             first.pace = Some(Pace(seed));
             let mut second = self.target(kind, client(&kind, seed), shape, seed);
             second.pace = Some(Pace(Stream::Peer.seed(seed)));
+            first.other = Some(second.config.clone());
+            second.other = Some(first.config.clone());
             second
         });
         // Never opened: the replicas have clients already.
@@ -170,6 +173,8 @@ struct InProcessTarget {
     replica: Rc<RefCell<Option<InProcess>>>,
     /// How far it comes in its turn, where there is another replica.
     pace: Option<Pace>,
+    /// What it becomes when it is replaced: what its peer began as.
+    other: Option<Config>,
 }
 
 /// Decides by a seed how many rounds a replica takes before its peer has its turn.
@@ -204,6 +209,13 @@ impl Target for InProcessTarget {
     fn restart(&mut self) -> Result<(), TargetError> {
         *self.replica.borrow_mut() = None;
         Ok(())
+    }
+
+    fn replace(&mut self) -> Result<(), TargetError> {
+        if let Some(other) = self.other.take() {
+            self.config = other;
+        }
+        self.restart()
     }
 
     fn ended(&mut self, _patience: Duration) -> Option<String> {

@@ -8,6 +8,7 @@ use super::args::{ReplicaArgs, TargetArgs, TargetKind};
 use super::in_process::InProcessLab;
 use super::scratch::Scratch;
 use crate::campaign::{Kind, Lab, LabConfig, ProcessLab, Processed, StoreUrls};
+use crate::driver::Program;
 use crate::replica::mutants::{Mutant, Mutants};
 
 /// A lab, and the scratch folder that lives as long as it does.
@@ -168,9 +169,11 @@ fn kind(replica: &ReplicaArgs, cases_per_start: Option<usize>) -> Result<Kind, C
         let mutants = replica.mutant.iter();
         let mutants = mutants.flat_map(|m| ["--mutant".to_string(), m.to_string()]);
         Processed::Spawn {
-            program,
-            leading_args,
-            extra_args: replica.target_arg.iter().cloned().chain(mutants).collect(),
+            program: Program {
+                path: program,
+                leading_args,
+                extra_args: replica.target_arg.iter().cloned().chain(mutants).collect(),
+            },
             cases_per_start: cases_per_start.unwrap_or(cases).max(1),
         }
     };

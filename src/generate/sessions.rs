@@ -73,7 +73,8 @@ impl World<'_> {
     pub fn kill(&mut self) -> bool {
         let index = self.choices.index("killed replica", Replica::ALL.len());
         let replica = Replica::ALL[index];
-        let killed = self.emit(Command::Kill { replica }, Worth::Shows);
+        let replaced = self.choices.chance("replaced", 1, 3);
+        let killed = self.emit(Command::Kill { replica, replaced }, Worth::Shows);
         if killed && self.choices.chance("reconnect at once", 1, 3) {
             self.reconnect();
         }

@@ -55,7 +55,10 @@ impl Tally {
             }
             Command::UpdateConfiguration { settings } => self.settings(settings),
             Command::InitializationComplete | Command::Reconnect | Command::Restart => {}
-            Command::Kill { replica } => self.number((*replica).into()),
+            Command::Kill { replica, replaced } => {
+                self.number((*replica).into());
+                self.flag(*replaced);
+            }
             Command::DefineSchema { name, columns } => {
                 self.name(name);
                 for column in columns {

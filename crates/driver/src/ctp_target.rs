@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use super::cpu;
-use super::process::Processes;
+use super::process::{Processes, Program};
 use super::target::{Link, LinkClosed, OnItsOwn, Received, Target, TargetError};
 use protocol::ctp::{self, Connection, HandshakeError, Incoming};
 use protocol::merge::Merger;
@@ -39,12 +39,21 @@ pub enum Origin {
 /// which ends with the last of them if it was started by us.
 #[derive(Debug, Clone)]
 pub struct CtpTarget {
-    origin: Arc<Mutex<Origin>>,
-    announced: Announced,
+    at: Arc<Mutex<Place>>,
     /// After this long without a byte a session counts as lost.
     idle: Option<Duration>,
     /// When this handle last asked how long its processes had computed.
     asked: Option<(Instant, Duration)>,
+}
+
+/// What stands where a target is.
+#[derive(Debug)]
+struct Place {
+    origin: Origin,
+    announced: Announced,
+    /// What is started if it is to be replaced, and what is announced to that.
+    successor: Option<(Program, Announced)>,
+    replaced: bool,
 }
 
 /// Processes that compute for a smaller share of the time are at rest: they
@@ -56,18 +65,31 @@ impl CtpTarget {
     /// its release.
     pub fn new(origin: Origin, announced: Announced, idle: Option<Duration>) -> Self {
         CtpTarget {
-            origin: Arc::new(Mutex::new(origin)),
-            announced,
+            at: Arc::new(Mutex::new(Place {
+                origin,
+                announced,
+                successor: None,
+                replaced: false,
+            })),
             idle,
             asked: None,
         }
     }
-}
 
-impl CtpTarget {
+    /// The same, which may be replaced by a program of another kind.
+    pub fn with_successor(self, program: Program, announced: Announced) -> Self {
+        self.place().successor = Some((program, announced));
+        self
+    }
+
+    /// Whether another kind of program stands in its place.
+    pub fn is_replaced(&self) -> bool {
+        self.place().replaced
+    }
+
     /// What the processes have logged; None for those of somebody else.
     pub fn logs(&self) -> Option<String> {
-        match &*self.origin() {
+        match &self.place().origin {
             Origin::Spawned(processes) => Some(processes.logs()),
             Origin::Attached(_) => None,
         }
@@ -75,31 +97,35 @@ impl CtpTarget {
 
     /// The numbers that the system gave its processes; none of somebody else's.
     pub fn process_ids(&self) -> Vec<u32> {
-        match &*self.origin() {
+        match &self.place().origin {
             Origin::Spawned(processes) => processes.ids(),
             Origin::Attached(_) => Vec::new(),
         }
     }
 
-    fn origin(&self) -> MutexGuard<'_, Origin> {
-        self.origin.lock().unwrap_or_else(PoisonError::into_inner)
+    fn place(&self) -> MutexGuard<'_, Place> {
+        self.at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Target for CtpTarget {
     fn release(&self) -> Release {
-        self.announced.release
+        self.place().announced.release
     }
 
     fn connect(&mut self, nonce: Uuid) -> Result<Box<dyn Link>, TargetError> {
-        let addresses = match &*self.origin() {
-            Origin::Spawned(processes) => processes.addresses(),
-            Origin::Attached(addresses) => addresses.clone(),
+        let (addresses, announced) = {
+            let place = self.place();
+            let addresses = match &place.origin {
+                Origin::Spawned(processes) => processes.addresses(),
+                Origin::Attached(addresses) => addresses.clone(),
+            };
+            (addresses, place.announced.clone())
         };
         let connections = addresses
             .iter()
             .map(|address| {
-                let Announced { version, release } = &self.announced;
+                let Announced { version, release } = &announced;
                 let mut connection = ctp::connect(address, version, self.idle, release.client())
                     .map_err(|error| refused(address, &error))?;
                 connection
@@ -121,7 +147,7 @@ impl Target for CtpTarget {
     }
 
     fn restart(&mut self) -> Result<(), TargetError> {
-        match &mut *self.origin() {
+        match &mut self.place().origin {
             Origin::Spawned(processes) => processes.restart(),
             Origin::Attached(_) => Err(TargetError::Unsupported(
                 "cannot restart a target that is attached to",
@@ -129,22 +155,38 @@ impl Target for CtpTarget {
         }
     }
 
+    fn replace(&mut self) -> Result<(), TargetError> {
+        let place = &mut *self.place();
+        match (&mut place.origin, place.successor.take()) {
+            (Origin::Spawned(processes), Some((program, announced))) => {
+                place.announced = announced;
+                place.replaced = true;
+                processes.replace(program)
+            }
+            // It was replaced before, or all are of one kind.
+            (Origin::Spawned(processes), None) => processes.restart(),
+            (Origin::Attached(_), _) => Err(TargetError::Unsupported(
+                "cannot replace a target that is attached to",
+            )),
+        }
+    }
+
     fn ended(&mut self, patience: Duration) -> Option<String> {
-        match &*self.origin() {
+        match &self.place().origin {
             Origin::Spawned(processes) => processes.ended(patience),
             Origin::Attached(_) => None,
         }
     }
 
     fn on_its_own(&mut self, patience: Duration) -> Option<OnItsOwn> {
-        match &mut *self.origin() {
+        match &mut self.place().origin {
             Origin::Spawned(processes) => processes.on_its_own(patience),
             Origin::Attached(_) => None,
         }
     }
 
     fn was_at_work(&mut self) -> bool {
-        let ids = match &*self.origin() {
+        let ids = match &self.place().origin {
             Origin::Spawned(processes) => processes.ids(),
             // Whose it is, and on which machine, is not known.
             Origin::Attached(_) => return false,

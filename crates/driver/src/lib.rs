@@ -26,7 +26,7 @@ pub use ctp_target::{CtpTarget, Origin};
 pub use frames::{Frame, Said};
 pub use host::{ChangeError, PersistHost};
 pub use log::ALARMS;
-pub use process::{ProcessConfig, Processes};
+pub use process::{ProcessConfig, Processes, Program};
 pub use session::{Frontiers, Session, Subscribe};
 pub use target::{DEATH, Link, LinkClosed, OnItsOwn, Received, Target, TargetError};
 
@@ -193,6 +193,15 @@ impl Driver {
         contact.link = None;
         contact.session = Session::default();
         contact.target.restart()
+    }
+
+    /// Ends the session with a replica, kills it, and starts one of the other kind in
+    /// its place.
+    pub fn replace(&mut self, replica: Replica) -> Result<(), TargetError> {
+        let contact = self.contact_mut(replica);
+        contact.link = None;
+        contact.session = Session::default();
+        contact.target.replace()
     }
 
     /// Enqueues a compute command for a replica.

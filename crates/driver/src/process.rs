@@ -22,14 +22,20 @@ const STARTS: usize = 3;
 /// How long a started process may take until it listens.
 const START_PATIENCE: Duration = Duration::from_secs(60);
 
-/// How a replica's processes are started.
-#[derive(Debug, Clone)]
-pub struct ProcessConfig {
-    pub program: PathBuf,
+/// What is started.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Program {
+    pub path: PathBuf,
     /// Arguments before the ones that every clusterd takes.
     pub leading_args: Vec<String>,
     /// Arguments behind the ones that every clusterd takes.
     pub extra_args: Vec<String>,
+}
+
+/// How a replica's processes are started.
+#[derive(Debug, Clone)]
+pub struct ProcessConfig {
+    pub program: Program,
     pub processes: usize,
     /// Worker threads a process.
     pub workers: usize,
@@ -87,6 +93,14 @@ impl Processes {
     pub fn restart(&mut self) -> Result<(), TargetError> {
         self.unheard = self.alarms();
         self.kill_all();
+        self.start_all()
+    }
+
+    /// The same, with another program.
+    pub fn replace(&mut self, program: Program) -> Result<(), TargetError> {
+        self.unheard = self.alarms();
+        self.kill_all();
+        self.config.program = program;
         self.start_all()
     }
 
@@ -174,7 +188,7 @@ impl Processes {
     }
 
     fn start_once(&mut self) -> Result<(), TargetError> {
-        let program = self.config.program.display().to_string();
+        let program = self.config.program.path.display().to_string();
         let start_error = |reason: String| TargetError::Start {
             program: program.clone(),
             reason,
@@ -205,9 +219,9 @@ impl Processes {
                 .try_clone()
                 .map_err(|e| start_error(format!("opening {shown}: {e}")))?;
             let compute_address = address(1, process);
-            let mut command = Command::new(&self.config.program);
+            let mut command = Command::new(&self.config.program.path);
             command
-                .args(&self.config.leading_args)
+                .args(&self.config.program.leading_args)
                 .args(["--storage-controller-listen-addr", &address(0, process)])
                 .args(["--compute-controller-listen-addr", &compute_address])
                 .args(["--internal-http-listen-addr", &address(2, process)])
@@ -227,7 +241,7 @@ impl Processes {
                 .arg(&scratch)
                 .arg("--scratch-directory")
                 .arg(&scratch)
-                .args(&self.config.extra_args)
+                .args(&self.config.program.extra_args)
                 .env("MZ_SOFT_ASSERTIONS", "1")
                 .stdin(Stdio::null())
                 .stdout(stdout)
@@ -370,9 +384,11 @@ mod tests {
     fn config(program: &str) -> (tempfile::TempDir, ProcessConfig) {
         let directory = tempfile::tempdir().unwrap();
         let config = ProcessConfig {
-            program: program.into(),
-            leading_args: vec![],
-            extra_args: vec![],
+            program: Program {
+                path: program.into(),
+                leading_args: vec![],
+                extra_args: vec![],
+            },
             processes: 1,
             workers: 1,
             directory: directory.path().to_path_buf(),

@@ -59,6 +59,12 @@ pub trait Target {
     /// remember.
     fn restart(&mut self) -> Result<(), TargetError>;
 
+    /// The same, with another target of the cluster's other kind in its place, if there
+    /// is one.
+    fn replace(&mut self) -> Result<(), TargetError> {
+        self.restart()
+    }
+
     /// How the target ended, if it does so within `patience`: which process,
     /// with what exit code or signal, and what it said.
     fn ended(&mut self, patience: Duration) -> Option<String>;

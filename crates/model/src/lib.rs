@@ -173,6 +173,7 @@ impl Model {
             Event::ConnectionLost { .. } | Event::TargetDied { .. } => self.lost = true,
             Event::TargetRestarted => self.forget_process(),
             Event::Killed => self.killed = true,
+            Event::Replaced { release } => self.release = *release,
             // What it read it holds until its leases end.
             Event::PeerKilled => self.leased.extend(self.read.iter().cloned()),
             Event::ShardRead(_)

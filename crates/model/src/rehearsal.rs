@@ -284,7 +284,7 @@ impl Part {
             }
             Effect::Connect { .. }
             | Effect::Restart
-            | Effect::Kill(_)
+            | Effect::Kill { .. }
             | Effect::CreateInstance { .. }
             | Effect::Configure(_)
             | Effect::CompleteInitialization

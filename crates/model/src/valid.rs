@@ -122,6 +122,7 @@ impl Model {
             | Event::TargetRestarted
             | Event::Killed
             | Event::PeerKilled
+            | Event::Replaced { .. }
             | Event::Finished => Ok(()),
         }
     }

@@ -216,6 +216,9 @@ pub enum Command {
     /// is opened with both; until then the other one serves alone.
     Kill {
         replica: Replica,
+        /// What is started is of the kind of the other one: an upgrade, or a step back.
+        #[serde(default, skip_serializing_if = "is_false")]
+        replaced: bool,
     },
 }
 

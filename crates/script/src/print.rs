@@ -117,7 +117,10 @@ impl Display for Command {
             Command::InitializationComplete | Command::Reconnect | Command::Restart => {
                 (head, vec![])
             }
-            Command::Kill { replica } => (head.arg("replica", replica), vec![]),
+            Command::Kill { replica, replaced } => {
+                let head = head.arg("replica", replica);
+                (head.flag("replaced", *replaced), vec![])
+            }
             Command::DefineSchema { name, columns } => (
                 head.arg("name", name),
                 columns

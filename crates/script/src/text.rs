@@ -194,6 +194,7 @@ fn command(h: &Header, body: &[Line<'_>]) -> Result<Command, String> {
         "restart" => Command::Restart,
         "kill" => Command::Kill {
             replica: h.u64("replica")?.try_into()?,
+            replaced: h.flag("replaced"),
         },
         verb => return Err(format!("unknown command `{verb}`")),
     })

@@ -17,6 +17,7 @@ use super::command::Refresh;
 use super::selection::Finish;
 use plan::Relation;
 use plan::lower::JoinKind;
+use protocol::Release;
 use protocol::v26_30::ComputeResponse;
 use repr::{Antichain, Diff, GlobalId, RelationDesc, Row, Timestamp};
 
@@ -104,6 +105,10 @@ pub enum Event {
     Killed,
     /// The driver killed the other one of two replicas.
     PeerKilled,
+    /// What the driver started in the place of what it killed is of this release.
+    Replaced {
+        release: Release,
+    },
     /// The run is over: nothing was said for a while and nothing is awaited.
     Finished,
 }
@@ -129,6 +134,7 @@ impl Event {
             | Event::TargetRestarted
             | Event::Killed
             | Event::PeerKilled
+            | Event::Replaced { .. }
             | Event::ShardRead(_)
             | Event::ShardReleased { .. }
             | Event::Response(_)
@@ -160,7 +166,8 @@ impl Event {
             | Event::ShardInDoubt { .. }
             | Event::TargetRestarted
             | Event::Killed
-            | Event::PeerKilled => true,
+            | Event::PeerKilled
+            | Event::Replaced { .. } => true,
             Event::ShardRead(_)
             | Event::ShardReleased { .. }
             | Event::Response(_)

@@ -75,6 +75,7 @@ impl Situations {
             | Event::InstanceCreated
             | Event::InitializationComplete
             | Event::PeerKilled
+            | Event::Replaced { .. }
             | Event::ShardInDoubt { .. }
             | Event::ShardReleased { .. }
             | Event::WaitTimedOut { .. }

@@ -98,6 +98,13 @@ pub fn simpler_options(command: &Command) -> Vec<Command> {
                     .map(Command::CreateDataflow),
             );
         }
+        Command::Kill {
+            replica,
+            replaced: true,
+        } => out.push(Command::Kill {
+            replica: *replica,
+            replaced: false,
+        }),
         // Where a drop is as good as a compaction, the latter is simpler.
         Command::AllowCompaction { id, frontier: None } => out.push(Command::AllowCompaction {
             id: *id,
@@ -126,7 +133,9 @@ pub fn simpler_options(command: &Command) -> Vec<Command> {
         Command::InitializationComplete
         | Command::Reconnect
         | Command::Restart
-        | Command::Kill { .. }
+        | Command::Kill {
+            replaced: false, ..
+        }
         | Command::WriteSingleTs { .. }
         | Command::WriteSpread { .. }
         | Command::WriteRows {

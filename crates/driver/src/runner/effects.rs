@@ -28,8 +28,13 @@ impl Runner<'_> {
         match &mut effect {
             Effect::Connect { session: _ } => self.open_session(replica)?,
             Effect::Restart => self.restart(replica)?,
-            Effect::Kill(Whose::Own) => self.kill(replica)?,
-            Effect::Kill(Whose::Peer) => self.check_peer()?,
+            Effect::Kill {
+                whose: Whose::Own,
+                replaced,
+            } => return self.kill(replica, *replaced),
+            Effect::Kill {
+                whose: Whose::Peer, ..
+            } => self.check_peer()?,
             Effect::Append {
                 shard,
                 desc,
@@ -104,7 +109,7 @@ impl Runner<'_> {
             Effect::CancelPeek { uuid } => ComputeCommand::CancelPeek { uuid: *uuid },
             Effect::Connect { .. }
             | Effect::Restart
-            | Effect::Kill(_)
+            | Effect::Kill { .. }
             | Effect::Configure(_)
             | Effect::CreateDataflow(_)
             | Effect::SendPeek { .. }
@@ -164,13 +169,24 @@ impl Runner<'_> {
         self.driver.restart(replica).map_err(|e| e.to_string())
     }
 
-    /// The same, and says nothing to it in this session any more.
-    fn kill(&mut self, replica: Replica) -> Result<(), String> {
+    /// Kills a replica, and says nothing to what comes after it in this session.
+    fn kill(&mut self, replica: Replica, replaced: bool) -> Result<(), String> {
         self.check_peer()?;
-        self.restart(replica)?;
-        let standing = &mut self.desk_mut(replica).standing;
-        if *standing == Standing::Open {
-            *standing = Standing::Killed;
+        self.look_at(replica);
+        let started = match replaced {
+            true => self.driver.replace(replica),
+            false => self.driver.restart(replica),
+        };
+        started.map_err(|e| e.to_string())?;
+        let release = self.driver.release(replica);
+        let desk = self.desk_mut(replica);
+        if desk.standing == Standing::Open {
+            desk.standing = Standing::Killed;
+        }
+        desk.script.speak_to(release);
+        self.emit_of(replica, &Event::Killed);
+        if replaced {
+            self.emit_of(replica, &Event::Replaced { release });
         }
         Ok(())
     }

@@ -54,24 +54,40 @@ pub(crate) use view::{DroppedViews, ViewSeams};
 
 /// The set of mutants of one replica; usually empty or one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Mutants(u128);
+pub struct Mutants([u128; WORDS]);
+
+/// Enough for every mutant, a bit each.
+const WORDS: usize = Mutant::ALL.len().div_ceil(u128::BITS as usize);
+
+/// The word of a mutant's bit, and the bit.
+const fn bit(mutant: Mutant) -> (usize, u128) {
+    let number = mutant as usize;
+    let bits = u128::BITS as usize;
+    (number / bits, 1 << (number % bits))
+}
 
 impl Mutants {
     /// A healthy replica.
     pub const fn none() -> Self {
-        Mutants(0)
+        Mutants([0; WORDS])
     }
 
     /// Whether the replica has this bug.
     #[inline]
     fn is(self, mutant: Mutant) -> bool {
-        self.0 & (1 << (mutant as u128)) != 0
+        let (word, bit) = bit(mutant);
+        self.0[word] & bit != 0
     }
 }
 
 impl FromIterator<Mutant> for Mutants {
     fn from_iter<I: IntoIterator<Item = Mutant>>(iter: I) -> Self {
-        Mutants(iter.into_iter().fold(0, |bits, m| bits | 1 << (m as u128)))
+        let mut mutants = Mutants::none();
+        for mutant in iter {
+            let (word, bit) = bit(mutant);
+            mutants.0[word] |= bit;
+        }
+        mutants
     }
 }
 

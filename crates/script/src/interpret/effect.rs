@@ -27,8 +27,11 @@ pub enum Effect {
     /// Kills the target and starts it anew. A connect follows.
     Restart,
     /// Kills a replica, which is the one that is spoken to or its peer; it hears
-    /// nothing until the next connect.
-    Kill(Whose),
+    /// nothing until the next connect. It may be replaced by one of its peer's kind.
+    Kill {
+        whose: Whose,
+        replaced: bool,
+    },
     CreateInstance {
         expiration_offset: Option<Duration>,
         arrangement_dictionary_compression: bool,
@@ -91,8 +94,13 @@ impl Effect {
     /// Whether it starts a process.
     pub fn starts_target(&self) -> bool {
         match self {
-            Effect::Restart | Effect::Kill(Whose::Own) => true,
-            Effect::Kill(Whose::Peer)
+            Effect::Restart
+            | Effect::Kill {
+                whose: Whose::Own, ..
+            } => true,
+            Effect::Kill {
+                whose: Whose::Peer, ..
+            }
             | Effect::Connect { .. }
             | Effect::CreateInstance { .. }
             | Effect::Configure(_)
@@ -118,8 +126,12 @@ impl Effect {
         match self {
             Effect::Connect { session } => Event::SessionStarted { session },
             Effect::Restart => Event::TargetRestarted,
-            Effect::Kill(Whose::Own) => Event::Killed,
-            Effect::Kill(Whose::Peer) => Event::PeerKilled,
+            Effect::Kill {
+                whose: Whose::Own, ..
+            } => Event::Killed,
+            Effect::Kill {
+                whose: Whose::Peer, ..
+            } => Event::PeerKilled,
             Effect::CreateInstance { .. } => Event::InstanceCreated,
             Effect::Configure(configuration) => Event::ConfigurationUpdated {
                 max_result_size: configuration.max_result_size,

@@ -156,6 +156,11 @@ impl Interpreter {
         Interpreter { release, ..self }
     }
 
+    /// From now on what is told is told to a replica of this release.
+    pub fn speak_to(&mut self, release: Release) {
+        self.release = release;
+    }
+
     /// The same for this one of two replicas. Both are told the same, but for who was
     /// killed.
     pub fn for_replica(self, replica: Replica) -> Self {
@@ -246,7 +251,7 @@ impl Interpreter {
                     named,
                 }
             }
-            Command::Kill { replica } => self.kill(*replica)?,
+            Command::Kill { replica, replaced } => self.kill(*replica, *replaced)?,
             Command::DefineSchema { name, columns } => {
                 let desc = data::resolve(columns)?;
                 Meaning::naming(Name::Schema(name.clone(), desc))
@@ -420,7 +425,7 @@ impl Interpreter {
     }
 
     /// One replica at a time: the other one serves on.
-    fn kill(&self, replica: Replica) -> Result<Meaning, CommandError> {
+    fn kill(&self, replica: Replica, replaced: bool) -> Result<Meaning, CommandError> {
         if let Some(killed) = self.killed {
             return Err(CommandError::Killed { replica, killed });
         }
@@ -428,7 +433,7 @@ impl Interpreter {
             true => Whose::Own,
             false => Whose::Peer,
         };
-        let mut meaning = Meaning::of(Effect::Kill(whose));
+        let mut meaning = Meaning::of(Effect::Kill { whose, replaced });
         meaning.named.push(Name::Killed(replica));
         Ok(meaning)
     }
