@@ -152,6 +152,8 @@ fn inexpressible(expr: &MirScalarExpr) -> Option<String> {
                     | VariadicFunc::Concat
                     | VariadicFunc::Replace
                     | VariadicFunc::Substr
+                    | VariadicFunc::PadLeading
+                    | VariadicFunc::SplitPart
                     | VariadicFunc::ErrorIfNull
                     | VariadicFunc::ListCreate { .. }
                     | VariadicFunc::ArrayCreate { .. }

@@ -133,6 +133,7 @@ fn what_serves_alone_is_not_killed() {
         refused,
         "kill is for a cluster of two replicas: expected --second-target"
     );
+    assert_eq!(outcome.unknown, None);
 }
 
 /// The seeds and how many cases of each are drawn.

@@ -123,6 +123,9 @@ pub fn draw(
     let below = depth - 1;
     match choices.weighted("form of scalar", &[5, 6, 1, 1, 1, 2]) {
         Some(1) if *typ == ReprScalarType::Bool => predicate(choices, over, below),
+        Some(1) if *typ == ReprScalarType::String && over.fallible => {
+            text_of_parts(choices, over, below)
+        }
         Some(1) => match arithmetic(choices, over, typ, below) {
             Some(expr) => expr,
             None => leaf(choices, over, typ),
@@ -291,6 +294,43 @@ fn arithmetic(
         }
         _ => binary(add, left, leaf(choices, over, typ)),
     })
+}
+
+/// A part of a text, or a text with other parts.
+fn text_of_parts(choices: &mut dyn Choices, over: Over<'_>, depth: usize) -> MirScalarExpr {
+    let whole = draw(choices, over, &ReprScalarType::String, depth);
+    let text = |choices: &mut dyn Choices| leaf(choices, over, &ReprScalarType::String);
+    let number = |choices: &mut dyn Choices| match choices.chance("number of any value", 1, 3) {
+        true => leaf(choices, over, &ReprScalarType::Int32),
+        false => {
+            let number = choices.draw("number of characters", 5) as i32;
+            literal(Datum::Int32(number), ReprScalarType::Int32)
+        }
+    };
+    match choices.weighted("text of parts", &[2, 2, 2, 2]) {
+        Some(1) => {
+            let exprs = vec![whole, text(choices), text(choices)];
+            variadic(VariadicFunc::Replace, exprs)
+        }
+        Some(2) => {
+            let mut exprs = vec![whole, number(choices)];
+            if choices.chance("pad", 1, 2) {
+                exprs.push(text(choices));
+            }
+            variadic(VariadicFunc::PadLeading, exprs)
+        }
+        Some(3) => {
+            let exprs = vec![whole, text(choices), number(choices)];
+            variadic(VariadicFunc::SplitPart, exprs)
+        }
+        _ => {
+            let mut exprs = vec![whole, number(choices)];
+            if choices.chance("length", 1, 2) {
+                exprs.push(number(choices));
+            }
+            variadic(VariadicFunc::Substr, exprs)
+        }
+    }
 }
 
 /// A number that is not zero, nor the one whose quotient overflows.

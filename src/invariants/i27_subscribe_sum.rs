@@ -22,7 +22,7 @@ use std::sync::Arc;
 use super::batches::{self, Sum, Sums, Turns};
 use super::{Finding, Invariant, Leniency, Place, Verdicts, described, show};
 use crate::model::eval::{Evaluated, Fault};
-use crate::model::{Model, Undefined, size};
+use crate::model::{Model, Multiset, Undefined, size};
 use crate::protocol::v26_30::SubscribeBatch;
 use crate::repr::{Antichain, GlobalId, Timestamp};
 use crate::script::trace::Event;
@@ -138,7 +138,10 @@ fn told_size(
 ) {
     let (first, upper) = spoiled(id, batch, model);
     let mut changed: u64 = 0;
-    let mut before = size::generous(&untold(id, model).unwrap_or_default().rows);
+    let mut before = match before(id, &first, model) {
+        Ok(rows) => size::generous(&rows),
+        Err(undefined) => return undecided(&undefined, verdicts),
+    };
     for contents in contents(id, model, &first, &upper, None) {
         let (_, evaluated) = match contents {
             Ok(contents) => contents,
@@ -236,6 +239,16 @@ fn untold(id: GlobalId, model: &Model) -> Result<Evaluated, Undefined> {
     match collection.tells_snapshot() {
         true => Ok(Evaluated::default()),
         false => Ok(model.object_of(id, collection.as_of())?.as_ref().clone()),
+    }
+}
+
+/// The rows that a subscribe had told, or does not tell, when a batch begins at `first`.
+fn before(id: GlobalId, first: &Antichain, model: &Model) -> Result<Multiset, Undefined> {
+    let collection = model.collection(id).ok_or(Undefined::Unknown(id))?;
+    let last = first.as_option().and_then(|first| first.checked_sub(1));
+    match last.filter(|last| *last >= collection.as_of()) {
+        Some(last) => Ok(model.object_of(id, last)?.rows.clone()),
+        None => Ok(untold(id, model)?.rows),
     }
 }
 

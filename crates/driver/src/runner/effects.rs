@@ -32,9 +32,6 @@ impl Runner<'_> {
                 whose: Whose::Own,
                 replaced,
             } => return self.kill(replica, *replaced),
-            Effect::Kill {
-                whose: Whose::Peer, ..
-            } => self.check_peer()?,
             Effect::Append {
                 shard,
                 desc,
@@ -171,7 +168,6 @@ impl Runner<'_> {
 
     /// Kills a replica, and says nothing to what comes after it in this session.
     fn kill(&mut self, replica: Replica, replaced: bool) -> Result<(), String> {
-        self.check_peer()?;
         self.look_at(replica);
         let started = match replaced {
             true => self.driver.replace(replica),
@@ -189,14 +185,6 @@ impl Runner<'_> {
             self.emit_of(replica, &Event::Replaced { release });
         }
         Ok(())
-    }
-
-    /// What serves alone is not killed, but restarted.
-    fn check_peer(&self) -> Result<(), String> {
-        match self.desks.as_slice() {
-            [_] => Err("kill is for a cluster of two replicas: expected --second-target".into()),
-            _ => Ok(()),
-        }
     }
 
     fn send(&mut self, replica: Replica, command: ComputeCommand) -> Result<(), String> {

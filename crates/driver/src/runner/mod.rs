@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use script::interpret::{Answer, Interpreter, Meaning, Step, Uuids};
+use script::interpret::{Answer, Effect, Interpreter, Meaning, Step, Uuids};
 use script::output::{Output, update_lines};
 use script::trace::{Event, ShardContents, Wait};
 use script::{Command, CommandError, DEFAULT_TIMEOUT_SECS, Replica};
@@ -180,11 +180,13 @@ impl<'a> Runner<'a> {
     /// Takes the steps of every replica in order, and waits for all of them together.
     /// True if a wait ran out that may.
     fn take(&mut self, steps: Vec<Vec<Step>>) -> Result<bool, String> {
-        let starts = |step: &Step| match step {
-            Step::Do(effect) => effect.starts_target(),
-            Step::Wait { .. } => false,
-        };
-        let starts = steps.iter().flatten().any(starts);
+        let effects = || steps.iter().flatten().filter_map(Step::effect);
+        // What serves alone is not killed, but restarted.
+        let kills = |effect: &Effect| matches!(effect, Effect::Kill { .. });
+        if self.desks.len() == 1 && effects().any(kills) {
+            return Err("kill is for a cluster of two replicas: expected --second-target".into());
+        }
+        let starts = effects().any(Effect::starts_target);
         let mut left: Vec<_> = steps.into_iter().map(Vec::into_iter).collect();
         let mut ran_out = false;
         loop {

@@ -37,7 +37,14 @@ fn non_null_requirements(e: &MirScalarExpr, columns: &mut Vec<usize>) {
             non_null_requirements(expr2, columns);
         }
         MirScalarExpr::CallVariadic { func, exprs } => {
-            if matches!(func, VariadicFunc::Replace | VariadicFunc::Substr) {
+            let propagates_nulls = matches!(
+                func,
+                VariadicFunc::Replace
+                    | VariadicFunc::Substr
+                    | VariadicFunc::PadLeading
+                    | VariadicFunc::SplitPart
+            );
+            if propagates_nulls {
                 for e in exprs {
                     non_null_requirements(e, columns);
                 }

@@ -168,6 +168,9 @@ fn variadic_type(
         VariadicFunc::Replace => call.exactly(&[STRING, STRING, STRING]).map(text),
         VariadicFunc::Substr if args.len() == 2 => call.exactly(&[STRING, INT32]).map(text),
         VariadicFunc::Substr => call.exactly(&[STRING, INT32, INT32]).map(text),
+        VariadicFunc::PadLeading if args.len() == 2 => call.exactly(&[STRING, INT32]).map(text),
+        VariadicFunc::PadLeading => call.exactly(&[STRING, INT32, STRING]).map(text),
+        VariadicFunc::SplitPart => call.exactly(&[STRING, STRING, INT32]).map(text),
         VariadicFunc::ErrorIfNull => {
             let value = call.first()?;
             call.exactly(&[value.clone(), STRING])
@@ -184,7 +187,6 @@ fn variadic_type(
         VariadicFunc::RecordCreate { field_names } => record_type(&call.name, field_names, &args),
         VariadicFunc::ConcatWs
         | VariadicFunc::MakeTimestamp
-        | VariadicFunc::PadLeading
         | VariadicFunc::JsonbBuildArray
         | VariadicFunc::JsonbBuildObject
         | VariadicFunc::MapBuild { .. }
@@ -192,7 +194,6 @@ fn variadic_type(
         | VariadicFunc::ArrayIndex { .. }
         | VariadicFunc::ListIndex
         | VariadicFunc::ListSliceLinear
-        | VariadicFunc::SplitPart
         | VariadicFunc::RegexpMatch
         | VariadicFunc::HmacString
         | VariadicFunc::HmacBytes

@@ -463,6 +463,8 @@ fn variadic_by_name(name: &str) -> Option<VariadicFunc> {
         "concat" => VariadicFunc::Concat,
         "substr" => VariadicFunc::Substr,
         "replace" => VariadicFunc::Replace,
+        "lpad" | "pad_leading" => VariadicFunc::PadLeading,
+        "split_part" => VariadicFunc::SplitPart,
         "error_if_null" => VariadicFunc::ErrorIfNull,
         _ => return None,
     })

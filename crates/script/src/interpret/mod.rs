@@ -47,6 +47,16 @@ pub enum Step {
     },
 }
 
+impl Step {
+    /// What it does, if it does something.
+    pub fn effect(&self) -> Option<&Effect> {
+        match self {
+            Step::Do(effect) => Some(effect),
+            Step::Wait { .. } => None,
+        }
+    }
+}
+
 /// What a command means.
 #[derive(Debug, Clone)]
 pub struct Meaning {
@@ -622,10 +632,7 @@ impl Meaning {
 
     /// What it does, in order.
     pub fn effects(&self) -> impl Iterator<Item = &Effect> {
-        self.steps.iter().filter_map(|step| match step {
-            Step::Do(effect) => Some(&**effect),
-            Step::Wait { .. } => None,
-        })
+        self.steps.iter().filter_map(Step::effect)
     }
 
     /// What a run of it tells if nothing fails.

@@ -71,7 +71,10 @@ pub(super) fn variadic(func: &VariadicFunc, arguments: &[Value]) -> Option<Resul
             texts.and_then(|texts| joined(texts.into_iter()))
         }
         _ if arguments.iter().any(Value::is_null) => match func {
-            VariadicFunc::Replace | VariadicFunc::Substr => Ok(Value::null()),
+            VariadicFunc::Replace
+            | VariadicFunc::Substr
+            | VariadicFunc::PadLeading
+            | VariadicFunc::SplitPart => Ok(Value::null()),
             _ => return None,
         },
         VariadicFunc::Replace => match arguments {
@@ -81,6 +84,15 @@ pub(super) fn variadic(func: &VariadicFunc, arguments: &[Value]) -> Option<Resul
         VariadicFunc::Substr => match arguments {
             [whole, start] => substring(whole, start, None),
             [whole, start, length] => substring(whole, start, Some(length)),
+            _ => Err(Stop::internal("missing parameter")),
+        },
+        VariadicFunc::PadLeading => match arguments {
+            [whole, length] => padded(whole, length, None),
+            [whole, length, pad] => padded(whole, length, Some(pad)),
+            _ => Err(Stop::internal("missing parameter")),
+        },
+        VariadicFunc::SplitPart => match arguments {
+            [whole, by, field] => field_of(whole, by, field),
             _ => Err(Stop::internal("missing parameter")),
         },
         _ => return None,
@@ -145,6 +157,52 @@ fn substring(whole: &Value, start: &Value, length: Option<&Value>) -> Result {
         Some(length) => start + length - 1,
     };
     Ok(slice(text, start - 1, end))
+}
+
+/// The text in so many characters: its first ones, or all of them behind as much of
+/// `pad`, again and again, as it lacks.
+fn padded(whole: &Value, length: &Value, pad: Option<&Value>) -> Result {
+    let (whole, length) = (text(whole)?, int32(length)?);
+    let pad: Vec<char> = match pad {
+        None => vec![' '],
+        Some(pad) => text(pad)?.chars().collect(),
+    };
+    let Ok(wanted) = usize::try_from(length) else {
+        let text = "length must be nonnegative".to_string();
+        return Err(EvalError::InvalidParameterValue(text).into());
+    };
+    if wanted > LONGEST {
+        return Err(EvalError::LengthTooLarge.into());
+    }
+    let lacks = wanted.saturating_sub(whole.chars().count());
+    let mut padded = String::new();
+    if !pad.is_empty() {
+        padded.extend((0..lacks).map(|at| pad[at % pad.len()]));
+    }
+    padded.extend(whole.chars().take(wanted));
+    Ok(Value::string(&padded))
+}
+
+/// One of the fields between separators, from 1; nothing beyond the last. Nothing
+/// separates a text by an empty text.
+fn field_of(whole: &Value, by: &Value, field: &Value) -> Result {
+    let (mut rest, by, field) = (text(whole)?, text(by)?, int32(field)?);
+    if field < 1 {
+        let text = "field position must be greater than zero".to_string();
+        return Err(EvalError::InvalidParameterValue(text).into());
+    }
+    let separated = |text: &str| match by.is_empty() {
+        true => None,
+        false => text.find(by),
+    };
+    for _ in 1..field {
+        match separated(rest) {
+            None => return Ok(Value::string("")),
+            Some(at) => rest = &rest[at + by.len()..],
+        }
+    }
+    let end = separated(rest).unwrap_or(rest.len());
+    Ok(Value::string(&rest[..end]))
 }
 
 fn position(part: &str, whole: &str) -> Result {
