@@ -82,12 +82,8 @@ fn shown_rows(expected: Expected, shown: &Shown) -> Option<String> {
         Expected::Rows(rows) => rows,
         // The only error that there can be.
         Expected::Errors(texts) => {
-            return match (texts.exact.first(), texts.exact.len()) {
-                (Some(text), 1) if texts.prefixes.is_empty() => {
-                    Some(format!("error: peek error: {text}"))
-                }
-                _ => None,
-            };
+            let text = texts.exact.first().filter(|_| texts.is_one())?;
+            return Some(format!("error: peek error: {text}"));
         }
         Expected::Either(..) | Expected::Undefined(_) => return None,
     };

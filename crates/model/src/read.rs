@@ -145,7 +145,11 @@ impl Model {
         let mut ever = Multiset::new();
         let mut next = Some(self.rendered_at(dataflow));
         let mut times = 0;
-        while let Some(ts) = next.filter(|ts| !sealed.less_equal(*ts)) {
+        let is_over = |ts: &Timestamp| dataflow.until().is_some_and(|until| *ts >= until);
+        while let Some(ts) = next.filter(|ts| !sealed.less_equal(*ts) && !is_over(ts)) {
+            if let Some(until) = dataflow.known_until(object).filter(|until| ts >= *until) {
+                return Err(Undefined::BeyondUntil { ts, until });
+            }
             times += 1;
             if times > LONGEST {
                 let text = format!("an index that changed more than {LONGEST} times");

@@ -171,6 +171,7 @@ impl<'p> Scope<'_, '_, 'p> {
             changed.push(history.changed);
             fallen.push(history.fallen);
         }
+        let mut ahead = BTreeSet::new();
         for present in faults.subsets() {
             if present & 1 != 0 && !faults.is_whole(present) {
                 early.possible.extend(faults.of(present, &ever, None));
@@ -179,11 +180,20 @@ impl<'p> Scope<'_, '_, 'p> {
             for input in others {
                 if !faults.is_whole(present) {
                     let raised = faults.of(present, &ever, Some((input, &changed[input])));
+                    ahead.extend(raised.iter().cloned());
                     early.possible.extend(raised);
                 }
                 let taken_back = faults.of(present, &ever, Some((input, &fallen[input])));
                 early.negative.extend(taken_back);
             }
+        }
+        // What another path raised once for rows that count more, the path of input 0
+        // takes back as often as these fall.
+        for present in faults.subsets().filter(|present| present & 1 != 0) {
+            let taken_back = faults.of(present, &ever, Some((0, &fallen[0])));
+            early
+                .negative
+                .extend(taken_back.intersection(&ahead).cloned());
         }
         early.possible.extend(early.negative.iter().cloned());
         if negative {
