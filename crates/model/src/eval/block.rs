@@ -305,8 +305,10 @@ impl<'a> Block<'a> {
         let mut calls: Vec<&MirScalarExpr> = Vec::new();
         let mut shared = false;
         for scalar in self.scalars() {
+            let mut behind = plan::scalar::support(scalar.expr);
             visit(scalar.expr, &mut |node| match node {
                 MirScalarExpr::Column(column, _) => {
+                    behind.remove(column);
                     if let Some(Origin::Computed(index)) = scalar.layout.get(*column) {
                         reads[*index] += 1;
                     }
@@ -320,6 +322,12 @@ impl<'a> Block<'a> {
                     calls.push(node);
                 }
             });
+            // Those in branches of If and Coalesce.
+            for column in behind {
+                if let Some(Origin::Computed(index)) = scalar.layout.get(column) {
+                    reads[*index] += 1;
+                }
+            }
         }
         for origin in self.outputs.iter() {
             if let Origin::Computed(index) = origin {
@@ -470,8 +478,14 @@ impl<'b, 'a, 'r> Over<'b, 'a, 'r> {
         stops.into_iter().map(Stop::fault).collect()
     }
 
-    /// Errors of operands that AND and OR skip.
+    /// Errors of operands that AND and OR skip, and of computed columns that stand in a
+    /// branch of If or Coalesce: what is read more than once is computed before.
     fn masked(&self, expr: &MirScalarExpr, layout: &Layout, stops: &mut Vec<Stop>) {
+        for column in plan::scalar::support(expr) {
+            if let Some(origin @ Origin::Computed(_)) = layout.get(column) {
+                stops.extend(self.origin(*origin).err());
+            }
+        }
         visit(expr, &mut |node| {
             if let MirScalarExpr::CallVariadic {
                 func: VariadicFunc::And | VariadicFunc::Or,
