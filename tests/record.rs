@@ -126,4 +126,10 @@ fn what_is_no_record_is_refused_with_its_path() {
     let lab = InProcessLab::new(Mutants::none(), false);
     let bad = compare(&lab, &KnownBugs::default(), None, &folder).unwrap_err();
     assert!(bad.to_string().contains("shards.jsonl: line 1: "), "{bad}");
+
+    let of_two = "# replicas: 2\n\ncreate-instance\n----\nok\n";
+    fs::write(folder.join("script.spec"), of_two).unwrap();
+    let alone = compare(&lab, &KnownBugs::default(), None, &folder).unwrap_err();
+    let expected = "script.spec: is of two replicas: expected --second-target";
+    assert!(alone.to_string().ends_with(expected), "{alone}");
 }

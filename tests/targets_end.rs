@@ -14,7 +14,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use clusterd_fuzz::campaign::{
-    Kind, Lab, LabConfig, ProcessLab, Processed, Shape, StoreUrls, run_in,
+    Lab, LabConfig, ProcessLab, Processed, ReplicaKind, Shape, StoreUrls, run_in,
 };
 use clusterd_fuzz::driver::ALARMS;
 use clusterd_fuzz::protocol::v26_30::VERSION;
@@ -249,7 +249,7 @@ fn lab(directory: &Path) -> ProcessLab {
         panic!("a program of its own");
     };
     ProcessLab::open(LabConfig {
-        first: Kind {
+        first: ReplicaKind {
             target: Processed::Spawn {
                 program,
                 cases_per_start: 50,

@@ -9,8 +9,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use clusterd_fuzz::campaign::{
-    Kind, Lab, LabConfig, Limits, Outcome, ProcessLab, Processed, Shape, case_script, case_shape,
-    endless, run_in, viable,
+    Lab, LabConfig, Limits, Outcome, ProcessLab, Processed, ReplicaKind, Shape, case_script,
+    case_shape, endless, run_in, viable,
 };
 use clusterd_fuzz::cli::InProcessLab;
 use clusterd_fuzz::driver::Program;
@@ -216,7 +216,7 @@ fn two_versions_as_processes_write_one_view() {
              await-frontier id=1001 ts={next}\n----\n\npeek id=1002 ts={ts}\n----\n"
         );
     }
-    let kind = |release: Release| Kind {
+    let kind = |release: Release| ReplicaKind {
         target: Processed::Spawn {
             program: Program {
                 path: env!("CARGO_BIN_EXE_miniclusterd").into(),

@@ -82,12 +82,10 @@ pub struct Traffic {
 impl Outcome {
     /// What came of this run and another one of the same commands.
     pub(super) fn and(mut self, other: Outcome) -> Outcome {
-        let counts = std::mem::take(&mut self.counts);
         invariants::add_uses(&mut self.leniencies, &other.leniencies);
-        let both = counts.into_iter().zip(&other.counts);
-        let counts = both.map(|((id, counts), (_, more))| (id, counts.plus(*more)));
+        invariants::add_counts(&mut self.counts, &other.counts);
         Outcome {
-            counts: counts.collect(),
+            counts: self.counts,
             elapsed: self.elapsed + other.elapsed,
             situations: &self.situations | &other.situations,
             leniencies: self.leniencies,
@@ -256,15 +254,7 @@ impl Watched {
                 ..violation
             });
             outcome.violations.extend(violations);
-            let counts = checker.counts();
-            outcome.counts = match outcome.counts.is_empty() {
-                true => counts,
-                false => {
-                    let both = outcome.counts.iter().zip(counts);
-                    both.map(|((id, counts), (_, more))| (*id, counts.plus(more)))
-                        .collect()
-                }
-            };
+            invariants::add_counts(&mut outcome.counts, &checker.counts());
             invariants::add_uses(&mut outcome.leniencies, checker.leniencies());
             outcome.situations.extend(checker.situations());
             if let Some((step, why)) = checker.model().invalid() {

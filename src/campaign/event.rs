@@ -135,13 +135,7 @@ impl Summary {
         for signature in &report.violations {
             self.add_signature(signature);
         }
-        if self.counts.is_empty() {
-            self.counts = report.counts.clone();
-            return;
-        }
-        for ((_, sum), (_, one)) in self.counts.iter_mut().zip(&report.counts) {
-            *sum = sum.plus(*one);
-        }
+        invariants::add_counts(&mut self.counts, &report.counts);
     }
 
     /// Takes into account that a case broke an invariant after it was told.

@@ -158,7 +158,7 @@ pub enum Processed {
 
 /// Targets of one kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kind {
+pub struct ReplicaKind {
     pub target: Processed,
     /// The version that the driver announces to it. What is announced to the first
     /// replica is the version whose shards the driver writes.
@@ -169,9 +169,9 @@ pub struct Kind {
 #[derive(Debug, Clone)]
 pub struct LabConfig {
     /// Of which kind a replica is.
-    pub first: Kind,
+    pub first: ReplicaKind,
     /// The same of a second one that serves the same cluster.
-    pub second: Option<Kind>,
+    pub second: Option<ReplicaKind>,
     pub store: StoreUrls,
     /// Logs and scratch files of the targets go here.
     pub directory: PathBuf,
@@ -193,7 +193,7 @@ impl LabConfig {
         patience: Duration,
     ) -> LabConfig {
         LabConfig {
-            first: Kind {
+            first: ReplicaKind {
                 target: Processed::Spawn {
                     program: Program {
                         path: program,
@@ -231,7 +231,7 @@ pub struct ProcessLab {
 
 /// The targets of one kind.
 struct Stock {
-    kind: Kind,
+    kind: ReplicaKind,
     idle: Mutex<Vec<Pooled>>,
     /// A target was given back.
     returned: Condvar,
@@ -268,7 +268,7 @@ impl Tenant {
 
 impl Stock {
     /// Holds nothing yet but what is attached to.
-    fn new(kind: Kind) -> Stock {
+    fn new(kind: ReplicaKind) -> Stock {
         let idle = match &kind.target {
             Processed::Spawn { .. } => Vec::new(),
             Processed::Attach(addresses) => {
@@ -370,7 +370,7 @@ impl ProcessLab {
         self.start(&stock.kind, shape).map(Tenant::new)
     }
 
-    fn start(&self, kind: &Kind, shape: Shape) -> Result<CtpTarget, String> {
+    fn start(&self, kind: &ReplicaKind, shape: Shape) -> Result<CtpTarget, String> {
         let Processed::Spawn {
             program,
             cases_per_start: _,

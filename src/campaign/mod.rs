@@ -43,7 +43,8 @@ pub use finding::{Broken, Finding, Pursued, Terms, pursue};
 pub use json_lines::JsonLines;
 pub use jury::{Jury, Run, Trial};
 pub use lab::{
-    Kind, Lab, LabConfig, ProcessLab, Processed, Seat, Shape, StoreUrls, Tenant, run_in, run_with,
+    Lab, LabConfig, ProcessLab, Processed, ReplicaKind, Seat, Shape, StoreUrls, Tenant, run_in,
+    run_with,
 };
 pub use matrix::{Row as MatrixRow, Solved, matrix};
 pub use rate::{Judgment, Rate, Standard};

@@ -240,7 +240,8 @@ pub struct Difference {
 /// Runs the case in the folder of a record on a target, and holds what it does against
 /// the record.
 ///
-/// Errors: the folder holds no record; the target cannot be had.
+/// Errors: the folder holds no record; the record is of two replicas, and the lab has
+/// one; the target cannot be had.
 pub fn compare(
     lab: &dyn Lab,
     known: &KnownBugs,
@@ -248,14 +249,10 @@ pub fn compare(
     folder: &Path,
 ) -> Result<Compared, ReplayError> {
     let path = folder.join(SCRIPT);
-    let bad = |path: &Path, why: &dyn std::fmt::Display| {
-        ReplayError::Script(format!("{}: {why}", path.display()))
-    };
-    let text = fs::read_to_string(&path).map_err(|e| bad(&path, &e))?;
-    let facts = Facts::parse(&text).map_err(|e| bad(&path, &e))?;
-    let Source::Text(script) = Source::parse(&text).map_err(|e| bad(&path, &e))? else {
-        return Err(bad(&path, &"expected a script in the text form"));
-    };
+    let (facts, script) = read_script(&path)?;
+    if facts.is_for_two() && lab.replicas() == 1 {
+        return Err(bad(&path, &"is of two replicas: expected --second-target"));
+    }
     let shards = read_shards(&folder.join(SHARDS))?;
     let commands = script.commands();
     let shape = shape.or(facts.shape()).unwrap_or(Shape::ONE);
@@ -311,12 +308,24 @@ pub fn compare(
     Ok(compared)
 }
 
+fn bad(path: &Path, why: &dyn std::fmt::Display) -> ReplayError {
+    ReplayError::Script(format!("{}: {why}", path.display()))
+}
+
+fn read_script(path: &Path) -> Result<(Facts, Script), ReplayError> {
+    let text = fs::read_to_string(path).map_err(|e| bad(path, &e))?;
+    let facts = Facts::parse(&text).map_err(|e| bad(path, &e))?;
+    match Source::parse(&text).map_err(|e| bad(path, &e))? {
+        Source::Text(script) => Ok((facts, script)),
+        Source::Json(_) => Err(bad(path, &"expected a script in the text form")),
+    }
+}
+
 fn read_shards(path: &Path) -> Result<Vec<ShardLine>, ReplayError> {
-    let bad = |why: String| ReplayError::Script(format!("{}: {why}", path.display()));
-    let text = fs::read_to_string(path).map_err(|e| bad(e.to_string()))?;
+    let text = fs::read_to_string(path).map_err(|e| bad(path, &e))?;
     let parse = |(at, line): (usize, &str)| {
         let parsed = serde_json::from_str(line);
-        parsed.map_err(|e| bad(format!("line {}: {e}", at + 1)))
+        parsed.map_err(|e| bad(path, &format!("line {}: {e}", at + 1)))
     };
     text.lines().enumerate().map(parse).collect()
 }

@@ -32,10 +32,10 @@ const CANARY: Mutant = Mutant::FrontierTooFar;
 
 /// Runs a campaign.
 pub fn fuzz(args: Fuzz) -> Done {
-    writable(&args.findings).map_err(|error| {
-        let findings = args.findings.display();
-        CliError::Input(format!("--findings {findings}: cannot be written: {error}"))
-    })?;
+    writable("--findings", &args.findings)?;
+    if let Some(folder) = &args.record {
+        writable("--record", folder)?;
+    }
     let known = known_bugs(args.known.known_bugs.as_deref())?;
     signals::watch(signals::First::Stops)?;
     let open = labs::open(&args.target, false)?;
@@ -190,8 +190,8 @@ fn verdict(summary: &Summary, canary: Option<&Canary>) -> Done {
     }
 }
 
-/// Tries whether files can be put into a folder; leaves nothing behind.
-fn writable(folder: &Path) -> std::io::Result<()> {
+/// Tries whether files can be put into the folder of a flag; leaves nothing behind.
+fn writable(flag: &str, folder: &Path) -> Result<(), CliError> {
     let missing: Vec<&Path> = folder
         .ancestors()
         .take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists())
@@ -203,7 +203,10 @@ fn writable(folder: &Path) -> std::io::Result<()> {
         // Others may have put something into it.
         let _ = std::fs::remove_dir(folder);
     }
-    tried
+    tried.map_err(|error| {
+        let folder = folder.display();
+        CliError::Input(format!("{flag} {folder}: cannot be written: {error}"))
+    })
 }
 
 /// What the cases of a campaign are drawn from.

@@ -26,15 +26,15 @@ use crate::replica::mutants::Mutants;
 /// Hands out in-process replicas.
 #[derive(Debug, Clone)]
 pub struct InProcessLab {
-    first: Kind,
-    second: Option<Kind>,
+    first: Mini,
+    second: Option<Mini>,
     keep_log: bool,
     limits: Limits,
 }
 
 /// What a replica is.
 #[derive(Debug, Clone, Copy)]
-struct Kind {
+struct Mini {
     mutants: Mutants,
     release: Release,
 }
@@ -42,7 +42,7 @@ struct Kind {
 impl InProcessLab {
     pub fn new(mutants: Mutants, keep_log: bool) -> Self {
         InProcessLab {
-            first: Kind {
+            first: Mini {
                 mutants,
                 release: Release::default(),
             },
@@ -60,7 +60,7 @@ impl InProcessLab {
 
     /// With a second replica in each seat, of this release and with these bugs.
     pub fn with_second(mut self, mutants: Mutants, release: Release) -> Self {
-        self.second = Some(Kind { mutants, release });
+        self.second = Some(Mini { mutants, release });
         self
     }
 
@@ -74,7 +74,7 @@ impl InProcessLab {
     /// writes as a program of its version.
     fn target(
         &self,
-        kind: Kind,
+        kind: Mini,
         client: Arc<PersistClient>,
         shape: Shape,
         seed: u64,
@@ -113,7 +113,7 @@ impl Lab for InProcessLab {
         let clock = Arc::new(ManualClock::new(0));
         let consensus = open_consensus("mem:").map_err(|e| e.to_string())?;
         let blob = open_blob("mem:").map_err(|e| e.to_string())?;
-        let client = |kind: &Kind, seed: u64| {
+        let client = |kind: &Mini, seed: u64| {
             let settings = settings(kind.release, &clock, seed);
             PersistClient::new(Arc::clone(&blob), Arc::clone(&consensus), settings)
         };

@@ -7,7 +7,7 @@ use super::CliError;
 use super::args::{ReplicaArgs, TargetArgs, TargetKind};
 use super::in_process::InProcessLab;
 use super::scratch::Scratch;
-use crate::campaign::{Kind, Lab, LabConfig, ProcessLab, Processed, StoreUrls};
+use crate::campaign::{Lab, LabConfig, ProcessLab, Processed, ReplicaKind, StoreUrls};
 use crate::driver::Program;
 use crate::replica::mutants::{Mutant, Mutants};
 
@@ -164,7 +164,7 @@ fn check_pair(first: &ReplicaArgs, second: &ReplicaArgs) -> Result<(), CliError>
 }
 
 /// Targets of the kind that the flags of a replica ask for.
-fn kind(replica: &ReplicaArgs, cases_per_start: Option<usize>) -> Result<Kind, CliError> {
+fn kind(replica: &ReplicaArgs, cases_per_start: Option<usize>) -> Result<ReplicaKind, CliError> {
     let spawn = |program: PathBuf, leading_args: Vec<String>, cases: usize| {
         let mutants = replica.mutant.iter();
         let mutants = mutants.flat_map(|m| ["--mutant".to_string(), m.to_string()]);
@@ -190,5 +190,5 @@ fn kind(replica: &ReplicaArgs, cases_per_start: Option<usize>) -> Result<Kind, C
         TargetKind::Spawn(program) => spawn(program.clone(), Vec::new(), CASES_PER_SPAWN),
         TargetKind::Connect(addresses) => Processed::Attach(addresses.clone()),
     };
-    Ok(Kind { target, announced })
+    Ok(ReplicaKind { target, announced })
 }

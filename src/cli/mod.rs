@@ -25,6 +25,7 @@ pub use args::{Cli, Command, TargetArgs, TargetKind};
 pub use in_process::InProcessLab;
 pub use shard::render_report;
 
+use crate::campaign::ReplayError;
 use crate::replica;
 
 /// An invocation that did not come to a result.
@@ -49,6 +50,15 @@ pub enum CliError {
     /// The reader of what is printed is gone, which is no failure.
     #[error("stdout was closed")]
     Unread,
+}
+
+impl From<ReplayError> for CliError {
+    fn from(error: ReplayError) -> Self {
+        match error {
+            ReplayError::Script(problem) => CliError::Input(problem),
+            ReplayError::Target(problem) => CliError::Target(problem),
+        }
+    }
 }
 
 /// Whether nothing was found.

@@ -11,7 +11,7 @@ use super::fuzz::known_bugs;
 use super::out::{complain, print};
 use super::run::read;
 use super::{CliError, Done, labs, signals};
-use crate::campaign::{self, Aftermath, Difference, Facts, Lab, ReplayError, Replayed, Shape};
+use crate::campaign::{self, Aftermath, Difference, Facts, Lab, Replayed, Shape};
 use crate::invariants;
 
 /// How long the last script is given to end its target.
@@ -59,11 +59,7 @@ fn against(args: &Replay, directory: &Path) -> Done {
         reached += 1;
         let shown = folder.display();
         let shape = args.target.shape();
-        let one = campaign::compare(open.lab.as_ref(), &known, shape, folder);
-        let one = one.map_err(|error| match error {
-            ReplayError::Script(problem) => CliError::Input(problem),
-            ReplayError::Target(problem) => CliError::Target(problem),
-        })?;
+        let one = campaign::compare(open.lab.as_ref(), &known, shape, folder)?;
         compared += one.compared;
         left_free += one.left_free;
         if let Some((id, _)) = &one.known {
@@ -242,10 +238,7 @@ fn one(args: &Replay, lab: &dyn Lab, path: &Path) -> Result<Replayed, CliError> 
     // A script says what it takes; the flags may ask for more.
     let shape = args.target.shape().into_iter().chain(facts.shape()).max();
     let shape = shape.unwrap_or(Shape::ONE);
-    campaign::replay(lab, shape, path, &text).map_err(|error| match error {
-        ReplayError::Script(problem) => CliError::Input(problem),
-        ReplayError::Target(problem) => CliError::Target(problem),
-    })
+    Ok(campaign::replay(lab, shape, path, &text)?)
 }
 
 /// The flags of a script for two replicas: the second one is healthy, and of the

@@ -54,7 +54,7 @@ pub use checker::Checker;
 pub use i13_no_crash::after_case;
 pub use kinds::Kind;
 pub use leniency::{Leniency, Uses, add as add_uses};
-pub use verdict::{Counts, Finding, Place, Verdicts, Violation};
+pub use verdict::{Counts, Finding, Place, Verdicts, Violation, add as add_counts};
 
 use crate::model::Model;
 use crate::protocol::Release;

@@ -35,6 +35,20 @@ impl Counts {
     }
 }
 
+/// The counts of every invariant, in the order of the catalogue.
+pub type Tally = Vec<(&'static str, Counts)>;
+
+/// Adds the counts of some runs to those of others; `all` may be of none so far.
+pub fn add(all: &mut Tally, more: &Tally) {
+    if all.is_empty() {
+        all.clone_from(more);
+        return;
+    }
+    for ((_, sum), (_, one)) in all.iter_mut().zip(more) {
+        *sum = sum.plus(*one);
+    }
+}
+
 /// Where something was seen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Place {

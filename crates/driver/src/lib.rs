@@ -86,14 +86,6 @@ impl Driver {
         }
     }
 
-    /// The same of a cluster with a second replica.
-    pub fn with_second(self, target: Box<dyn Target>) -> Self {
-        Driver {
-            second: Some(Contact::new(target)),
-            ..self
-        }
-    }
-
     /// A driver of one target or two.
     ///
     /// Errors: there is another number of them.
@@ -104,7 +96,10 @@ impl Driver {
         let mut targets = targets.into_iter();
         match (targets.next(), targets.next(), targets.next()) {
             (Some(first), None, None) => Ok(Driver::new(host, first)),
-            (Some(first), Some(second), None) => Ok(Driver::new(host, first).with_second(second)),
+            (Some(first), Some(second), None) => Ok(Driver {
+                second: Some(Contact::new(second)),
+                ..Driver::new(host, first)
+            }),
             (None, _, _) | (_, _, Some(_)) => Err("expected one target, or two".to_string()),
         }
     }
@@ -117,7 +112,7 @@ impl Driver {
         }
     }
 
-    /// One without a second is asked in its stead: there is always a first.
+    /// Where there is no second replica, that of the first.
     fn contact(&self, replica: Replica) -> &Contact {
         match (replica, &self.second) {
             (Replica::Second, Some(second)) => second,

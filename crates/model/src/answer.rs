@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use super::eval::Decimal;
 use super::multiset::Multiset;
 use repr::{Antichain, GlobalId, Row, Timestamp};
 
@@ -82,7 +83,7 @@ impl ErrorTexts {
     pub fn is_one(&self) -> bool {
         let is_fixed = |text: &String| {
             let told = told_decimal(text);
-            told.is_none_or(|(_, number, _)| !has_zeros_behind(number))
+            told.is_none_or(|(_, number, _)| number.clone().reduced() == number)
         };
         self.exact.len() == 1 && self.prefixes.is_empty() && self.exact.iter().all(is_fixed)
     }
@@ -111,61 +112,24 @@ impl ErrorTexts {
 
 /// A decimal that an error tells, in quotes, because it is out of range; with the text
 /// before and behind it.
-fn told_decimal(text: &str) -> Option<(&str, &str, &str)> {
+fn told_decimal(text: &str) -> Option<(&str, Decimal, &str)> {
     let (before, rest) = text.split_once('"')?;
     let (number, behind) = rest.split_once('"')?;
+    let number = Decimal::from_scientific(number)?;
     behind
         .ends_with(" out of range")
         .then_some((before, number, behind))
 }
 
 /// Whether two errors tell the same but for zeros at the end of a decimal, which it
-/// loses in a row (`spec/plan.md` §6): whether a replica puts it into one on the way,
+/// loses in a row (`spec/plan.md` §6.2): whether a replica puts it into one on the way,
 /// because two blocks share it, is the planner's choice.
 fn tells_equal_decimals(a: &str, b: &str) -> bool {
-    let (Some((before, a, behind)), Some((other_before, b, other_behind))) =
-        (told_decimal(a), told_decimal(b))
-    else {
-        return false;
+    let reduced = |text| {
+        let (before, number, behind) = told_decimal(text)?;
+        Some((before, number.reduced(), behind))
     };
-    let reduced = reduced(a);
-    (before, behind) == (other_before, other_behind)
-        && reduced.is_some()
-        && reduced == self::reduced(b)
-}
-
-fn has_zeros_behind(number: &str) -> bool {
-    let mantissa = number.split(['E', 'e']).next().unwrap_or_default();
-    let digits = mantissa.trim_start_matches('-').replace('.', "");
-    digits.len() > 1 && digits.ends_with('0')
-}
-
-/// The digits of a decimal without zeros at their end, and the power of ten of the
-/// last one.
-fn reduced(number: &str) -> Option<(bool, String, i64)> {
-    let (negative, number) = match number.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, number),
-    };
-    let (mantissa, power) = match number.split_once(['E', 'e']) {
-        Some((mantissa, power)) => (mantissa, power.parse().ok()?),
-        None => (number, 0_i64),
-    };
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let all = format!("{whole}{fraction}");
-    if all.is_empty() || !all.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    let digits = all
-        .trim_start_matches('0')
-        .trim_end_matches('0')
-        .to_string();
-    let zeros = all.len() - all.trim_end_matches('0').len();
-    let last = power - i64::try_from(fraction.len()).ok()? + i64::try_from(zeros).ok()?;
-    match digits.is_empty() {
-        true => Some((false, digits, 0)),
-        false => Some((negative, digits, last)),
-    }
+    reduced(a).is_some_and(|told| Some(told) == reduced(b))
 }
 
 impl fmt::Display for ErrorTexts {

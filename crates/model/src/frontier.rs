@@ -76,19 +76,17 @@ impl Model {
         match kind {
             FrontierKind::Input => self.input_must_reach(id),
             FrontierKind::Output => self.must_reach(id),
-            FrontierKind::Write => {
-                let writes = match &collection.export {
-                    ExportSpec::Index { .. } | ExportSpec::Subscribe { .. } => true,
-                    ExportSpec::MaterializedView { .. } => collection.writes.must(),
-                };
-                match (&collection.export, writes || !collection.is_live()) {
-                    (_, false) => Some(Antichain::minimum()),
-                    (ExportSpec::MaterializedView { shard, .. }, true) if collection.is_live() => {
-                        self.views.get(shard)?.owed(self, id)
+            FrontierKind::Write => match &collection.export {
+                ExportSpec::MaterializedView { shard, .. } if collection.is_live() => {
+                    match collection.writes.must() {
+                        true => self.views.get(shard)?.owed(self, id),
+                        false => Some(Antichain::minimum()),
                     }
-                    (_, true) => self.must_reach(id),
                 }
-            }
+                ExportSpec::Index { .. }
+                | ExportSpec::MaterializedView { .. }
+                | ExportSpec::Subscribe { .. } => self.must_reach(id),
+            },
         }
     }
 

@@ -461,9 +461,4 @@ impl Model {
     pub fn is_killed(&self) -> bool {
         self.killed
     }
-
-    /// The release that the replica is of.
-    pub fn release(&self) -> Release {
-        self.release
-    }
 }

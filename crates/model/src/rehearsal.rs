@@ -19,15 +19,15 @@ use thiserror::Error;
 /// A script so far, with the model in place of a target; see the module.
 #[derive(Debug, Clone)]
 pub struct Rehearsal {
-    first: Part,
+    first: Role,
     /// The second replica, once one of the two was killed: until then they are alike.
-    second: Option<Part>,
+    second: Option<Role>,
     steps: usize,
 }
 
 /// What one replica hears, and what is known of it.
 #[derive(Debug, Clone)]
-struct Part {
+struct Role {
     interpreter: Interpreter,
     model: Model,
 }
@@ -93,7 +93,7 @@ impl Rehearsal {
     /// A script that begins on a replica of this release.
     pub fn for_release(release: Release) -> Self {
         let mut rehearsal = Rehearsal {
-            first: Part {
+            first: Role {
                 // A rehearsal needs no ids unlike those of other runs.
                 interpreter: Interpreter::new(Uuids::Seeded(0)).for_release(release),
                 model: Model::for_release(release),
@@ -109,7 +109,7 @@ impl Rehearsal {
     /// What the model knows after the commands so far; of two replicas, that of the
     /// first one that lives.
     pub fn model(&self) -> &Model {
-        let living = self.parts().find(|part| !part.model.is_lost());
+        let living = self.roles().find(|role| !role.model.is_lost());
         &living.unwrap_or(&self.first).model
     }
 
@@ -118,7 +118,7 @@ impl Rehearsal {
         &self.first.interpreter
     }
 
-    fn parts(&self) -> impl Iterator<Item = &Part> {
+    fn roles(&self) -> impl Iterator<Item = &Role> {
         std::iter::once(&self.first).chain(&self.second)
     }
 
@@ -131,8 +131,8 @@ impl Rehearsal {
     /// From the first kill on two replicas are told apart.
     fn tell_apart(&mut self, command: &Command) {
         if let (Command::Kill { .. }, None) = (command, &self.second) {
-            let Part { interpreter, model } = self.first.clone();
-            self.second = Some(Part {
+            let Role { interpreter, model } = self.first.clone();
+            self.second = Some(Role {
                 interpreter: interpreter.for_replica(Replica::Second),
                 model,
             });
@@ -160,8 +160,8 @@ impl Rehearsal {
         let second = (self.second.as_ref()).map(|second| second.valid(command));
         let second = second.transpose()?;
         let mut rehearsed = self.next_step();
-        if let (Some(part), Some(meaning)) = (&mut self.second, second) {
-            part.take(meaning, &mut Rehearsed::default());
+        if let (Some(role), Some(meaning)) = (&mut self.second, second) {
+            role.take(meaning, &mut Rehearsed::default());
         }
         self.first.take(first, &mut rehearsed);
         Ok(rehearsed)
@@ -173,12 +173,12 @@ impl Rehearsal {
     /// after it are not looked at.
     pub fn end(&mut self, waits: &[Wait]) -> Result<(), Objection> {
         for wait in waits {
-            let parts = std::iter::once(&mut self.first).chain(&mut self.second);
-            for part in parts.filter(|part| !part.model.is_lost()) {
-                if !part.model.must_end(wait) {
+            let roles = std::iter::once(&mut self.first).chain(&mut self.second);
+            for role in roles.filter(|role| !role.model.is_lost()) {
+                if !role.model.must_end(wait) {
                     return Err(Objection::MightNotEnd(wait.clone()));
                 }
-                part.model.ended(wait);
+                role.model.ended(wait);
             }
         }
         Ok(())
@@ -198,7 +198,7 @@ impl Rehearsal {
     }
 }
 
-impl Part {
+impl Role {
     fn play(&mut self, command: &Command, rehearsed: &mut Rehearsed) {
         match self.interpreter.interpret(command) {
             Ok(meaning) => self.take(meaning, rehearsed),

@@ -62,6 +62,16 @@ impl View {
     fn seals(&self, frontier: Antichain) -> Antichain {
         refresh::sealed(self.refresh.as_ref(), frontier)
     }
+
+    /// The write frontier that it must get while it lives.
+    fn owed(&self, model: &Model) -> Option<Antichain> {
+        let owed = model.must_reach(self.id)?;
+        Some(match owed == Antichain::minimum() {
+            // Nothing is owed, not even the first refresh.
+            true => owed,
+            false => self.seals(owed),
+        })
+    }
 }
 
 /// The columns in which a view has no NULL, with their names.
@@ -193,19 +203,13 @@ impl Views {
             live.is_some_and(|c| c.writes.must() && c.dataflow.uid == view.dataflow.uid)
         });
         writing
-            .filter_map(|view| self.owed(model, view.id))
+            .filter_map(|view| view.owed(model))
             .max()
             .unwrap_or_else(Antichain::minimum)
     }
 
     /// The write frontier that a live view of the shard must get.
     pub(super) fn owed(&self, model: &Model, id: GlobalId) -> Option<Antichain> {
-        let owed = model.must_reach(id)?;
-        let view = self.views.iter().rfind(|view| view.id == id)?;
-        Some(match owed == Antichain::minimum() {
-            // Nothing is owed, not even the first refresh.
-            true => owed,
-            false => view.seals(owed),
-        })
+        self.views.iter().rfind(|view| view.id == id)?.owed(model)
     }
 }

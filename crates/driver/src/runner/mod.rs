@@ -181,12 +181,12 @@ impl<'a> Runner<'a> {
     /// True if a wait ran out that may.
     fn take(&mut self, steps: Vec<Vec<Step>>) -> Result<bool, String> {
         let effects = || steps.iter().flatten().filter_map(Step::effect);
+        let kills = effects().any(|effect| matches!(effect, Effect::Kill { .. }));
         // What serves alone is not killed, but restarted.
-        let kills = |effect: &Effect| matches!(effect, Effect::Kill { .. });
-        if self.desks.len() == 1 && effects().any(kills) {
+        if self.desks.len() == 1 && kills {
             return Err("kill is for a cluster of two replicas: expected --second-target".into());
         }
-        let starts = effects().any(Effect::starts_target);
+        let starts = kills || effects().any(|effect| matches!(effect, Effect::Restart));
         let mut left: Vec<_> = steps.into_iter().map(Vec::into_iter).collect();
         let mut ran_out = false;
         loop {

@@ -74,6 +74,20 @@ impl Decimal {
         })
     }
 
+    /// From the notation of [`Decimal::scientific`], with or without an exponent.
+    /// `None`: no such number.
+    pub fn from_scientific(text: &str) -> Option<Self> {
+        let (plain, power) = match text.split_once('E') {
+            Some((plain, power)) => (plain, power.parse().ok()?),
+            None => (text, 0),
+        };
+        let mut parsed = Decimal::parse(plain)?;
+        if let Finite { exponent, .. } = &mut parsed {
+            *exponent = exponent.checked_add(power)?;
+        }
+        Some(parsed)
+    }
+
     pub fn is_zero(&self) -> bool {
         matches!(self, Finite { digits, .. } if digits.is_empty())
     }

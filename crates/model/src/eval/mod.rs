@@ -24,6 +24,7 @@ mod top_k;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+pub(super) use decimal::Decimal;
 pub use horizon::Horizon;
 
 use super::answer::{ErrorTexts, Undefined};

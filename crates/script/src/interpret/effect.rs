@@ -91,31 +91,6 @@ pub enum PeekOf {
 }
 
 impl Effect {
-    /// Whether it starts a process.
-    pub fn starts_target(&self) -> bool {
-        match self {
-            Effect::Restart
-            | Effect::Kill {
-                whose: Whose::Own, ..
-            } => true,
-            Effect::Kill {
-                whose: Whose::Peer, ..
-            }
-            | Effect::Connect { .. }
-            | Effect::CreateInstance { .. }
-            | Effect::Configure(_)
-            | Effect::CompleteInitialization
-            | Effect::CreateDataflow(_)
-            | Effect::Schedule { .. }
-            | Effect::AllowCompaction { .. }
-            | Effect::AllowWrites { .. }
-            | Effect::SendPeek { .. }
-            | Effect::CancelPeek { .. }
-            | Effect::Append { .. }
-            | Effect::DowngradeSince { .. } => false,
-        }
-    }
-
     /// The event that tells of it.
     pub fn event(&self) -> Event {
         self.clone().into_event()
