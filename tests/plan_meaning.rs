@@ -6,9 +6,9 @@ mod plan_random;
 
 use std::sync::Arc;
 
-use clusterd_fuzz::model::answer::Undefined;
+use clusterd_fuzz::model::Multiset;
+use clusterd_fuzz::model::Undefined;
 use clusterd_fuzz::model::eval::{Evaluated, Moment, evaluate};
-use clusterd_fuzz::model::multiset::Multiset;
 use clusterd_fuzz::plan::lower::{DataflowPlan, JoinKind, LowerOptions, SourceImport, planned};
 use clusterd_fuzz::plan::{Relation, RelationType, print, type_of};
 use clusterd_fuzz::repr::{Antichain, Datum, GlobalId, ReprScalarType, Row};

@@ -9,8 +9,8 @@ mod replica_lab;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use clusterd_fuzz::model::Multiset;
 use clusterd_fuzz::model::eval::{self, ErrorCounts, Evaluated, Moment};
-use clusterd_fuzz::model::multiset::Multiset;
 use clusterd_fuzz::plan::DataflowBuilder;
 use clusterd_fuzz::plan::lower::JoinKind;
 use clusterd_fuzz::plan::{Relation, RelationType, print};

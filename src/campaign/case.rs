@@ -148,17 +148,8 @@ pub fn run_case(
         let settled = watched.settle(&mut runner, options.patience);
         unread = settled.err().map(|e| format!("reading the views: {e}"));
     }
-    // Beside what has no end everything else goes on.
-    if let Some(GivenUp { wait, waited }) = runner.given_up() {
-        let event = Event::WaitTimedOut {
-            wait: wait.clone(),
-            waited_ms: waited.as_millis() as u64,
-        };
-        for (_, checker) in &watched.0 {
-            if checker.borrow().model().has_no_end() {
-                checker.borrow_mut().on_event(&event);
-            }
-        }
+    if let Some(given_up) = runner.given_up() {
+        watched.give_up(given_up);
     }
     runner.finish();
     if options.record {
@@ -188,6 +179,20 @@ pub fn run_case(
 struct Watched(Vec<(Option<Replica>, RefCell<Checker>)>);
 
 impl Watched {
+    /// Tells those of what has no end that it was not waited for any longer. All other
+    /// things go on beside it.
+    fn give_up(&self, given_up: &GivenUp) {
+        let event = Event::WaitTimedOut {
+            wait: given_up.wait.clone(),
+            waited_ms: given_up.waited.as_millis() as u64,
+        };
+        for (_, checker) in &self.0 {
+            if checker.borrow().model().has_no_end() {
+                checker.borrow_mut().on_event(&event);
+            }
+        }
+    }
+
     fn of(driver: &Driver, options: &CaseOptions) -> Watched {
         let replicas = driver.replicas();
         let patience_ms = options.patience.as_millis() as u64;

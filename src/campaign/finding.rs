@@ -272,21 +272,11 @@ impl<'a> Hunt<'a> {
         self.pursue_in(lab, &start, avoided, runs, budget).0
     }
 
-    /// Confirms `start`, which is as much as is known to show what broke, and
-    /// shrinks it. Gives the trail of scripts that led to the simplest, too. `runs`
-    /// were made before.
-    fn pursue_in(
-        &self,
-        lab: &'a dyn Lab,
-        start: &[Command],
-        avoided: &[Skeleton],
-        runs: usize,
-        budget: Budget,
-    ) -> (Finding, Vec<Commands>) {
+    /// What broke, before any run has confirmed it.
+    fn unconfirmed(&self, lab: &dyn Lab, start: &[Command], runs: usize) -> Finding {
         let broken = self.broken;
-        let mut trial = self.trial(lab, broken.shape);
-        let mut finding = Finding {
-            signature: trial.signature.clone(),
+        Finding {
+            signature: broken.violation.signature(),
             skeleton: Skeleton::default(),
             violation: broken.violation.clone(),
             case: broken.case,
@@ -301,23 +291,49 @@ impl<'a> Hunt<'a> {
             log: Vec::new(),
             endless: None,
             target_log: None,
-        };
-        if broken.shape != Shape::ONE {
-            // One worker is simpler than several, and repeats better.
-            let alone = self.trial(lab, Shape::ONE);
-            let runs = (0..ON_ONE_WORKER).map(|number| Run {
+        }
+    }
+
+    /// A trial on one worker, if `start` shows there, too: that is simpler than
+    /// several, and repeats better. Counts the runs that it makes.
+    fn on_one_worker(
+        &self,
+        lab: &'a dyn Lab,
+        start: &[Command],
+        runs: &mut usize,
+    ) -> Option<LabTrial<'a>> {
+        let alone = self.trial(lab, Shape::ONE);
+        let numbers = (0..ON_ONE_WORKER).inspect(|_| *runs += 1);
+        let mut shown = numbers.map(|number| {
+            let run = Run {
                 number,
                 patient: false,
-            });
-            let mut made = 0;
-            let all = runs
-                .inspect(|_| made += 1)
-                .all(|run| alone.shows(start, run) == Some(true));
-            finding.runs += made;
-            if all {
-                trial = alone;
-                finding.shape = Shape::ONE;
-            }
+            };
+            alone.shows(start, run) == Some(true)
+        });
+        let all = shown.all(|shown| shown);
+        all.then_some(alone)
+    }
+
+    /// Confirms `start`, which is as much as is known to show what broke, and
+    /// shrinks it. Gives the trail of scripts that led to the simplest, too. `runs`
+    /// were made before.
+    fn pursue_in(
+        &self,
+        lab: &'a dyn Lab,
+        start: &[Command],
+        avoided: &[Skeleton],
+        runs: usize,
+        budget: Budget,
+    ) -> (Finding, Vec<Commands>) {
+        let broken = self.broken;
+        let mut trial = self.trial(lab, broken.shape);
+        let mut finding = self.unconfirmed(lab, start, runs);
+        if broken.shape != Shape::ONE
+            && let Some(alone) = self.on_one_worker(lab, start, &mut finding.runs)
+        {
+            trial = alone;
+            finding.shape = Shape::ONE;
         }
         let mut jury = Jury::new(&trial, Standard::CERTAIN, finding.runs, budget.max_runs)
             .like(start)

@@ -21,7 +21,7 @@ use super::replay::{Facts, ReplayError};
 use crate::driver::play::{Source, block};
 use crate::driver::{Frame, Said};
 use crate::known::KnownBugs;
-use crate::model::answer::row_text;
+use crate::model::row_text;
 use crate::protocol::Release;
 use crate::repr::{Diff, Timestamp};
 use crate::script::trace::ShardContents;

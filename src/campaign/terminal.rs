@@ -183,32 +183,24 @@ fn worth(tally: &Tally) -> Vec<String> {
 /// The end of a campaign, for a tired reader: what was looked at, how often,
 /// and what came of it.
 fn summarised(summary: &Summary) -> String {
-    let Summary {
-        seed: _,
-        cases,
-        commands,
-        failed,
-        tally,
-        counts,
-        situations,
-        leniencies,
-        cells,
-        broken,
-        findings,
-        signatures,
-        target_failures,
-        invalid,
-        unknown,
-        elapsed,
-        stopped_early,
-        repeat,
-    } = summary;
-    let mut lines = vec![String::new()];
-    lines.push(format!(
+    let lines = [String::new()]
+        .into_iter()
+        .chain(properties(summary))
+        .chain(extent(summary))
+        .chain(undecided(summary))
+        .chain(verdict(summary))
+        .chain(summary.stopped_early.then(|| "stopped early".to_string()))
+        .chain([format!("repeat with: {}", summary.repeat)]);
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// How often each invariant was checked, and with which result.
+fn properties(summary: &Summary) -> Vec<String> {
+    let mut lines = vec![format!(
         "{:<6}  {:>9}  {:>8}  {:>7}  property",
         "", "checked", "violated", "unknown"
-    ));
-    for (invariant, (id, counts)) in invariants::all().iter().zip(counts) {
+    )];
+    for (invariant, (id, counts)) in invariants::all().iter().zip(&summary.counts) {
         lines.push(format!(
             "{:<6}  {:>9}  {:>8}  {:>7}  {}",
             id,
@@ -218,28 +210,34 @@ fn summarised(summary: &Summary) -> String {
             invariant.title()
         ));
     }
-    let unchecked: Vec<&str> = counts
-        .iter()
-        .filter(|(_, counts)| counts.checked == 0)
-        .map(|(id, _)| *id)
-        .collect();
+    let unchecked = summary.counts.iter().filter(|(_, c)| c.checked == 0);
+    let unchecked: Vec<&str> = unchecked.map(|(id, _)| *id).collect();
     lines.push(String::new());
     if !unchecked.is_empty() {
         lines.push(format!("never checked: {}", unchecked.join(", ")));
     }
-    lines.push(format!(
-        "{cases} cases, {commands} commands ({failed} answered an error) in {:.1} s: {:.1} cases/s",
-        elapsed.as_secs_f64(),
+    lines
+}
+
+/// How much ran, what it reached, and where the checkers accepted more than one
+/// answer.
+fn extent(summary: &Summary) -> Vec<String> {
+    let mut lines = vec![format!(
+        "{} cases, {} commands ({} answered an error) in {:.1} s: {:.1} cases/s",
+        summary.cases,
+        summary.commands,
+        summary.failed,
+        summary.elapsed.as_secs_f64(),
         summary.rate()
-    ));
-    lines.extend(worth(tally));
+    )];
+    lines.extend(worth(&summary.tally));
     lines.push(format!(
         "{} of {} situations occurred",
-        situations.len(),
+        summary.situations.len(),
         Situation::ALL.len()
     ));
     lines.extend(summary.never().map(|s| format!("never: {}", s.text())));
-    let used: Vec<String> = (leniencies.iter())
+    let used: Vec<String> = (summary.leniencies.iter())
         .map(|(leniency, times)| format!("{} {times} times", leniency.code()))
         .collect();
     if !used.is_empty() {
@@ -249,48 +247,52 @@ fn summarised(summary: &Summary) -> String {
         ));
     }
     let catalogue = cells::catalogue();
+    let rendered = summary.cells.keys().filter(|c| catalogue.contains_key(c));
     lines.push(format!(
         "{} of {} surface cells of plans were rendered (`clusterd-fuzz coverage` lists them)",
-        cells
-            .keys()
-            .filter(|cell| catalogue.contains_key(cell))
-            .count(),
+        rendered.count(),
         catalogue.len()
     ));
-    if !tally.gone_round.is_empty() {
-        let bugs = tally
-            .gone_round
-            .iter()
-            .map(|(bug, n)| format!("{bug} {n} times"));
-        let bugs: Vec<String> = bugs.collect();
-        lines.push(format!("went round known bugs: {}", bugs.join(", ")));
+    lines
+}
+
+/// What was left out, and what gave no verdict.
+fn undecided(summary: &Summary) -> Vec<String> {
+    let round = summary.tally.gone_round.iter();
+    let round: Vec<String> = round.map(|(bug, n)| format!("{bug} {n} times")).collect();
+    let mut lines = Vec::new();
+    if !round.is_empty() {
+        lines.push(format!("went round known bugs: {}", round.join(", ")));
     }
-    if *invalid > 0 {
-        lines.push(format!("{invalid} scripts were not valid to their end"));
-    }
-    if *unknown > 0 {
-        lines.push(format!("{unknown} cases could not be decided (unknown)"));
-    }
-    if *target_failures > 0 {
-        lines.push(format!("{target_failures} cases could not be run"));
-    }
-    if *broken == 0 {
-        lines.push("no violation".to_string());
-        let reasons = summary.distrust().into_iter();
-        lines.extend(reasons.map(|reason| format!("not to be believed: {reason}")));
-    } else {
-        let bugs = match findings {
-            1 => "1 finding".to_string(),
-            several => format!("{several} different findings"),
-        };
-        lines.push(format!("{broken} cases broke an invariant ({bugs}):"));
-        for (signature, n) in signatures {
-            lines.push(format!("  {signature} in {n}"));
+    for (count, what) in [
+        (summary.invalid, "scripts were not valid to their end"),
+        (summary.unknown, "cases could not be decided (unknown)"),
+        (summary.target_failures, "cases could not be run"),
+    ] {
+        if count > 0 {
+            lines.push(format!("{count} {what}"));
         }
     }
-    if *stopped_early {
-        lines.push("stopped early".to_string());
+    lines
+}
+
+/// Whether anything broke.
+fn verdict(summary: &Summary) -> Vec<String> {
+    if summary.broken == 0 {
+        let reasons = summary.distrust().into_iter();
+        let reasons = reasons.map(|reason| format!("not to be believed: {reason}"));
+        return ["no violation".to_string()]
+            .into_iter()
+            .chain(reasons)
+            .collect();
     }
-    lines.push(format!("repeat with: {repeat}"));
-    lines.join("\n")
+    let bugs = match summary.findings {
+        1 => "1 finding".to_string(),
+        several => format!("{several} different findings"),
+    };
+    let broken = summary.broken;
+    let total = format!("{broken} cases broke an invariant ({bugs}):");
+    let kinds = summary.signatures.iter();
+    let kinds = kinds.map(|(signature, n)| format!("  {signature} in {n}"));
+    [total].into_iter().chain(kinds).collect()
 }

@@ -31,39 +31,14 @@ pub fn open(args: &TargetArgs, keep_log: bool) -> Result<OpenLab, CliError> {
         check(second, "--second-")?;
         check_pair(&first, second)?;
     }
-    let in_process = |first: &ReplicaArgs| {
-        let lab = InProcessLab::new(mutants(first), keep_log);
-        let lab = lab.with_release(first.protocol.release);
-        match &second {
-            None => lab,
-            Some(second) => lab.with_second(mutants(second), second.protocol.release),
-        }
-    };
     if let TargetKind::InProcess = args.target {
-        if args.processes.is_some_and(|n| n != 1) {
-            return Err(CliError::Input(
-                "--target in-process has one process; leave --processes out".into(),
-            ));
-        }
-        if args.consensus.is_some() {
-            return Err(CliError::Input(
-                "--target in-process has stores of its own; leave --consensus and --blob out"
-                    .into(),
-            ));
-        }
+        check_in_process(args)?;
         return Ok(OpenLab {
-            lab: Box::new(in_process(&first)),
+            lab: Box::new(in_process(&first, second.as_ref(), keep_log)),
             _scratch: None,
         });
     }
-    for (flag, url) in [("--consensus", &args.consensus), ("--blob", &args.blob)] {
-        if url.as_deref().is_some_and(|url| url.starts_with("mem:")) {
-            return Err(CliError::Input(format!(
-                "{flag} mem: is seen by one process alone, and the target is another; \
-                 expected a store that both reach, or --target in-process"
-            )));
-        }
-    }
+    check_stores(args)?;
     let scratch = Scratch::create()
         .map_err(|e| CliError::Target(format!("creating a scratch folder: {e}")))?;
     let directory = args
@@ -89,15 +64,38 @@ pub fn open(args: &TargetArgs, keep_log: bool) -> Result<OpenLab, CliError> {
         alarms: args.alarm.clone(),
     })
     .map_err(CliError::Input)?;
+    let lab = lab.with_stand_ins(stand_ins(&first, second.as_ref(), keep_log));
+    Ok(OpenLab {
+        lab: Box::new(lab),
+        _scratch: Some(scratch),
+    })
+}
+
+/// One or two replicas that are no processes.
+fn in_process(first: &ReplicaArgs, second: Option<&ReplicaArgs>, keep_log: bool) -> InProcessLab {
+    let lab = InProcessLab::new(mutants(first), keep_log);
+    let lab = lab.with_release(first.protocol.release);
+    match second {
+        None => lab,
+        Some(second) => lab.with_second(mutants(second), second.protocol.release),
+    }
+}
+
+/// Labs without processes on which a finding of the named targets may show, too.
+fn stand_ins(
+    first: &ReplicaArgs,
+    second: Option<&ReplicaArgs>,
+    keep_log: bool,
+) -> Vec<Box<dyn Lab>> {
     let is_ours = |replica: &ReplicaArgs| {
         matches!(replica.target, TargetKind::Mini) && replica.target_arg.is_empty()
     };
-    let boxed = |first: &ReplicaArgs| -> Box<dyn Lab> { Box::new(in_process(first)) };
-    let stand_ins = match (&args.target, &second) {
+    let boxed =
+        |first: &ReplicaArgs| -> Box<dyn Lab> { Box::new(in_process(first, second, keep_log)) };
+    match (&first.target, second) {
         // The same replicas without processes, unless flags make them other ones.
-        (TargetKind::Mini, None) if is_ours(&first) => vec![boxed(&first)],
-        (TargetKind::Mini, Some(second)) if is_ours(&first) && is_ours(second) => {
-            vec![boxed(&first)]
+        (TargetKind::Mini, second) if is_ours(first) && second.is_none_or(is_ours) => {
+            vec![boxed(first)]
         }
         // One of the named bugs may look like the one that is found.
         (TargetKind::Spawn(_) | TargetKind::Connect(_), None) => {
@@ -111,12 +109,35 @@ pub fn open(args: &TargetArgs, keep_log: bool) -> Result<OpenLab, CliError> {
                 .collect()
         }
         (_, _) => Vec::new(),
-    };
-    let lab = lab.with_stand_ins(stand_ins);
-    Ok(OpenLab {
-        lab: Box::new(lab),
-        _scratch: Some(scratch),
-    })
+    }
+}
+
+/// Whether the flags fit a replica that is no process.
+fn check_in_process(args: &TargetArgs) -> Result<(), CliError> {
+    if args.processes.is_some_and(|n| n != 1) {
+        return Err(CliError::Input(
+            "--target in-process has one process; leave --processes out".into(),
+        ));
+    }
+    if args.consensus.is_some() {
+        return Err(CliError::Input(
+            "--target in-process has stores of its own; leave --consensus and --blob out".into(),
+        ));
+    }
+    Ok(())
+}
+
+/// Whether the stores can be reached by another process.
+fn check_stores(args: &TargetArgs) -> Result<(), CliError> {
+    for (flag, url) in [("--consensus", &args.consensus), ("--blob", &args.blob)] {
+        if url.as_deref().is_some_and(|url| url.starts_with("mem:")) {
+            return Err(CliError::Input(format!(
+                "{flag} mem: is seen by one process alone, and the target is another; \
+                 expected a store that both reach, or --target in-process"
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn mutants(replica: &ReplicaArgs) -> Mutants {

@@ -141,51 +141,6 @@ impl World<'_> {
                 upper: self.upper(*index),
             };
         }
-        let import = |source: &FlowSource| match source {
-            FlowSource::Shard(index) => {
-                let shard = &self.shards[*index];
-                Import::Source {
-                    id: shard.source,
-                    shard: shard.alias.clone(),
-                    schema: Some(self.schemas[shard.schema].name.clone()),
-                    upper: self.upper(*index),
-                }
-            }
-            FlowSource::Index { index, on: _ } => Import::Index { index: *index },
-        };
-        let export = |export: &FlowExport| {
-            let (id, on) = (export.id, export.on);
-            match &export.form {
-                Form::Index { key } => Export::Index {
-                    index: id,
-                    on,
-                    key: key.clone(),
-                },
-                Form::View {
-                    shard,
-                    not_null,
-                    refresh,
-                } => Export::MaterializedView {
-                    not_null: not_null.clone(),
-                    refresh: refresh.clone(),
-                    sink: id,
-                    on,
-                    shard: self.shards[*shard].alias.clone(),
-                    schema: Some(self.schemas[self.shards[*shard].schema].name.clone()),
-                },
-                Form::Subscribe {
-                    schema,
-                    lasts,
-                    snapshot,
-                } => Export::Subscribe {
-                    snapshot: *snapshot,
-                    sink: id,
-                    on,
-                    schema: Some(self.schemas[*schema].name.clone()),
-                    up_to: lasts.map(|lasts| flow.as_of + lasts),
-                },
-            }
-        };
         let build = |(id, plan): &(GlobalId, Relation)| Build {
             id: *id,
             plan: plan.clone().into(),
@@ -199,10 +154,61 @@ impl World<'_> {
                 Planning::AsWritten | Planning::Optimize => None,
                 Planning::Join(choice) => Some(choice),
             },
-            imports: flow.imports.iter().map(import).collect(),
+            imports: flow.imports.iter().map(|i| self.import(i)).collect(),
             builds: flow.builds.iter().map(build).collect(),
-            exports: flow.exports.iter().map(export).collect(),
+            exports: (flow.exports.iter())
+                .map(|e| self.export(e, flow.as_of))
+                .collect(),
         })
+    }
+
+    fn import(&self, source: &FlowSource) -> Import {
+        match source {
+            FlowSource::Shard(index) => {
+                let shard = &self.shards[*index];
+                Import::Source {
+                    id: shard.source,
+                    shard: shard.alias.clone(),
+                    schema: Some(self.schemas[shard.schema].name.clone()),
+                    upper: self.upper(*index),
+                }
+            }
+            FlowSource::Index { index, on: _ } => Import::Index { index: *index },
+        }
+    }
+
+    fn export(&self, export: &FlowExport, as_of: Timestamp) -> Export {
+        let (id, on) = (export.id, export.on);
+        match &export.form {
+            Form::Index { key } => Export::Index {
+                index: id,
+                on,
+                key: key.clone(),
+            },
+            Form::View {
+                shard,
+                not_null,
+                refresh,
+            } => Export::MaterializedView {
+                not_null: not_null.clone(),
+                refresh: refresh.clone(),
+                sink: id,
+                on,
+                shard: self.shards[*shard].alias.clone(),
+                schema: Some(self.schemas[self.shards[*shard].schema].name.clone()),
+            },
+            Form::Subscribe {
+                schema,
+                lasts,
+                snapshot,
+            } => Export::Subscribe {
+                snapshot: *snapshot,
+                sink: id,
+                on,
+                schema: Some(self.schemas[*schema].name.clone()),
+                up_to: lasts.map(|lasts| as_of + lasts),
+            },
+        }
     }
 
     /// Creates a flow. True if that was possible.

@@ -81,33 +81,28 @@ impl World<'_> {
         killed
     }
 
+    fn fate(&mut self, flow: &Flow) -> Fate {
+        let drawn = match self.choices.weighted("fate of a dataflow", &[6, 1, 2]) {
+            Some(1) => Fate::Change,
+            Some(2) => Fate::Omit,
+            _ => Fate::Keep,
+        };
+        // Dropped exports do not come back, nor what they belong to.
+        let model = self.model();
+        match flow.exports.iter().any(|e| model.is_dropped(e.id)) {
+            true => Fate::Omit,
+            false => drawn,
+        }
+    }
+
     fn next_session(&mut self, command: Command) -> bool {
         let old = std::mem::take(&mut self.flows);
         let plan: Vec<(Flow, Fate, Timestamp)> = old
             .into_iter()
             .map(|flow| {
-                let fate = match self.choices.weighted("fate of a dataflow", &[6, 1, 2]) {
-                    Some(1) => Fate::Change,
-                    Some(2) => Fate::Omit,
-                    _ => Fate::Keep,
-                };
+                let fate = self.fate(&flow);
                 let since = flow.exports.iter().map(|e| self.since(e.id)).max();
-                let since = since.unwrap_or(0);
-                (flow, fate, since)
-            })
-            .collect();
-        // Dropped exports do not come back, nor what they belong to.
-        let dropped =
-            |world: &Self, flow: &Flow| flow.exports.iter().any(|e| world.model().is_dropped(e.id));
-        let plan: Vec<_> = plan
-            .into_iter()
-            .map(|(flow, fate, since)| {
-                let fate = if dropped(self, &flow) {
-                    Fate::Omit
-                } else {
-                    fate
-                };
-                (flow, fate, since)
+                (flow, fate, since.unwrap_or(0))
             })
             .collect();
         let scheduled: Vec<GlobalId> = (self.model().session().live_collections())

@@ -22,7 +22,7 @@ pub fn rows_of(collections: &[RowCollection]) -> Result<Multiset, String> {
     Ok(rows)
 }
 
-pub use crate::model::answer::row_text as row;
+pub use crate::model::row_text as row;
 
 /// `2 rows: (1, "a"), (2, "b") x 3`.
 pub fn rows(rows: &Multiset) -> String {

@@ -35,6 +35,7 @@ mod edits;
 mod judge;
 mod measure;
 mod order;
+mod parts;
 mod passes;
 mod plans;
 mod slice;

@@ -8,14 +8,14 @@ use std::collections::BTreeMap;
 
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
-use syn::{Attribute, Block, ExprMatch, File, ImplItemFn, Item, ItemFn, ItemImpl, ItemUse};
-use syn::{Pat, Signature, TraitItemFn, Type, UseTree};
+use syn::{Attribute, Block, Expr, ExprMatch, File, ImplItemFn, Item, ItemFn, ItemImpl, ItemUse};
+use syn::{Pat, Signature, Stmt, TraitItemFn, Type, UseTree};
 
 /// A function with a body.
 pub struct Function {
     /// `name`, or `Type::name` in an implementation.
     pub name: String,
-    /// From `fn` to the closing brace.
+    /// From `fn` to the closing brace; of a [`table`], its longest arm alone.
     pub lines: usize,
 }
 
@@ -83,6 +83,33 @@ fn is_test(attributes: &[Attribute]) -> bool {
     })
 }
 
+/// The arms that make a match a table: fewer are read one after the other.
+const ARMS_OF_A_TABLE: usize = 8;
+
+/// A match that is a step of a function by itself and has an arm for each of many
+/// variants, none for "all others". A reader looks one of them up.
+fn table(statement: &Stmt) -> Option<&ExprMatch> {
+    let Stmt::Expr(Expr::Match(table), _) = statement else {
+        return None;
+    };
+    let is_named = |pat: &Pat| match pat {
+        Pat::Wild(_) => false,
+        Pat::Ident(ident) => ident.subpat.is_some(),
+        _ => true,
+    };
+    let lists = table.arms.iter().all(|arm| is_named(&arm.pat));
+    (lists && table.arms.len() >= ARMS_OF_A_TABLE).then_some(table)
+}
+
+/// The lines of all arms of a table but the longest.
+fn passed_over(table: &ExprMatch) -> usize {
+    let arms = table.arms.iter().map(|arm| {
+        let span = arm.span();
+        span.end().line - span.start().line + 1
+    });
+    arms.clone().sum::<usize>() - arms.max().unwrap_or(0)
+}
+
 impl Findings {
     fn function(&mut self, signature: &Signature, body: &Block) {
         let name = match &self.self_type {
@@ -91,9 +118,10 @@ impl Findings {
         };
         let from = signature.fn_token.span.start().line;
         let to = body.brace_token.span.close().end().line;
+        let passed: usize = body.stmts.iter().filter_map(table).map(passed_over).sum();
         self.functions.push(Function {
             name: name.clone(),
-            lines: to - from + 1,
+            lines: to - from + 1 - passed,
         });
         self.inside.push(name);
         visit::visit_block(self, body);
@@ -202,4 +230,19 @@ fn a_catch_all_is_seen_through_patterns_and_renames() {
     assert_eq!(seen, [("Thing::of", "Relation", 6)]);
     let lines: Vec<_> = found.functions.iter().map(|f| f.lines).collect();
     assert_eq!(lines, [7]);
+}
+
+#[test]
+fn a_table_is_as_long_as_its_longest_arm() {
+    let arms = |last: &str| {
+        let arms: String = (1..ARMS_OF_A_TABLE)
+            .map(|n| format!("V::A{n} => {n},\n"))
+            .collect();
+        format!("fn f(x: V) -> u8 {{\n match x {{\n{arms}{last} => {{\n 0\n }}\n }}\n }}")
+    };
+    let lines = |text: &str| findings(text).unwrap().functions[0].lines;
+    assert_eq!(lines(&arms("V::B | V::C")), 7);
+    // What takes all others is no table.
+    assert_eq!(lines(&arms("_")), 7 + ARMS_OF_A_TABLE - 1);
+    assert_eq!(lines(&arms("other")), 7 + ARMS_OF_A_TABLE - 1);
 }

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::eval::Decimal;
+use super::decimal::Decimal;
 use super::multiset::Multiset;
 use repr::{Antichain, GlobalId, Row, Timestamp};
 

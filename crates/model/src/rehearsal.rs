@@ -11,7 +11,7 @@ use script::interpret::{Answer, Effect, Interpreter, Meaning, Step, Uuids};
 use script::trace::{Event, Wait};
 use script::{Command, CommandError, Replica};
 
-use super::{Invalid, Model};
+use super::account::{Invalid, Model};
 use protocol::Release;
 use repr::{Antichain, Timestamp};
 use thiserror::Error;

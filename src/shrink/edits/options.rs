@@ -241,100 +241,125 @@ fn simpler_schedules(refresh: Option<&Refresh>) -> Vec<Option<Refresh>> {
     std::iter::once(None).chain(schedules.map(Some)).collect()
 }
 
+/// The dataflow, changed.
+fn edited(dataflow: &CreateDataflow, edit: impl FnOnce(&mut CreateDataflow)) -> CreateDataflow {
+    let mut simpler = dataflow.clone();
+    edit(&mut simpler);
+    simpler
+}
+
 fn simpler_dataflows(dataflow: &CreateDataflow) -> Vec<CreateDataflow> {
-    let mut out = Vec::new();
-    let mut edit = |f: &dyn Fn(&mut CreateDataflow)| {
-        let mut simpler = dataflow.clone();
-        f(&mut simpler);
-        out.push(simpler);
-    };
-    edit(&|d| d.name = crate::script::DEFAULT_DATAFLOW_NAME.to_string());
-    edit(&|d| d.until = None);
-    edit(&|d| d.join = None);
-    edit(&|d| d.optimize = false);
-    for at in 0..dataflow.exports.len() {
+    let mut out = vec![
+        edited(dataflow, |d| {
+            d.name = crate::script::DEFAULT_DATAFLOW_NAME.to_string();
+        }),
+        edited(dataflow, |d| d.until = None),
+        edited(dataflow, |d| d.join = None),
+        edited(dataflow, |d| d.optimize = false),
+    ];
+    for (at, export) in dataflow.exports.iter().enumerate() {
         if dataflow.exports.len() > 1 {
-            edit(&|d| {
+            out.push(edited(dataflow, |d| {
                 d.exports.remove(at);
-            });
+            }));
         }
-        edit(&|d| {
-            if let Export::Subscribe { up_to, .. } = &mut d.exports[at] {
-                *up_to = None;
-            }
-        });
-        edit(&|d| {
-            if let Export::Subscribe { snapshot, .. } = &mut d.exports[at] {
-                *snapshot = true;
-            }
-        });
-        if let Export::MaterializedView {
-            refresh: known,
-            not_null: asserted,
-            ..
-        } = &dataflow.exports[at]
-        {
-            for simpler in simpler_schedules(known.as_ref()) {
-                edit(&|d| {
-                    if let Export::MaterializedView { refresh, .. } = &mut d.exports[at] {
-                        refresh.clone_from(&simpler);
-                    }
-                });
-            }
-            for column in 0..asserted.len() {
-                edit(&|d| {
-                    if let Export::MaterializedView { not_null, .. } = &mut d.exports[at] {
-                        not_null.remove(column);
-                    }
-                });
-            }
-        }
-        if let Export::Index { key, .. } = &dataflow.exports[at] {
-            for shorter in shorter_keys(key) {
-                edit(&|d| {
-                    if let Export::Index { key, .. } = &mut d.exports[at] {
-                        *key = shorter.clone();
-                    }
-                });
-            }
-        }
+        let simpler = simpler_exports(export).into_iter();
+        out.extend(simpler.map(|export| edited(dataflow, |d| d.exports[at] = export)));
     }
     for at in 0..dataflow.imports.len() {
-        edit(&|d| {
+        out.push(edited(dataflow, |d| {
             d.imports.remove(at);
-        });
+        }));
     }
-    for at in 0..dataflow.builds.len() {
-        edit(&|d| {
+    for (at, build) in dataflow.builds.iter().enumerate() {
+        out.push(edited(dataflow, |d| {
             d.builds.remove(at);
-        });
-        // What it reads, in its place.
-        let built = dataflow.builds[at].id;
-        for read in dataflow.builds[at].plan.reads() {
-            edit(&|d| {
+        }));
+        for read in build.plan.reads() {
+            out.push(edited(dataflow, |d| {
                 d.builds.remove(at);
-                let renamed = |id: &mut GlobalId| {
-                    if *id == built {
-                        *id = read;
-                    }
-                };
-                for build in &mut d.builds {
-                    build.plan.visit_ids(&mut |id| renamed(id));
-                }
-                for export in &mut d.exports {
-                    match export {
-                        Export::Index { on, .. }
-                        | Export::MaterializedView { on, .. }
-                        | Export::Subscribe { on, .. } => renamed(on),
-                    }
-                }
-            });
+                rename(d, build.id, read);
+            }));
         }
         // Without the outermost operator.
-        let operators = dataflow.builds[at].plan.operators();
+        let operators = build.plan.operators();
         for child in operators.map_or_else(Vec::new, Relation::children) {
-            edit(&|d| d.builds[at].plan = child.clone().into());
+            out.push(edited(dataflow, |d| {
+                d.builds[at].plan = child.clone().into();
+            }));
         }
     }
     out
+}
+
+/// An export with an option less, or with less of one.
+fn simpler_exports(export: &Export) -> Vec<Export> {
+    let edited = |edit: &dyn Fn(&mut Export)| {
+        let mut simpler = export.clone();
+        edit(&mut simpler);
+        simpler
+    };
+    match export {
+        Export::Subscribe { .. } => vec![
+            edited(&|export| {
+                if let Export::Subscribe { up_to, .. } = export {
+                    *up_to = None;
+                }
+            }),
+            edited(&|export| {
+                if let Export::Subscribe { snapshot, .. } = export {
+                    *snapshot = true;
+                }
+            }),
+        ],
+        Export::MaterializedView {
+            refresh, not_null, ..
+        } => {
+            let schedules = simpler_schedules(refresh.as_ref()).into_iter();
+            let scheduled = schedules.map(|simpler| {
+                edited(&|export| {
+                    if let Export::MaterializedView { refresh, .. } = export {
+                        refresh.clone_from(&simpler);
+                    }
+                })
+            });
+            let asserted = (0..not_null.len()).map(|column| {
+                edited(&|export| {
+                    if let Export::MaterializedView { not_null, .. } = export {
+                        not_null.remove(column);
+                    }
+                })
+            });
+            scheduled.chain(asserted).collect()
+        }
+        Export::Index { key, .. } => shorter_keys(key)
+            .into_iter()
+            .map(|shorter| {
+                edited(&|export| {
+                    if let Export::Index { key, .. } = export {
+                        key.clone_from(&shorter);
+                    }
+                })
+            })
+            .collect(),
+    }
+}
+
+/// Lets everything in a dataflow that reads one collection read another.
+fn rename(dataflow: &mut CreateDataflow, from: GlobalId, to: GlobalId) {
+    let renamed = |id: &mut GlobalId| {
+        if *id == from {
+            *id = to;
+        }
+    };
+    for build in &mut dataflow.builds {
+        build.plan.visit_ids(&mut |id| renamed(id));
+    }
+    for export in &mut dataflow.exports {
+        match export {
+            Export::Index { on, .. }
+            | Export::MaterializedView { on, .. }
+            | Export::Subscribe { on, .. } => renamed(on),
+        }
+    }
 }

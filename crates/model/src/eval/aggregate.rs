@@ -5,9 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use super::decimal::Decimal;
 use super::scalar::Value;
 use crate::answer::Undefined;
+use crate::decimal::Decimal;
 use protocol::v26_30::AggregateFunc;
 use repr::{Datum, Diff, Numeric};
 

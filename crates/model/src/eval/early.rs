@@ -17,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::block::Block;
+use super::evaluated::ANY_ERROR;
 use super::{Evaluated, Fault, Horizon, Scope, join};
 use crate::answer::Undefined;
 use crate::multiset::Multiset;
@@ -217,7 +218,7 @@ impl<'p> Scope<'_, '_, 'p> {
         }
         let inputs = std::slice::from_ref(below);
         let Some(histories) = self.histories(inputs, std::slice::from_ref(input))? else {
-            return Ok([Fault::Begins(super::ANY_ERROR.to_string())].into());
+            return Ok([Fault::Begins(ANY_ERROR.to_string())].into());
         };
         let rows = histories.iter().flat_map(|history| &history.ever);
         let ts = self.moment.ts;

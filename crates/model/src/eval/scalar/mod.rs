@@ -18,8 +18,8 @@ mod text;
 pub(in crate::eval) mod time;
 
 use crate::answer::Undefined;
+use crate::decimal::Decimal;
 use crate::eval::Fault;
-use crate::eval::decimal::Decimal;
 use protocol::v26_30::{
     BinaryFunc, EvalError, MirScalarExpr, UnaryFunc, UnmaterializableFunc, VariadicFunc,
 };

@@ -2,7 +2,7 @@
 //! §5.4, §5.5.
 
 use super::{Result, Stop, Value};
-use crate::eval::decimal::Decimal;
+use crate::decimal::Decimal;
 use protocol::v26_30::{BinaryFunc, EvalError, UnaryFunc};
 use repr::{Datum, Numeric};
 

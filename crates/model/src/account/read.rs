@@ -4,24 +4,20 @@
 //!
 //! Invariant: what is cached is sealed, so it never becomes wrong.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Model;
-use super::answer::{ErrorTexts, Expected, NEGATIVE_ERROR, NEGATIVE_ROW, Undefined};
 use super::dataflow::{Dataflow, Input};
-use super::eval::{self, ErrorCounts, Evaluated, Moment};
-use super::multiset::Multiset;
 use super::session::{Collection, Life, Peek};
+use crate::answer::{ErrorTexts, Expected, NEGATIVE_ERROR, NEGATIVE_ROW, Undefined};
+use crate::eval::{self, ErrorCounts, Evaluated, Moment};
+use crate::multiset::Multiset;
 use repr::{Antichain, Datum, GlobalId, Row, Timestamp};
 use script::selection::{Computed, Finish};
 use script::trace::{ExportSpec, PeekSpec};
 
 /// An index that changed more often is not followed.
 const LONGEST: usize = 64;
-
-/// Evaluated objects by dataflow, object and time.
-pub(super) type Cache = BTreeMap<(u64, GlobalId, Timestamp), Arc<Evaluated>>;
 
 impl Model {
     /// What a collection of the current session contains at `ts`, in the

@@ -1,4 +1,4 @@
-//! Shards that the replica writes: the targets of materialized views. Source:
+//! What the shard of materialized views contains, and how far it is sealed. Source:
 //! `spec/replica.md` §7.
 //!
 //! Invariant: contents are answered only where the contract fixes them: as long
@@ -6,82 +6,13 @@
 //! later view with a later as_of may have left.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use super::Model;
-use super::answer::Undefined;
-use super::dataflow::Dataflow;
-use super::eval::{Evaluated, Horizon};
-use super::refresh;
+use super::view::{View, Views};
+use super::{Model, refresh};
+use crate::answer::Undefined;
+use crate::eval::{Evaluated, Horizon};
 use protocol::v26_30::EvalError;
-use repr::{Antichain, Diff, GlobalId, RelationDesc, Row, Timestamp};
-use script::Refresh;
-
-/// The views that were created over one shard, in order.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Views {
-    views: Vec<View>,
-    /// Something was dropped from under one of them.
-    spoiled: bool,
-    /// One of them was allowed to write at some time.
-    allowed: bool,
-}
-
-/// A materialized view, as it was created.
-#[derive(Debug, Clone)]
-pub(super) struct View {
-    pub id: GlobalId,
-    pub dataflow: Arc<Dataflow>,
-    pub on: GlobalId,
-    pub not_null: BTreeMap<usize, String>,
-    pub refresh: Option<Refresh>,
-}
-
-impl View {
-    fn as_of(&self) -> Timestamp {
-        self.dataflow.spec.as_of
-    }
-
-    /// The first time at which the shard holds what the view has at its as_of; `None`
-    /// of one that is never refreshed again.
-    fn begins(&self) -> Option<Timestamp> {
-        match &self.refresh {
-            None => Some(self.as_of()),
-            Some(refresh) => refresh::next(refresh, self.as_of()),
-        }
-    }
-
-    /// The time whose contents the shard has at `ts`, which is not before the
-    /// beginning.
-    fn shown_at(&self, ts: Timestamp) -> Timestamp {
-        let last = self.refresh.as_ref().and_then(|r| refresh::last(r, ts));
-        last.unwrap_or(ts)
-    }
-
-    /// How far what is sealed to `frontier` seals the shard.
-    fn seals(&self, frontier: Antichain) -> Antichain {
-        refresh::sealed(self.refresh.as_ref(), frontier)
-    }
-
-    /// The write frontier that it must get while it lives.
-    fn owed(&self, model: &Model) -> Option<Antichain> {
-        let owed = model.must_reach(self.id)?;
-        Some(match owed == Antichain::minimum() {
-            // Nothing is owed, not even the first refresh.
-            true => owed,
-            false => self.seals(owed),
-        })
-    }
-}
-
-/// The columns in which a view has no NULL, with their names.
-pub(super) fn asserted(desc: &RelationDesc, not_null: &[usize]) -> BTreeMap<usize, String> {
-    let named = |column: &usize| {
-        let (name, _) = desc.columns().nth(*column)?;
-        Some((*column, name.to_string()))
-    };
-    not_null.iter().filter_map(named).collect()
-}
+use repr::{Antichain, Diff, GlobalId, Row, Timestamp};
 
 /// What a view shows of a collection: an error in the place of each row that has a
 /// NULL where none may be (`spec/lowering.md` §6).
@@ -104,39 +35,19 @@ fn without_nulls(contents: Evaluated, not_null: &BTreeMap<usize, String>) -> Eva
     shown
 }
 
+impl View {
+    /// The write frontier that it must get while it lives.
+    fn owed(&self, model: &Model) -> Option<Antichain> {
+        let owed = model.must_reach(self.id)?;
+        Some(match owed == Antichain::minimum() {
+            // Nothing is owed, not even the first refresh.
+            true => owed,
+            false => self.seals(owed),
+        })
+    }
+}
+
 impl Views {
-    pub(super) fn add(&mut self, view: View) {
-        self.views.push(view);
-    }
-
-    pub(super) fn spoil(&mut self) {
-        self.spoiled = true;
-    }
-
-    pub(super) fn allow(&mut self) {
-        self.allowed = true;
-    }
-
-    pub(super) fn were_allowed(&self) -> bool {
-        self.allowed
-    }
-
-    /// Whether all of them mean the same thing, as far as anybody can tell.
-    fn agree(&self) -> bool {
-        let mut pairs = self.views.iter().zip(self.views.iter().skip(1));
-        let same = |a: &View, b: &View| {
-            let same_rows = a.dataflow.means_the_same(&b.dataflow) && a.not_null == b.not_null;
-            same_rows && a.refresh == b.refresh
-        };
-        !self.spoiled && pairs.all(|(a, b)| same(a, b))
-    }
-
-    /// Whether the shard means one thing at all times from one as_of on.
-    pub(super) fn mean_one_thing(&self) -> bool {
-        let mut pairs = self.views.iter().zip(self.views.iter().skip(1));
-        self.agree() && pairs.all(|(a, b)| a.as_of() == b.as_of())
-    }
-
     /// What the shard contains at `ts`, if it is sealed there.
     pub(super) fn contents(
         &self,

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::endless::Length;
+use crate::eval::Length;
 use plan::{Relation, print};
 use protocol::v26_30::Id;
 use repr::{GlobalId, Timestamp};
@@ -124,7 +124,20 @@ impl Dataflow {
                 Relation::Project { input, .. }
                 | Relation::Map { input, .. }
                 | Relation::Filter { input, .. } => linear(input),
-                _ => None,
+                Relation::Constant { .. }
+                | Relation::Get {
+                    id: Id::Local(_), ..
+                }
+                | Relation::Let { .. }
+                | Relation::LetRec { .. }
+                | Relation::FlatMap { .. }
+                | Relation::Join { .. }
+                | Relation::Reduce { .. }
+                | Relation::TopK { .. }
+                | Relation::Negate { .. }
+                | Relation::Threshold { .. }
+                | Relation::Union { .. }
+                | Relation::ArrangeBy { .. } => None,
             }
         }
         match (self.plan(id), self.inputs.get(&id)) {
@@ -346,5 +359,5 @@ fn same_export(a: &ExportSpec, b: &ExportSpec) -> bool {
 
 /// The global ids that a plan reads.
 fn gets(plan: &Relation) -> BTreeSet<GlobalId> {
-    super::eval::global_gets(plan)
+    crate::eval::global_gets(plan)
 }

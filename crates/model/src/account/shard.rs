@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use super::multiset::Multiset;
+use crate::multiset::Multiset;
 use repr::{Diff, RelationDesc, Row, Timestamp};
 
 /// One shard, under the alias that scripts use.

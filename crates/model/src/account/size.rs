@@ -7,8 +7,8 @@
 
 use std::collections::BTreeSet;
 
-use super::answer::{ErrorTexts, Expected};
-use super::multiset::Multiset;
+use crate::answer::{ErrorTexts, Expected};
+use crate::multiset::Multiset;
 use protocol::merge::ByteSize;
 use repr::Row;
 

@@ -8,11 +8,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Model;
-use super::answer::Undefined;
 use super::dataflow::{Dataflow, Input};
-use super::endless::Length;
-use super::eval::Evaluated;
 use super::session::{Collection, Life};
+use crate::answer::Undefined;
+use crate::eval::Evaluated;
+use crate::eval::Length;
 use repr::{Antichain, GlobalId, Timestamp};
 use script::trace::{ExportSpec, FrontierKind, Wait};
 

@@ -57,7 +57,23 @@ fn makes_few(func: &TableFunc, exprs: &[MirScalarExpr]) -> bool {
         TableFunc::RepeatRow | TableFunc::RepeatRowNonNegative => exprs.iter().all(is_bounded),
         TableFunc::WithOrdinality { inner } => makes_few(inner, exprs),
         // As many as their argument has parts.
-        _ => true,
+        TableFunc::AclExplode
+        | TableFunc::MzAclExplode
+        | TableFunc::JsonbEach
+        | TableFunc::JsonbEachStringify
+        | TableFunc::JsonbObjectKeys
+        | TableFunc::JsonbArrayElements
+        | TableFunc::JsonbArrayElementsStringify
+        | TableFunc::RegexpExtract(_)
+        | TableFunc::CsvExtract(_)
+        | TableFunc::GuardSubquerySize { .. }
+        | TableFunc::UnnestArray { .. }
+        | TableFunc::UnnestList { .. }
+        | TableFunc::UnnestMap { .. }
+        | TableFunc::Wrap { .. }
+        | TableFunc::GenerateSubscriptsArray
+        | TableFunc::TabletizedScalar { .. }
+        | TableFunc::RegexpMatches => true,
     }
 }
 
