@@ -1,15 +1,25 @@
-//! Between calendar fields and nanoseconds since the Unix epoch. Source:
+//! Calendar fields, and between them and nanoseconds since the Unix epoch. Source:
 //! `spec/plan.md` §6.2 (tags 39 and 40). Days are counted by the usual
 //! 400-year cycle of the proleptic Gregorian calendar.
 //!
 //! Invariant: the two directions are exact inverses wherever both exist.
 
-use super::datum::CivilTimestamp;
-
 const SECS_PER_DAY: i64 = 86_400;
 const NANOS_PER_SEC: i64 = 1_000_000_000;
 /// Days from 0001-01-01 to 1970-01-01.
 const EPOCH_DAYS: i64 = 719_162;
+
+/// A date and time as calendars have it; UTC where a zone is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CivilTimestamp {
+    /// Astronomical year.
+    pub year: i32,
+    /// Day of the year, from 1.
+    pub ordinal: u32,
+    /// Seconds since midnight.
+    pub secs: u32,
+    pub nanos: u32,
+}
 
 /// Days from 0001-01-01 to the first of January of a year.
 fn days_before_year(year: i64) -> i64 {

@@ -3,6 +3,9 @@
 //!
 //! Invariants: the order is total, by variant first and then by content, with
 //! NULL greatest; floats compare by value (−0 = +0, NaN greatest).
+//!
+//! Nested values are kept as their bytes and read when they are asked for, so
+//! this file and `row_read` need each other.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -10,7 +13,8 @@ use std::fmt;
 use uuid::Uuid;
 
 use super::Numeric;
-use super::row::{RowIter, tag};
+use super::civil::CivilTimestamp;
+use super::row_read::RowIter;
 
 /// One value. Variants stand in the order of `spec/plan.md` §6.3.
 #[derive(Debug, Clone, Copy)]
@@ -52,18 +56,6 @@ pub enum Datum<'a> {
 /// A time of day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Time {
-    /// Seconds since midnight.
-    pub secs: u32,
-    pub nanos: u32,
-}
-
-/// A date and time as calendars have it; UTC where a zone is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct CivilTimestamp {
-    /// Astronomical year.
-    pub year: i32,
-    /// Day of the year, from 1.
-    pub ordinal: u32,
     /// Seconds since midnight.
     pub secs: u32,
     pub nanos: u32,
@@ -392,19 +384,5 @@ impl fmt::Display for Datum<'_> {
             Datum::MzAclItem(v) => write!(f, "{v:?}"),
             Datum::AclItem(v) => write!(f, "{v:?}"),
         }
-    }
-}
-
-impl Datum<'_> {
-    /// The tag of a datum without payload, if it is one.
-    pub(super) fn bare_tag(&self) -> Option<u8> {
-        Some(match self {
-            Datum::Null => tag::NULL,
-            Datum::False => tag::FALSE,
-            Datum::True => tag::TRUE,
-            Datum::JsonNull => tag::JSON_NULL,
-            Datum::Dummy => tag::DUMMY,
-            _ => return None,
-        })
     }
 }

@@ -13,12 +13,15 @@ mod numeric;
 mod row;
 mod row_read;
 mod schema;
+mod tag;
 
 pub use antichain::Antichain;
-pub use datum::{AclItem, Array, CivilTimestamp, Datum, Interval, List, Map, Range, Time};
+pub use civil::CivilTimestamp;
+pub use datum::{AclItem, Array, Datum, Interval, List, Map, Range, Time};
 pub use ids::{CatalogItemId, GlobalId, IdParseError, LocalId, ShardId};
 pub use numeric::Numeric;
-pub use row::{Row, RowError, RowIter, RowPacker};
+pub use row::{Row, RowPacker};
+pub use row_read::{RowError, RowIter};
 pub use schema::*;
 
 /// A time, in milliseconds. On the wire a varint u64 (`spec/ctp.md` §1.8).

@@ -10,58 +10,10 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::civil::nanos_from_civil;
+use super::civil::{CivilTimestamp, nanos_from_civil};
 use super::datum::{Array, Datum, Range};
-pub use super::row_read::{RowError, RowIter};
-
-/// Tags of `spec/plan.md` §6.2. Those of integers are bases: the number of
-/// payload bytes is added.
-#[rustfmt::skip]
-pub(super) mod tag {
-    pub const NULL: u8 = 0;
-    pub const FALSE: u8 = 1;
-    pub const TRUE: u8 = 2;
-    pub const OLD_INT16: u8 = 3;
-    pub const OLD_INT32: u8 = 4;
-    pub const OLD_INT64: u8 = 5;
-    pub const OLD_UINT8: u8 = 6;
-    pub const OLD_UINT32: u8 = 7;
-    pub const FLOAT32: u8 = 8;
-    pub const FLOAT64: u8 = 9;
-    pub const DATE: u8 = 10;
-    pub const TIME: u8 = 11;
-    pub const TIMESTAMP: u8 = 12;
-    pub const TIMESTAMP_TZ: u8 = 13;
-    pub const INTERVAL: u8 = 14;
-    pub const BYTES: u8 = 15;
-    pub const STRING: u8 = 19;
-    pub const UUID: u8 = 23;
-    pub const ARRAY: u8 = 24;
-    pub const LIST: u8 = 25;
-    pub const MAP: u8 = 29;
-    pub const JSON_NULL: u8 = 30;
-    pub const DUMMY: u8 = 31;
-    pub const NUMERIC: u8 = 32;
-    pub const OLD_UINT16: u8 = 33;
-    pub const OLD_UINT64: u8 = 34;
-    pub const MZ_TIMESTAMP: u8 = 35;
-    pub const RANGE: u8 = 36;
-    pub const MZ_ACL_ITEM: u8 = 37;
-    pub const ACL_ITEM: u8 = 38;
-    pub const CHEAP_TIMESTAMP: u8 = 39;
-    pub const CHEAP_TIMESTAMP_TZ: u8 = 40;
-    pub const INT16: u8 = 41;
-    pub const INT32: u8 = 44;
-    pub const INT64: u8 = 49;
-    pub const NEG_INT16: u8 = 58;
-    pub const NEG_INT32: u8 = 61;
-    pub const NEG_INT64: u8 = 66;
-    pub const UINT8: u8 = 75;
-    pub const UINT16: u8 = 77;
-    pub const UINT32: u8 = 80;
-    pub const UINT64: u8 = 85;
-    pub const LAST: u8 = 93;
-}
+use super::row_read::{RowError, RowIter};
+use super::tag;
 
 /// A row, owned.
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
@@ -115,7 +67,7 @@ impl RowPacker {
 
     /// Appends one datum.
     pub fn push(&mut self, datum: Datum<'_>) {
-        if let Some(bare) = datum.bare_tag() {
+        if let Some(bare) = bare_tag(&datum) {
             return self.bytes.push(bare);
         }
         match datum {
@@ -248,7 +200,7 @@ impl RowPacker {
         self.fixed(base + n as u8, &[&v.to_le_bytes()[..n as usize]]);
     }
 
-    fn civil(&mut self, cheap: u8, full: u8, v: super::datum::CivilTimestamp) {
+    fn civil(&mut self, cheap: u8, full: u8, v: CivilTimestamp) {
         match nanos_from_civil(v) {
             Some(nanos) => self.fixed(cheap, &[&nanos.to_le_bytes()]),
             None => self.fixed(
@@ -262,6 +214,18 @@ impl RowPacker {
             ),
         }
     }
+}
+
+/// The tag of a datum without payload, if it is one.
+fn bare_tag(datum: &Datum<'_>) -> Option<u8> {
+    Some(match datum {
+        Datum::Null => tag::NULL,
+        Datum::False => tag::FALSE,
+        Datum::True => tag::TRUE,
+        Datum::JsonNull => tag::JSON_NULL,
+        Datum::Dummy => tag::DUMMY,
+        _ => return None,
+    })
 }
 
 impl Ord for Row {

@@ -3,14 +3,17 @@
 //! Invariants: one decoder serves both the check of bytes from outside and the
 //! iteration over checked ones; no input makes it panic, recurse without bound,
 //! or allocate.
+//!
+//! This file and `datum` need each other: nested values are read as they are
+//! iterated over.
 
 use thiserror::Error;
 use uuid::Uuid;
 
-use super::civil::civil_from_nanos;
-use super::datum::{AclItem, Array, CivilTimestamp, Datum, Interval, List, Map, Range, Time};
+use super::civil::{CivilTimestamp, civil_from_nanos};
+use super::datum::{AclItem, Array, Datum, Interval, List, Map, Range, Time};
 use super::numeric::Numeric;
-use super::row::tag;
+use super::tag;
 
 /// Bytes that are no row.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
