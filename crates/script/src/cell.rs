@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::error::ValueError;
 use super::lex;
-use repr::{Datum, SqlScalarType};
+use repr::{Datum, Diff, SqlScalarType};
 
 /// A cell of a row, or of a literal that a peek looks up.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +22,14 @@ pub enum Cell {
     Value(Value),
     /// What its column cannot hold, or stands where no schema is known.
     Verbatim(Written),
+}
+
+/// One row of `write-rows`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RowLine {
+    pub cells: Vec<Cell>,
+    /// *Extension* unless 1: written `… diff=-1` behind the cells.
+    pub diff: Diff,
 }
 
 /// A value as scripts write it.

@@ -13,10 +13,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::cell::Cell;
-use super::json::{bare, rows};
+use super::cell::{Cell, RowLine};
+use super::json_forms::{bare, rows};
+use super::replica::Replica;
 use plan::Relation;
-use repr::{Diff, GlobalId, Timestamp};
+use repr::{GlobalId, Timestamp};
 
 /// How long a wait lasts unless the script says otherwise (`spec/script.md` §2.9).
 pub const DEFAULT_TIMEOUT_SECS: u64 = 600;
@@ -222,54 +223,6 @@ pub enum Command {
     },
 }
 
-/// One of the replicas of a cluster: there are at most two.
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-#[serde(into = "u64", try_from = "u64")]
-pub enum Replica {
-    #[default]
-    First,
-    Second,
-}
-
-impl Replica {
-    pub const ALL: [Replica; 2] = [Replica::First, Replica::Second];
-
-    /// Its place among the replicas, from 0.
-    pub fn index(self) -> usize {
-        match self {
-            Replica::First => 0,
-            Replica::Second => 1,
-        }
-    }
-}
-
-impl From<Replica> for u64 {
-    fn from(replica: Replica) -> u64 {
-        match replica {
-            Replica::First => 1,
-            Replica::Second => 2,
-        }
-    }
-}
-
-impl TryFrom<u64> for Replica {
-    type Error = String;
-
-    fn try_from(number: u64) -> Result<Replica, String> {
-        let mut all = Replica::ALL.into_iter();
-        all.find(|replica| u64::from(*replica) == number)
-            .ok_or_else(|| format!("expected replica 1 or 2, got {number}"))
-    }
-}
-
-impl fmt::Display for Replica {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        u64::from(*self).fmt(f)
-    }
-}
-
 /// A column of a schema, as written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ColumnDef {
@@ -279,14 +232,6 @@ pub struct ColumnDef {
     pub ty: String,
     #[serde(default, skip_serializing_if = "is_false")]
     pub nullable: bool,
-}
-
-/// One row of `write-rows`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RowLine {
-    pub cells: Vec<Cell>,
-    /// *Extension* unless 1: written `… diff=-1` behind the cells.
-    pub diff: Diff,
 }
 
 /// Which rows a peek asks for, and of those which it keeps: SELECT's fast path.

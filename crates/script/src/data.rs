@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use super::cell::{Cell, Value};
-use super::command::{ColumnDef, Command, RowLine};
+use super::cell::{Cell, RowLine, Value};
+use super::command::{ColumnDef, Command};
 use super::error::{CommandError, ValueError};
 use repr::{Diff, RelationDesc, Row, SqlScalarType};
 

@@ -1,11 +1,21 @@
-//! What can be wrong with a command. The texts are the ones that golden blocks
-//! show; where upstream has one, it is upstream's (`spec/script.md` §2).
+//! What can be wrong with a script and with a command. The texts of commands are
+//! the ones that golden blocks show; where upstream has one, it is upstream's
+//! (`spec/script.md` §2).
 
 use thiserror::Error;
 
-use super::command::Replica;
+use super::replica::Replica;
 use plan::{BuildError, PlanError};
 use repr::{GlobalId, ReprColumnType, SqlScalarType, Timestamp};
+
+/// A script that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("line {line}: {message}")]
+pub struct ScriptError {
+    /// The line at which the stanza (or JSON command) starts, from 1.
+    pub line: usize,
+    pub message: String,
+}
 
 /// A command that means nothing where it stands.
 #[derive(Debug, Error)]

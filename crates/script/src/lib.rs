@@ -13,21 +13,23 @@ pub mod dataflow;
 mod error;
 pub mod interpret;
 pub mod json;
+mod json_forms;
 pub mod json_print;
 mod lex;
 mod names;
 pub mod output;
 mod print;
+mod replica;
 pub mod selection;
 pub mod text;
 pub mod trace;
 mod visit;
 
-pub use cell::{Cell, Value, Written};
+pub use cell::{Cell, RowLine, Value, Written};
 pub use command::*;
 pub use config::MAX_RESULT_SIZE;
-pub use error::{CommandError, SettingError, ValueError};
-pub use text::ScriptError;
+pub use error::{CommandError, ScriptError, SettingError, ValueError};
+pub use replica::Replica;
 pub use visit::TimeRole;
 
 /// A script in the text form.

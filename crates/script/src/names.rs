@@ -3,7 +3,8 @@
 //!
 //! Invariant: what an expected error wraps is told as if it stood alone.
 
-use super::command::{ColumnDef, Command, CreateDataflow, Export, Import, RowLine};
+use super::cell::RowLine;
+use super::command::{ColumnDef, Command, CreateDataflow, Export, Import};
 use repr::GlobalId;
 
 impl Command {

@@ -6,7 +6,7 @@
 
 use std::fmt::{self, Display, Write};
 
-use super::cell::{Cell, DIFF};
+use super::cell::{Cell, DIFF, RowLine};
 use super::command::*;
 use repr::GlobalId;
 

@@ -5,22 +5,12 @@
 //! names the stanza and what was expected); everything that is not a stanza is
 //! kept verbatim, so that a rewrite changes expected blocks only.
 
-use thiserror::Error;
-
-use super::cell::{Cell, DIFF};
+use super::cell::{Cell, DIFF, RowLine};
 use super::command::*;
 use super::data::read_cells;
+use super::error::ScriptError;
 use super::lex::{Header, Line, SEPARATOR, lines, parse_id, tokens};
 use super::{Item, Script, Stanza};
-
-/// A script that cannot be read.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("line {line}: {message}")]
-pub struct ScriptError {
-    /// The line at which the stanza (or JSON command) starts, from 1.
-    pub line: usize,
-    pub message: String,
-}
 
 /// Reads a script in the text form.
 pub fn parse(text: &str) -> Result<Script, ScriptError> {

@@ -7,7 +7,7 @@
 use std::cmp::Ordering;
 
 use super::Arena;
-use super::scalar::reduced;
+use super::pack::reduced;
 use super::variadic::push_all;
 use protocol::v26_30::{AggregateFunc, ColumnOrder};
 use repr::Datum;

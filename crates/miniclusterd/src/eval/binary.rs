@@ -6,8 +6,8 @@ use std::ops::{BitAnd, BitOr, BitXor};
 
 use super::convert::{Date, Evaluated, Stamp, StampTz, strict2};
 use super::decimal::Decimal;
+use super::lacking::lacking;
 use super::number::{Integer, checked_float};
-use super::scalar::lacking;
 use super::{Arena, calendar, extract, moment, text};
 use protocol::v26_30::{BinaryFunc, EvalError};
 use repr::{Datum, Interval, Time};

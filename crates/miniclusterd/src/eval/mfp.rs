@@ -7,7 +7,8 @@
 
 use super::Arena;
 use super::convert::Evaluated;
-use super::scalar::{eval, pack, supported};
+use super::pack::pack;
+use super::scalar::{eval, supported};
 use protocol::v26_30::{
     BinaryFunc, EvalError, MapFilterProject, MirScalarExpr, SafeMfpPlan, UnaryFunc,
     UnmaterializableFunc,

@@ -5,26 +5,11 @@
 //! evaluator lacks never yields a value, and [`supported`] tells it beforehand.
 
 use super::convert::Evaluated;
+use super::lacking::is_lacking;
+use super::pack::pack;
 use super::{Arena, binary, unary, variadic};
 use protocol::v26_30::{EvalError, MirScalarExpr, VariadicFunc};
-use repr::{Datum, Row};
-
-/// How the text of the error begins that calling an unknown function gives.
-const LACKING: &str = "this replica does not implement ";
-
-/// The error of a function that this evaluator lacks.
-pub(super) fn lacking(func: &impl std::fmt::Debug) -> EvalError {
-    let text = format!("{func:?}");
-    let name = text.split([' ', '{', '(']).next().unwrap_or("");
-    EvalError::Internal(format!("{LACKING}{name}"))
-}
-
-pub(super) fn is_lacking(error: &EvalError) -> Option<&str> {
-    let EvalError::Internal(text) = error else {
-        return None;
-    };
-    text.strip_prefix(LACKING)
-}
+use repr::Datum;
 
 /// Evaluates an expression over the columns in `datums`; computed values live
 /// in `arena`.
@@ -163,19 +148,6 @@ fn extreme<'a>(
         }
     }
     Ok(best)
-}
-
-/// Packs datums into a row, decimals in the reduced form that rows hold.
-pub fn pack<'a>(datums: impl IntoIterator<Item = Datum<'a>>) -> Row {
-    Row::pack(datums.into_iter().map(reduced))
-}
-
-/// A datum as a row holds it.
-pub(super) fn reduced(datum: Datum<'_>) -> Datum<'_> {
-    match datum {
-        Datum::Numeric(n) => Datum::Numeric(super::decimal::Decimal::from(n).reduced().numeric()),
-        other => other,
-    }
 }
 
 /// Whether this evaluator implements everything that an expression calls.

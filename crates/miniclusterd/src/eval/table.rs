@@ -5,7 +5,8 @@
 
 use super::calendar::{length, shift};
 use super::convert::wrong_type;
-use super::scalar::{lacking, pack};
+use super::lacking::lacking;
+use super::pack::pack;
 use protocol::v26_30::{EvalError, TableFunc};
 use repr::{Array, CivilTimestamp, Datum, Diff, Interval, Row};
 

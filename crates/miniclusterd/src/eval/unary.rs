@@ -5,8 +5,8 @@
 use super::calendar::{self, midnight, round};
 use super::convert::{Date, Evaluated, MzStamp, Stamp, StampTz, strict1};
 use super::decimal::Decimal;
+use super::lacking::lacking;
 use super::number::{self, Signed, from_decimal, from_f32, from_f64, integer, parse_integer};
-use super::scalar::lacking;
 use super::{Arena, extract, text, time_text};
 use protocol::v26_30::{EvalError, UnaryFunc};
 use repr::{Datum, Interval, List, NumericMaxScale, Time};

@@ -5,7 +5,8 @@
 //! those that choose what to evaluate live with the evaluator.
 
 use super::convert::{Argument, Evaluated, strict2, strict3, wrong_type};
-use super::scalar::{lacking, reduced};
+use super::lacking::lacking;
+use super::pack::reduced;
 use super::{Arena, text};
 use protocol::v26_30::{EvalError, InvalidArrayError, VariadicFunc};
 use repr::{Datum, List, RowPacker, SqlScalarType};

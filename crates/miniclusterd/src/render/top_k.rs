@@ -9,7 +9,7 @@ use std::cmp::Ordering;
 use differential_dataflow::collection::concatenate;
 use differential_dataflow::hashable::Hashable;
 
-use super::reduce_hierarchical::monotonic;
+use super::reduce::monotonic;
 use super::split::{reduce_errs, reduce_rows};
 use super::{
     Arrangement, Bundle, Context, Errs, KeyVals, LocalOks, Oks, RenderError, RenderTimestamp,

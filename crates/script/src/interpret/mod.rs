@@ -23,6 +23,7 @@ use super::config::{self, Configuration};
 use super::data::{self, Schemas};
 use super::dataflow::{self, Assembled, AssembledCount, Named};
 use super::error::CommandError;
+use super::replica::Replica;
 use super::selection::Finish;
 use super::trace::{Event, PeekSpec, Wait};
 use plan::{Globals, IndexInfo};

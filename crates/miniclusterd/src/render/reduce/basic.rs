@@ -5,12 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use super::reduce::{After, Reduced, after_error};
-use super::split::{reduce_errs, reduce_rows};
-use super::{Context, KeyVals, LocalOks, RenderError, RenderTimestamp, arrange_oks};
+use super::after::{After, Reduced, after_error};
 use crate::errors::DataflowError;
 use crate::eval::{Arena, eval_basic, pack, supported_aggregate};
 use crate::mutants::ReduceSeams;
+use crate::render::split::{reduce_errs, reduce_rows};
+use crate::render::{Context, KeyVals, LocalOks, RenderError, RenderTimestamp, arrange_oks};
 use protocol::v26_30::{AggregateExpr, AggregateFunc, SingleBasicPlan};
 use repr::{Datum, Diff, Row};
 

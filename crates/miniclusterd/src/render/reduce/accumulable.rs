@@ -9,12 +9,12 @@ use differential_dataflow::{AsCollection, VecCollection};
 use serde::{Deserialize, Serialize};
 use timely::dataflow::operators::vec::Map;
 
-use super::reduce::{After, Reduced, after_error};
-use super::split::{reduce_errs, reduce_rows};
-use super::{Context, KeyVals, RenderError, RenderTimestamp, arrange_oks};
+use super::after::{After, Reduced, after_error};
 use crate::errors::DataflowError;
 use crate::eval::{Accum, is_accumulable, pack};
 use crate::mutants::ReduceSeams;
+use crate::render::split::{reduce_errs, reduce_rows};
+use crate::render::{Context, KeyVals, RenderError, RenderTimestamp, arrange_oks};
 use protocol::v26_30::{AccumulablePlan, AggregateFunc};
 use repr::{Datum, Diff, Row};
 

@@ -7,12 +7,14 @@ use std::cmp::Ordering;
 
 use differential_dataflow::hashable::Hashable;
 
-use super::reduce::{After, Reduced, after_error};
-use super::split::{reduce_errs, reduce_rows};
-use super::{Context, Errs, KeyVals, RenderError, RenderTimestamp, arrange_oks, fallible};
+use super::after::{After, Reduced, after_error};
 use crate::errors::DataflowError;
 use crate::eval::extreme_of;
 use crate::mutants::ReduceSeams;
+use crate::render::split::{reduce_errs, reduce_rows};
+use crate::render::{
+    Context, Errs, KeyVals, LocalOks, RenderError, RenderTimestamp, arrange_oks, fallible,
+};
 use protocol::v26_30::{AggregateFunc, BucketedPlan, MonotonicPlan};
 use repr::{Datum, Diff, Row};
 
@@ -105,7 +107,7 @@ pub fn render_bucketed<'s, T: RenderTimestamp>(
 
 /// Complains about keys with a value whose count is not positive.
 fn validate<'s, T: RenderTimestamp>(
-    arranged: super::LocalOks<'s, T>,
+    arranged: LocalOks<'s, T>,
     count: Diff,
     text: impl Fn(&Row) -> String + 'static,
 ) -> Errs<'s, T> {
@@ -122,7 +124,7 @@ fn validate<'s, T: RenderTimestamp>(
 
 /// The last step: results of whole keys.
 fn finish<'s, T: RenderTimestamp>(
-    arranged: super::LocalOks<'s, T>,
+    arranged: LocalOks<'s, T>,
     extremes: Extremes,
     after: After,
 ) -> Reduced<'s, T> {

@@ -1,63 +1,31 @@
-//! Reductions: what they have in common, and Distinct. Source: `spec/plan.md`
-//! §2.5.
+//! Reductions: what goes into them, which kind does the work, and Distinct.
+//! Source: `spec/plan.md` §2.5.
 //!
 //! Invariants: a key whose rows are all gone has no output; an update that fails
 //! contributes its error alone; the output is arranged by the key.
 
-use super::reduce_accumulable::render_accumulable;
-use super::reduce_basic::{render_multiple, render_single};
-use super::reduce_hierarchical::{render_bucketed, render_monotonic};
+mod accumulable;
+mod after;
+mod basic;
+mod hierarchical;
+
+pub use hierarchical::monotonic;
+
 use super::split::{reduce_errs, reduce_rows};
 use super::{
-    Arrangement, Bundle, Context, Errs, KeyVals, LocalOks, RenderError, RenderTimestamp,
-    arrange_errs, arrange_oks,
+    Arrangement, Bundle, Context, Errs, KeyVals, RenderError, RenderTimestamp, arrange_errs,
+    arrange_oks,
 };
 use crate::errors::DataflowError;
-use crate::eval::{Arena, MfpPlan, eval_safe, supported_mfp};
+use crate::eval::{Arena, eval_safe, supported_mfp};
+use accumulable::render_accumulable;
+use after::{After, Reduced, after_error};
+use basic::{render_multiple, render_single};
+use hierarchical::{render_bucketed, render_monotonic};
 use protocol::v26_30::{
-    BasicPlan, EvalError, HierarchicalPlan, Key, KeyValPlan, MapFilterProject, MirScalarExpr,
-    ReducePlan,
+    BasicPlan, HierarchicalPlan, Key, KeyValPlan, MapFilterProject, MirScalarExpr, ReducePlan,
 };
 use repr::{Datum, Diff, Row};
-
-/// The map-filter-project that follows a reduction, over key and results.
-#[derive(Clone)]
-pub struct After {
-    plan: Option<MfpPlan>,
-    key_width: usize,
-}
-
-impl After {
-    fn new(mfp: &MapFilterProject, key_width: usize) -> Result<After, RenderError> {
-        let plan = MfpPlan::create(mfp).map_err(RenderError::Unsupported)?;
-        if plan.is_temporal() {
-            return Err(RenderError::Invalid("a temporal filter in a Reduce".into()));
-        }
-        Ok(After {
-            plan: (!plan.is_identity()).then_some(plan),
-            key_width,
-        })
-    }
-
-    /// The value row of a key with these results, if it has one.
-    pub fn apply(&self, key: &Row, results: Row) -> Result<Option<Row>, EvalError> {
-        let Some(plan) = &self.plan else {
-            return Ok(Some(results));
-        };
-        let arena = Arena::new();
-        let mut datums: Vec<Datum<'_>> = key.iter().chain(results.iter()).collect();
-        let mut outcome = Ok(None);
-        plan.evaluate(&mut datums, &arena, (0, 1), None, |result, _, _| {
-            outcome = result.map(|row| Some(Row::pack(row.iter().skip(self.key_width))));
-        });
-        outcome
-    }
-
-    /// Whether an error can come of it.
-    pub fn is_identity(&self) -> bool {
-        self.plan.is_none()
-    }
-}
 
 pub fn render_reduce<'s, T: RenderTimestamp>(
     ctx: &Context<'s, T>,
@@ -116,9 +84,6 @@ fn keyed<'s, T: RenderTimestamp>(
     })
 }
 
-/// The output of a reduction: value rows by key, and complaints.
-pub type Reduced<'s, T> = (LocalOks<'s, T>, Errs<'s, T>);
-
 fn render_distinct<'s, T: RenderTimestamp>(
     ctx: &Context<'s, T>,
     keyed: KeyVals<'s, T>,
@@ -150,16 +115,4 @@ fn render_distinct<'s, T: RenderTimestamp>(
         },
     );
     (oks, errs)
-}
-
-/// The error that follows a reduction's results, if it has one.
-pub fn after_error(
-    after: &After,
-    key: &Row,
-    results: impl FnOnce() -> Row,
-) -> Result<(), DataflowError> {
-    if after.is_identity() {
-        return Ok(());
-    }
-    after.apply(key, results()).map(|_| ()).map_err(Into::into)
 }
