@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use clusterd_fuzz::campaign::{Limits, case_script, viable, with_blocks};
 use clusterd_fuzz::generate::Profile;
-use clusterd_fuzz::model::{Expected, Model, Rehearsal};
+use clusterd_fuzz::model::{Expected, Model, Multiset, Rehearsal};
 use clusterd_fuzz::plan::Relation;
 use clusterd_fuzz::protocol::Release;
+use clusterd_fuzz::protocol::v26_30::AggregateFunc;
 use clusterd_fuzz::repr::{Datum, GlobalId, Row};
 use clusterd_fuzz::script::{Command, Export, Import};
 use clusterd_fuzz::shrink::{Budget, shrink};
@@ -71,8 +72,8 @@ fn assert_minimum(bug: Bug, expected: &[&str]) {
 
 /// The same of scripts with operators in most of their dataflows.
 #[track_caller]
-fn assert_minimum_of_plans(bug: Bug, expected: &[&str]) {
-    assert_minima(minima(bug, 80, 3), expected);
+fn assert_minimum_of_plans(bug: Bug, starts: usize, expected: &[&str]) {
+    assert_minima(minima(bug, 80, starts), expected);
 }
 
 #[track_caller]
@@ -108,15 +109,15 @@ fn answers(worlds: &[(Command, Model)], wanted: fn(&Relation) -> bool) -> bool {
     })
 }
 
-/// Whether some dataflow unites anything.
-fn unites(worlds: &[(Command, Model)]) -> bool {
+/// Whether some dataflow has such an operator.
+fn any_operator(worlds: &[(Command, Model)], wanted: fn(&Relation) -> bool) -> bool {
     let dataflows = worlds.iter().filter_map(|(command, _)| command.dataflow());
     let plans = dataflows.flat_map(|dataflow| &dataflow.builds);
-    let mut unites = false;
+    let mut found = false;
     for plan in plans.filter_map(|build| build.plan.operators()) {
-        plan.visit(&mut |operator| unites |= matches!(operator, Relation::Union { .. }));
+        plan.visit(&mut |operator| found |= wanted(operator));
     }
-    unites
+    found
 }
 
 const INSTANCE: &str = "create-instance";
@@ -268,8 +269,10 @@ fn a_top_k_that_skips_a_row() {
                 _ => false,
             });
             // The union of one row with itself has two as well.
-            skips && !unites(worlds)
+            let unites = |operator: &Relation| matches!(operator, Relation::Union { .. });
+            skips && !any_operator(worlds, unites)
         },
+        2,
         &[
             INSTANCE,
             COMPLETE,
@@ -278,6 +281,82 @@ fn a_top_k_that_skips_a_row() {
              TopK offset=1\n      Get u1000\n  export index=1002 on=1001 key=[]",
             "schedule id=1002",
             "peek id=1002 ts=0",
+        ],
+    );
+}
+
+#[test]
+fn a_join_of_rows_that_agree() {
+    assert_minimum_of_plans(
+        |worlds| {
+            let joins = |operator: &Relation| match operator {
+                Relation::Join { equivalences, .. } => !equivalences.is_empty(),
+                _ => false,
+            };
+            // What is inside a recursion stays as it is.
+            let recurs = |operator: &Relation| matches!(operator, Relation::LetRec { .. });
+            answers(worlds, joins) && !any_operator(worlds, recurs)
+        },
+        3,
+        &[
+            INSTANCE,
+            COMPLETE,
+            WRITE,
+            "create-dataflow as-of=0 optimize\n  import source=1000 shard=s upper=0\n  \
+             build id=1001\n    Join on=(#0 = #2)\n      Get u1000\n      Get u1000\n  \
+             export index=1002 on=1001 key=[]",
+            "schedule id=1002",
+            "peek id=1002 ts=0",
+        ],
+    );
+}
+
+#[test]
+fn a_maximum_that_a_retraction_lowers() {
+    assert_minimum_of_plans(
+        |worlds| {
+            let takes_maximum = |operator: &Relation| match operator {
+                Relation::Reduce { aggregates, .. } => {
+                    let mut aggregates = aggregates.iter();
+                    aggregates.any(|a| matches!(a.func, AggregateFunc::MaxInt64))
+                }
+                _ => false,
+            };
+            worlds.iter().any(|(command, model)| match command {
+                Command::Peek { id, ts, .. } if *ts > 0 && computes(worlds, *id, takes_maximum) => {
+                    let rows = |ts| match model.peek_answer(*id, ts) {
+                        Expected::Rows(rows) => Some(rows),
+                        _ => None,
+                    };
+                    let largest = |rows: Multiset| {
+                        let rows = rows.iter().filter(|(_, n)| *n > 0);
+                        let last = |row: &Row| match row.iter().last() {
+                            Some(Datum::Int64(n)) => Some(n),
+                            _ => None,
+                        };
+                        rows.filter_map(|(row, _)| last(row)).max()
+                    };
+                    let (before, now) = (rows(ts - 1), rows(*ts));
+                    let (before, now) = (before.and_then(largest), now.and_then(largest));
+                    // Another input of a union could be what is lowered.
+                    let unites = |operator: &Relation| matches!(operator, Relation::Union { .. });
+                    before.is_some_and(|before| now.is_some_and(|now| now < before))
+                        && !any_operator(worlds, unites)
+                }
+                _ => false,
+            })
+        },
+        1,
+        &[
+            INSTANCE,
+            COMPLETE,
+            "write-rows shard=s ts=0\n  1 a",
+            "write-rows shard=s ts=1\n  0 a\n  1 a diff=-1",
+            "create-dataflow as-of=0\n  import source=1000 shard=s upper=0\n  \
+             build id=1001\n    Reduce aggregates=[max(#0)]\n      Get u1000\n  \
+             export index=1002 on=1001 key=[]",
+            "schedule id=1002",
+            "peek id=1002 ts=1",
         ],
     );
 }

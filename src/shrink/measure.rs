@@ -374,7 +374,8 @@ impl Tally {
         self.number(*as_of);
         self.number_if(*until);
         self.flag(*optimize);
-        self.flag(join.is_some());
+        // Whether joins are planned so or by themselves is one part, how is another.
+        self.parts(2 * usize::from(join.is_some()));
         for import in imports {
             self.parts(1);
             match import {
@@ -544,6 +545,7 @@ impl Tally {
                 expected_group_size,
                 ..
             } => {
+                self.state();
                 self.scalars(group_key);
                 for aggregate in aggregates {
                     self.parts(1);
@@ -562,6 +564,7 @@ impl Tally {
                 expected_group_size,
                 ..
             } => {
+                self.state();
                 self.columns(group_key);
                 for order in order_key {
                     self.order(order.column, order.desc, order.nulls_last);
@@ -571,9 +574,15 @@ impl Tally {
                 self.flag(*monotonic);
                 self.number_if(*expected_group_size);
             }
-            Relation::Negate { .. } | Relation::Threshold { .. } | Relation::Union { .. } => {}
+            Relation::Threshold { .. } => self.state(),
+            Relation::Negate { .. } | Relation::Union { .. } => {}
             Relation::ArrangeBy { keys, .. } => self.lists(keys),
         }
+    }
+
+    /// An operator that holds what it has seen is more than one that chooses columns.
+    fn state(&mut self) {
+        self.parts(1);
     }
 
     fn lists<'a>(&mut self, lists: impl IntoIterator<Item = &'a Vec<MirScalarExpr>>) {

@@ -31,13 +31,17 @@
 //! cells are read as their columns say, so that a candidate is what its text
 //! would be.
 
+mod columns;
 mod edits;
+mod inputs;
 mod judge;
 mod measure;
+mod narrow;
 mod order;
 mod parts;
 mod passes;
 mod plans;
+mod prune;
 mod slice;
 mod stop;
 

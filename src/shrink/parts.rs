@@ -3,6 +3,7 @@
 //!
 //! Invariant: a candidate has as many columns as the operator that it replaces.
 
+use super::inputs;
 use crate::plan::{Relation, scalar};
 use crate::protocol::v26_30::MirScalarExpr;
 
@@ -15,10 +16,10 @@ pub(super) fn without_a_part(operator: &Relation) -> Vec<Relation> {
         | Relation::Get { .. }
         | Relation::Let { .. }
         | Relation::LetRec { .. }
-        | Relation::Project { .. }
         | Relation::FlatMap { .. }
         | Relation::Negate { .. }
         | Relation::Threshold { .. } => Vec::new(),
+        Relation::Project { input, outputs } => inputs::of_project(input, outputs),
         Relation::Map { input, scalars } => shorter(scalars)
             .filter_map(|(at, fewer)| {
                 let fewer = match fewer.is_empty() {
@@ -38,10 +39,15 @@ pub(super) fn without_a_part(operator: &Relation) -> Vec<Relation> {
             ..
         } => of_join(operator, inputs, equivalences),
         Relation::Reduce {
+            input,
             group_key,
             aggregates,
             ..
-        } => of_reduce(operator, group_key.len(), aggregates.len()),
+        } => {
+            let mut parts = of_reduce(operator, group_key.len(), aggregates.len());
+            parts.extend(inputs::of_reduce(operator, input));
+            parts
+        }
         Relation::TopK {
             group_key,
             order_key,
@@ -59,7 +65,7 @@ pub(super) fn without_a_part(operator: &Relation) -> Vec<Relation> {
 }
 
 /// A copy of the operator, changed.
-fn changed(operator: &Relation, change: impl FnOnce(&mut Relation)) -> Relation {
+pub(super) fn changed(operator: &Relation, change: impl FnOnce(&mut Relation)) -> Relation {
     let mut copy = operator.clone();
     change(&mut copy);
     copy
@@ -76,7 +82,8 @@ fn fewer_rows(constant: &Relation, rows: usize) -> Vec<Relation> {
     (0..rows).map(without).collect()
 }
 
-/// A class of equal expressions less, a member of one less, the last input less.
+/// A class of equal expressions less, a member of one less, all in order, the last
+/// input less.
 fn of_join(
     join: &Relation,
     inputs: &[Relation],
@@ -99,6 +106,15 @@ fn of_join(
             out.push(with(classes));
         }
     }
+    let mut sorted = equivalences.to_vec();
+    for class in &mut sorted {
+        class.sort_by_key(|member| scalar::support(member));
+    }
+    sorted.sort_by_key(|class| class.first().map(scalar::support));
+    if sorted != equivalences {
+        out.push(with(sorted));
+    }
+    out.extend(inputs::of_join(join, inputs, equivalences));
     // The last input goes with the classes that compare something with it.
     if let [rest @ .., last] = inputs
         && rest.len() > 1

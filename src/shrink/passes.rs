@@ -6,9 +6,9 @@
 
 use std::collections::BTreeSet;
 
-use super::edits::{self, Commands, ids, options, rows, schemas, sessions, times};
+use super::edits::{self, Commands, ids, options, rows, schemas, sessions, shards, times};
 use super::order::inversions;
-use super::{Shrinker, plans, slice};
+use super::{Shrinker, columns, narrow, plans, slice};
 use crate::script::Command;
 
 /// One walk over the script.
@@ -18,7 +18,7 @@ pub(super) type Pass = fn(&mut Shrinker<'_>);
 /// sessions, then rows, then what is in plans and schemas, then values and names.
 /// The one that asks about every pair of commands comes when the cheaper ones have
 /// left few of them.
-pub(super) const PASSES: [(&str, Pass); 20] = [
+pub(super) const PASSES: [(&str, Pass); 21] = [
     ("slice", slice_dataflows),
     ("remove commands", remove_commands),
     ("merge sessions", merge_sessions),
@@ -26,6 +26,7 @@ pub(super) const PASSES: [(&str, Pass); 20] = [
     ("read sources", read_sources),
     ("remove builds", remove_builds),
     ("unify ids", unify_ids),
+    ("unify shards", unify_shards),
     ("remove times", remove_times),
     ("remove rows", remove_rows),
     ("remove pairs of rows", remove_row_pairs),
@@ -155,6 +156,11 @@ fn unify_ids(shrinker: &mut Shrinker<'_>) {
     }
 }
 
+/// One shard does what two did.
+fn unify_shards(shrinker: &mut Shrinker<'_>) {
+    walk(shrinker, shards::unified);
+}
+
 fn remove_times(shrinker: &mut Shrinker<'_>) {
     for t in times::times(&shrinker.best) {
         let best = shrinker.best.clone();
@@ -214,15 +220,15 @@ fn simplify_plans(shrinker: &mut Shrinker<'_>) {
 fn narrow_plans(shrinker: &mut Shrinker<'_>) {
     walk(shrinker, |best| {
         let plans = plans::plans(best);
-        let narrower = plans.iter().map(|plan| plans::narrower(best, plan));
+        let narrower = plans.iter().map(|plan| narrow::narrower(best, plan));
         narrower.flatten().collect()
     });
 }
 
 fn remove_columns(shrinker: &mut Shrinker<'_>) {
-    for (name, columns) in schemas::schemas(&shrinker.best) {
-        for column in (0..columns).rev() {
-            if let Some(candidate) = schemas::without_column(&shrinker.best, &name, column) {
+    for (name, width) in schemas::schemas(&shrinker.best) {
+        for column in (0..width).rev() {
+            if let Some(candidate) = columns::without_column(&shrinker.best, &name, column) {
                 shrinker.consider(candidate);
             }
         }

@@ -2,7 +2,7 @@
 //! an option less. Source: the operators of `spec/plan.md` §2.
 //!
 //! Invariants: a candidate has as many columns as the plan that it replaces, so
-//! that whatever reads it stays as it is, unless the edit says otherwise; whether it is well typed is for the
+//! that whatever reads it stays as it is; whether it is well typed is for the
 //! caller to ask. Equal plans stay equal: a dataflow that is created again must
 //! stay the one that it was. What recurs without a limit stays as it is: whether
 //! anything else reaches a fixed point cannot be told.
@@ -11,11 +11,11 @@ use std::collections::BTreeSet;
 
 use super::edits::Commands;
 use super::parts::{fitted, shorter, without_a_part};
-use crate::plan::{Relation, resolve_types, scalar};
+use crate::plan::{Globals, Relation, resolve_types, scalar};
 use crate::protocol::v26_30::{Id, MirScalarExpr};
-use crate::repr::{GlobalId, LocalId};
+use crate::repr::LocalId;
 use crate::script::interpret::{Interpreter, Uuids};
-use crate::script::{Command, Export, Plan};
+use crate::script::{Command, Plan};
 
 /// Every plan that some dataflow builds or some peek computes, each once.
 pub fn plans(commands: &[Command]) -> Vec<Plan> {
@@ -42,7 +42,7 @@ fn computed(command: &Command) -> Option<&Plan> {
 /// Plans simpler than this one, which some dataflow builds. None if it does not
 /// mean anything there.
 pub fn simpler(commands: &[Command], plan: &Plan) -> Vec<Plan> {
-    let Some(plan) = typed(commands, plan) else {
+    let Some((plan, _)) = typed(commands, plan) else {
         return Vec::new();
     };
     let mut out = Vec::new();
@@ -79,84 +79,8 @@ pub fn with_plan(commands: &[Command], from: &Plan, to: &Plan) -> Commands {
     out
 }
 
-/// The script with fewer columns in what this plan computes, if operators that keep
-/// columns as they are stand above one that chooses or appends them: without that
-/// one, or with its first column alone. Indexes and peeks of it follow.
-pub fn narrower(commands: &[Command], plan: &Plan) -> Vec<Commands> {
-    let Some(typed) = typed(commands, plan) else {
-        return Vec::new();
-    };
-    let mut out = Vec::new();
-    let (mut at, mut place) = (&typed, 0_usize);
-    loop {
-        let (input, narrow) = match at {
-            Relation::Project { input, outputs } => {
-                let mut narrow = vec![input.as_ref().clone()];
-                if let [first, _, ..] = outputs.as_slice() {
-                    narrow.push(input.as_ref().clone().project(vec![*first]));
-                }
-                (input, narrow)
-            }
-            Relation::Map { input, .. } => (input, vec![input.as_ref().clone()]),
-            Relation::Filter { input, .. }
-            | Relation::TopK { input, .. }
-            | Relation::Negate { input }
-            | Relation::Threshold { input }
-            | Relation::ArrangeBy { input, .. } => (input, Vec::new()),
-            Relation::Constant { .. }
-            | Relation::Get { .. }
-            | Relation::Let { .. }
-            | Relation::LetRec { .. }
-            | Relation::FlatMap { .. }
-            | Relation::Join { .. }
-            | Relation::Reduce { .. }
-            | Relation::Union { .. } => return out,
-        };
-        for narrow in narrow {
-            let mut candidate = typed.clone();
-            replace(&mut candidate, &mut place.clone(), narrow);
-            let arity = candidate.arity();
-            if arity > 0 {
-                let to = Plan::from(candidate);
-                out.push(with_columns(&with_plan(commands, plan, &to), &to, arity));
-            }
-        }
-        (at, place) = (input, place + 1);
-    }
-}
-
-/// Fits keys of indexes, and schemas of peeks, to the columns of a plan.
-fn with_columns(commands: &[Command], plan: &Plan, arity: usize) -> Commands {
-    // The sample schema has two columns.
-    let schemas = commands.iter().filter_map(Command::defined_schema);
-    let mut fitting = schemas.filter(|(_, columns)| columns.len() == arity);
-    let fitting = fitting.next().map(|(name, _)| name.to_string());
-    let mut indexes: Vec<GlobalId> = Vec::new();
-    let mut out = commands.to_vec();
-    for command in &mut out {
-        if let Some(dataflow) = command.dataflow_mut() {
-            let builds = dataflow.builds.iter().filter(|build| build.plan == *plan);
-            let built: Vec<GlobalId> = builds.map(|build| build.id).collect();
-            for export in &mut dataflow.exports {
-                if let Export::Index { index, on, key } = export
-                    && built.contains(on)
-                {
-                    key.retain(|column| *column < arity);
-                    indexes.push(*index);
-                }
-            }
-        }
-        if let Command::Peek { id, schema, .. } | Command::StartPeek { id, schema, .. } = command
-            && indexes.contains(id)
-        {
-            schema.clone_from(&fitting);
-        }
-    }
-    out
-}
-
-/// The plan with the types of what it reads where it stands first.
-fn typed(commands: &[Command], plan: &Plan) -> Option<Relation> {
+/// The plan with the types of what it reads where it stands first, and these types.
+pub(super) fn typed(commands: &[Command], plan: &Plan) -> Option<(Relation, Globals)> {
     let mut interpreter = Interpreter::new(Uuids::Seeded(0));
     for command in commands {
         let types = match command.dataflow() {
@@ -169,7 +93,8 @@ fn typed(commands: &[Command], plan: &Plan) -> Option<Relation> {
         };
         if let Some(types) = types {
             let mut typed = plan.operators()?.clone();
-            return resolve_types(&mut typed, &types).ok().map(|()| typed);
+            resolve_types(&mut typed, &types).ok()?;
+            return Some((typed, types));
         }
         // What cannot be put together makes nothing that could be read.
         let _ = interpreter.take(command);
@@ -193,7 +118,7 @@ fn recurring(plan: &Relation) -> BTreeSet<usize> {
     places
 }
 
-fn count(plan: &Relation) -> usize {
+pub(super) fn count(plan: &Relation) -> usize {
     let mut nodes = 0;
     plan.visit(&mut |_| nodes += 1);
     nodes
@@ -212,7 +137,7 @@ fn node<'a>(plan: &'a Relation, at: &mut usize) -> &'a Relation {
 }
 
 /// Puts another node at this place; true once that is done.
-fn replace(plan: &mut Relation, at: &mut usize, node: Relation) -> bool {
+pub(super) fn replace(plan: &mut Relation, at: &mut usize, node: Relation) -> bool {
     if *at == 0 {
         *plan = node;
         return true;

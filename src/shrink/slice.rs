@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use super::edits::schemas::without_unused_schemas;
 use super::edits::{Commands, without};
 use crate::repr::GlobalId;
 use crate::script::Command;
@@ -67,23 +68,10 @@ impl Needed {
                 || command.used_ids().iter().any(|id| !self.ids.contains(id))
                 || command.written_shard().is_some_and(is_foreign)
         };
-        let places = |commands: &[Command], removed: &dyn Fn(&Command) -> bool| {
-            let all = commands.iter().enumerate();
-            let places = all.filter_map(|(at, command)| removed(command).then_some(at));
-            places.collect::<BTreeSet<usize>>()
-        };
-        let slice = without(commands, &places(commands, &removed));
-        let mut schemas = BTreeSet::new();
-        for command in &slice {
-            command.clone().visit_schema_uses(&mut |schema| {
-                schemas.extend(schema.clone());
-            });
-        }
-        let unused = |command: &Command| {
-            let schema = command.defined_schema();
-            schema.is_some_and(|(name, _)| !schemas.contains(name))
-        };
-        without(&slice, &places(&slice, &unused))
+        let all = commands.iter().enumerate();
+        let places = all.filter_map(|(at, command)| removed(command).then_some(at));
+        let slice = without(commands, &places.collect());
+        without_unused_schemas(&slice)
     }
 }
 

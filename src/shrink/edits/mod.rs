@@ -10,6 +10,7 @@ pub mod options;
 pub mod rows;
 pub mod schemas;
 pub mod sessions;
+pub mod shards;
 pub mod times;
 
 use std::collections::BTreeSet;

@@ -255,6 +255,7 @@ fn simpler_dataflows(dataflow: &CreateDataflow) -> Vec<CreateDataflow> {
         }),
         edited(dataflow, |d| d.until = None),
         edited(dataflow, |d| d.join = None),
+        edited(dataflow, |d| (d.join, d.optimize) = (None, true)),
         edited(dataflow, |d| d.optimize = false),
     ];
     for (at, export) in dataflow.exports.iter().enumerate() {

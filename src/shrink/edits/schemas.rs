@@ -1,11 +1,15 @@
-//! Edits of schemas: one less, a column less, a simpler type, the sample schema.
+//! Edits of schemas: one less, a simpler type, the sample schema.
 //!
 //! Invariant: rows follow their schema; values that were equal stay equal.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::Commands;
 use super::rows::{nth, read_as};
-use crate::repr::SqlScalarType;
-use crate::script::{Cell, Command, Import, Value};
+use crate::plan::Relation;
+use crate::protocol::v26_30::Id;
+use crate::repr::{GlobalId, SqlScalarType};
+use crate::script::{Cell, Command, CreateDataflow, Import, Plan, Value};
 
 /// The schemas that are defined, and how many columns each has.
 pub fn schemas(commands: &[Command]) -> Vec<(String, usize)> {
@@ -38,53 +42,37 @@ pub fn unified_schemas(commands: &[Command]) -> Vec<Commands> {
     pairs.map(|((from, _), (to, _))| with(from, to)).collect()
 }
 
-/// Column `column` of schema `name` removed, with the cells of its rows and its
-/// place in keys. None if some key or plan needs the column.
-pub fn without_column(commands: &[Command], name: &str, column: usize) -> Option<Commands> {
-    let mut out = commands.to_vec();
-    for command in &mut out {
-        if let Command::DefineSchema { name: n, columns } = command
-            && n == name
-        {
-            if column >= columns.len() || columns.len() == 1 {
-                return None;
-            }
-            columns.remove(column);
-        }
-        if let Command::DefineIndex {
-            schema: Some(n),
-            key,
-            ..
-        } = command
-            && n == name
-        {
-            *key = key_without(key, column)?;
-        }
-        command.visit_cells(&mut |schema, cells| {
-            if schema == Some(name) && column < cells.len() {
-                cells.remove(column);
-            }
+/// Without schemas that nothing has.
+pub fn without_unused_schemas(commands: &[Command]) -> Commands {
+    let mut used = BTreeSet::new();
+    for command in commands {
+        command.clone().visit_schema_uses(&mut |schema| {
+            used.extend(schema.clone());
         });
-        let imports = command.dataflow().map(|dataflow| &dataflow.imports);
-        let reads = |import: &Import| match import {
-            Import::Source { schema, .. } => schema.as_deref() == Some(name),
-            Import::Index { .. } => true,
-        };
-        if imports.into_iter().flatten().any(reads) {
-            return None;
-        }
     }
-    Some(out)
+    let mut out = commands.to_vec();
+    out.retain(|command| {
+        let schema = command.defined_schema();
+        schema.is_none_or(|(name, _)| used.contains(name))
+    });
+    out
 }
 
-fn key_without(key: &[usize], column: usize) -> Option<Vec<usize>> {
-    key.iter()
-        .map(|k| match k.cmp(&column) {
-            std::cmp::Ordering::Less => Some(*k),
-            std::cmp::Ordering::Equal => None,
-            std::cmp::Ordering::Greater => Some(*k - 1),
-        })
-        .collect()
+/// Peeks of these indexes with a schema of so many columns: one that is defined, or
+/// none, which means the sample schema.
+pub fn with_peeks_of(commands: &[Command], indexes: &[GlobalId], columns: usize) -> Commands {
+    let mut fitting = schemas(commands).into_iter();
+    let fitting = fitting.find(|(_, known)| *known == columns);
+    let fitting = fitting.map(|(name, _)| name);
+    let mut out = commands.to_vec();
+    for command in &mut out {
+        if let Command::Peek { id, schema, .. } | Command::StartPeek { id, schema, .. } = command
+            && indexes.contains(id)
+        {
+            schema.clone_from(&fitting);
+        }
+    }
+    out
 }
 
 /// The types of columns of one's own, the simplest first.
@@ -149,10 +137,14 @@ fn translated(cell: &Cell, ty: &SqlScalarType, seen: &mut Vec<Cell>) -> Value {
     nth(ty, place)
 }
 
+/// The columns of the schema of commands that name none.
+pub const SAMPLE: [SqlScalarType; 2] = [SqlScalarType::Int64, SqlScalarType::String];
+
 /// The script over the sample schema `(id bigint, payload text)`: no schema is
-/// defined, rows get the columns that they lack and lose the ones beyond.
+/// defined, rows get the columns that they lack and lose the ones beyond. Plans read
+/// as many columns as before.
 pub fn with_sample_schema(commands: &[Command]) -> Commands {
-    const SAMPLE: [SqlScalarType; 2] = [SqlScalarType::Int64, SqlScalarType::String];
+    let widths: BTreeMap<String, usize> = schemas(commands).into_iter().collect();
     let mut seen = [Vec::new(), Vec::new()];
     let mut out: Commands = Vec::new();
     for command in commands {
@@ -160,6 +152,9 @@ pub fn with_sample_schema(commands: &[Command]) -> Commands {
             continue;
         }
         let mut command = command.clone();
+        if let Some(dataflow) = command.dataflow_mut() {
+            read_sample(dataflow, &widths);
+        }
         command.visit_schema_uses(&mut |schema| *schema = None);
         for row in command.rows_mut().into_iter().flatten() {
             let columns = SAMPLE.iter().zip(&mut seen).enumerate();
@@ -175,4 +170,41 @@ pub fn with_sample_schema(commands: &[Command]) -> Commands {
         out.push(command);
     }
     out
+}
+
+/// Plans that read the sample schema where they read others.
+fn read_sample(dataflow: &mut CreateDataflow, widths: &BTreeMap<String, usize>) {
+    for import in &dataflow.imports {
+        if let Import::Source {
+            id,
+            schema: Some(schema),
+            ..
+        } = import
+            && let Some(width) = widths.get(schema)
+        {
+            for build in &mut dataflow.builds {
+                if let Plan::Operators(plan) = &mut build.plan {
+                    reread(plan, (*id, *width), (*id, SAMPLE.len()));
+                }
+            }
+        }
+    }
+}
+
+/// Every read of a source of so many columns becomes one of another, with as many
+/// columns: the first again for those that it lacks.
+pub(super) fn reread(plan: &mut Relation, from: (GlobalId, usize), to: (GlobalId, usize)) {
+    if let Relation::Get { id, .. } = plan
+        && *id == Id::Global(from.0)
+    {
+        *id = Id::Global(to.0);
+        if from.1 != to.1 {
+            let column = |column| if column < to.1 { column } else { 0 };
+            *plan = plan.clone().project((0..from.1).map(column).collect());
+        }
+        return;
+    }
+    for child in plan.children_mut() {
+        reread(child, from, to);
+    }
 }
