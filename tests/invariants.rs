@@ -12,9 +12,9 @@ use clusterd_fuzz::protocol::v26_30::{
     SubscribeBatch, SubscribeResponse, UpdateCollection,
 };
 use clusterd_fuzz::repr::{Antichain, Datum, GlobalId, Row};
+use clusterd_fuzz::script::event::{Event, ShardContents, Wait};
 use clusterd_fuzz::script::interpret::{Interpreter, Uuids};
 use clusterd_fuzz::script::text::parse_command;
-use clusterd_fuzz::script::trace::{Event, ShardContents, Wait};
 use uuid::Uuid;
 
 /// One thing that happens.

@@ -7,7 +7,7 @@ mod plan_random;
 
 use std::collections::BTreeMap;
 
-use clusterd_fuzz::plan::cells::{Cell, Counts, catalogue, missing, of_plan};
+use clusterd_fuzz::plan::cells::{Counts, PlanCell, catalogue, missing, of_plan};
 use clusterd_fuzz::plan::lower::{
     DataflowPlan, IndexImport, JoinKind, LowerOptions, SourceImport, lower_dataflow,
 };
@@ -128,7 +128,7 @@ fn every_cell_is_known_and_every_known_cell_can_be_reached() {
     let unknown: Vec<String> = reached
         .keys()
         .filter(|cell| !known.contains_key(cell))
-        .map(Cell::to_string)
+        .map(PlanCell::to_string)
         .collect();
     assert!(unknown.is_empty(), "not in the catalogue: {unknown:#?}");
     // Imports and exports are no part of these plans.

@@ -15,7 +15,7 @@ use clusterd_fuzz::driver::runner::{Runner, RunnerConfig};
 use clusterd_fuzz::generate::Profile;
 use clusterd_fuzz::model::Rehearsal;
 use clusterd_fuzz::replica::mutants::Mutants;
-use clusterd_fuzz::script::trace::Event;
+use clusterd_fuzz::script::event::Event;
 use clusterd_fuzz::script::{Command, json};
 
 /// What was told.

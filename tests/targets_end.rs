@@ -18,7 +18,7 @@ use clusterd_fuzz::campaign::{
 };
 use clusterd_fuzz::driver::ALARMS;
 use clusterd_fuzz::protocol::v26_30::VERSION;
-use clusterd_fuzz::script::trace::Event;
+use clusterd_fuzz::script::event::Event;
 use clusterd_fuzz::script::{Command as ScriptCommand, text};
 
 /// A run of the program in the background, with a temporary folder of its own.

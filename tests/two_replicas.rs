@@ -20,7 +20,7 @@ use clusterd_fuzz::generate::Profile;
 use clusterd_fuzz::protocol::Release;
 use clusterd_fuzz::protocol::v26_30::ComputeResponse;
 use clusterd_fuzz::replica::mutants::{Mutant, Mutants};
-use clusterd_fuzz::script::trace::Event;
+use clusterd_fuzz::script::event::Event;
 use clusterd_fuzz::script::{Command, Replica, text};
 
 const PAIRS: [(Release, Release); 3] = [

@@ -10,7 +10,7 @@ use super::lab::{Lab, Seat, Shape};
 use crate::driver::{CtpTarget, OnItsOwn, Target};
 use crate::invariants::{Violation, after_case};
 use crate::protocol::Release;
-use crate::script::trace::Event;
+use crate::script::event::Event;
 
 /// For how long a target is looked at after a run of a late finding; most of what a target does too late,
 /// it does at once.

@@ -6,9 +6,9 @@
 
 use crate::model::{Expected, Model, Rehearsal};
 use crate::protocol::Release;
+use crate::script::event::Event;
 use crate::script::interpret::{Answer, Shown};
 use crate::script::output::Output;
-use crate::script::trace::Event;
 use crate::script::{Command, Script};
 
 /// The block of each command for a replica of this release; None where several

@@ -15,8 +15,8 @@ use crate::invariants::situations::Situation;
 use crate::invariants::{self, Checker, Conditions, Counts, Uses, Violation};
 use crate::model::Model;
 use crate::plan::cells;
+use crate::script::event::{Event, FrontierKind, ShardContents, Wait};
 use crate::script::output::Output;
-use crate::script::trace::{Event, FrontierKind, ShardContents, Wait};
 use crate::script::{Command, Replica};
 
 /// How a case is run.

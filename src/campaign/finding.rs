@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+
+use parking_lot::Mutex;
 use std::time::Duration;
 
 use super::blocks::with_blocks;
@@ -174,8 +175,7 @@ struct Strays(Mutex<BTreeMap<String, (Commands, Violation)>>);
 
 impl Strays {
     fn add(&self, commands: &[Command], violation: &Violation) {
-        let lock = self.0.lock();
-        let mut strays = lock.unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut strays = self.0.lock();
         let simplest = strays.get(&violation.signature());
         if simplest.is_none_or(|(known, _)| commands.len() < known.len()) {
             let stray = (commands.to_vec(), violation.clone());
@@ -184,13 +184,15 @@ impl Strays {
     }
 
     fn into_broken(self, of: &Broken) -> Vec<Broken> {
-        let strays = self.0.into_inner();
-        let strays = strays.unwrap_or_else(std::sync::PoisonError::into_inner);
-        let broken = strays.into_values().map(|(commands, violation)| Broken {
-            commands,
-            violation,
-            ..of.clone()
-        });
+        let broken = self
+            .0
+            .into_inner()
+            .into_values()
+            .map(|(commands, violation)| Broken {
+                commands,
+                violation,
+                ..of.clone()
+            });
         broken.collect()
     }
 }

@@ -8,8 +8,10 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use parking_lot::{Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use super::aftermath::{Aftermath, lingered};
@@ -289,7 +291,7 @@ impl Stock {
 
     /// A target that no case uses; `None` if one is to be started.
     fn take(&self, shape: Shape) -> Option<Pooled> {
-        let mut idle = lock(&self.idle);
+        let mut idle = self.idle.lock();
         loop {
             let fits = |pooled: &Pooled| pooled.shape.is_none_or(|known| known == shape);
             let at = idle.iter().rposition(fits);
@@ -297,8 +299,7 @@ impl Stock {
                 (Some(pooled), _) => return Some(pooled),
                 (None, Processed::Spawn { .. }) => return None,
                 (None, Processed::Attach(_)) => {
-                    let waited = self.returned.wait(idle);
-                    idle = waited.unwrap_or_else(PoisonError::into_inner);
+                    self.returned.wait(&mut idle);
                 }
             }
         }
@@ -318,7 +319,7 @@ impl Stock {
         if !again {
             return Some(tenant);
         }
-        lock(&self.idle).push(Pooled { tenant, shape });
+        self.idle.lock().push(Pooled { tenant, shape });
         self.returned.notify_one();
         None
     }
@@ -364,7 +365,7 @@ impl ProcessLab {
         while let Some(mut taken) = stock.take(shape) {
             match taken.aftermath(Duration::ZERO) {
                 None => return Ok(taken.tenant),
-                Some(aftermath) => lock(&self.aftermaths).push(aftermath),
+                Some(aftermath) => self.aftermaths.lock().push(aftermath),
             }
         }
         self.start(&stock.kind, shape).map(Tenant::new)
@@ -400,11 +401,6 @@ impl ProcessLab {
             None => target,
         })
     }
-}
-
-/// What a mutex holds, also after a panic elsewhere.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Lab for ProcessLab {
@@ -449,7 +445,9 @@ impl Lab for ProcessLab {
             if let Some(mut last) = stock.put(tenant, shape, spoiled)
                 && !spoiled
             {
-                lock(&self.aftermaths).extend(last.aftermath(shape, Duration::ZERO));
+                self.aftermaths
+                    .lock()
+                    .extend(last.aftermath(shape, Duration::ZERO));
             }
         }
     }
@@ -461,15 +459,15 @@ impl Lab for ProcessLab {
             .filter_map(|tenant| tenant.aftermath(shape, DEATH))
             .collect();
         let any = !aftermaths.is_empty();
-        lock(&self.aftermaths).extend(aftermaths);
+        self.aftermaths.lock().extend(aftermaths);
         any
     }
 
     fn aftermaths(&self, patience: Duration) -> Vec<Aftermath> {
         let deadline = Instant::now() + patience;
-        let mut told = std::mem::take(&mut *lock(&self.aftermaths));
+        let mut told = std::mem::take(&mut *self.aftermaths.lock());
         for stock in &self.stocks {
-            lock(&stock.idle).retain_mut(|pooled| {
+            stock.idle.lock().retain_mut(|pooled| {
                 let left = deadline.saturating_duration_since(Instant::now());
                 let aftermath = pooled.aftermath(left);
                 let sound = aftermath.is_none();

@@ -31,7 +31,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Mutex, MutexGuard};
+
+use parking_lot::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 pub use aftermath::Aftermath;
@@ -252,8 +253,7 @@ struct Shared {
 
 impl Shared {
     fn register(&self) -> MutexGuard<'_, Register> {
-        let lock = self.register.lock();
-        lock.unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.register.lock()
     }
 }
 

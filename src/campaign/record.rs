@@ -24,7 +24,7 @@ use crate::known::KnownBugs;
 use crate::model::row_text;
 use crate::protocol::Release;
 use crate::repr::{Diff, Timestamp};
-use crate::script::trace::ShardContents;
+use crate::script::event::ShardContents;
 use crate::script::{Command, Replica, Script};
 
 const SCRIPT: &str = "script.spec";

@@ -24,14 +24,14 @@ const MOST_LARGER: usize = 4;
 /// What a campaign has found so far; see the module.
 #[derive(Debug)]
 pub struct Register {
-    kinds: BTreeMap<String, Kind>,
+    kinds: BTreeMap<String, SeenKind>,
     /// Findings are shrunk, so that bugs of one kind can be told apart.
     shrinks: bool,
 }
 
 /// Cases that broke the same invariant in the same way.
 #[derive(Debug, Default)]
-struct Kind {
+struct SeenKind {
     cases: u64,
     pursuits: u64,
     /// One is being pursued.

@@ -13,7 +13,7 @@ use std::fmt::Display;
 use crate::known::{KnownBugs, Watch};
 use crate::model::{Rehearsal, endless_calls};
 use crate::script::Command;
-use crate::script::trace::Event;
+use crate::script::event::Event;
 
 /// Table functions that may make rows without end, as calls.
 pub type Endless = BTreeSet<String>;

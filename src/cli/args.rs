@@ -54,7 +54,7 @@ pub enum Command {
     /// found.
     Mutants(Mutants),
     /// Look into persist shards.
-    Shard(Shard),
+    Shard(ShardTool),
     /// Print the mutants that `--mutant` takes: name, tab, one line.
     ListMutants,
     /// Be a miniclusterd; takes clusterd's flags.
@@ -413,7 +413,7 @@ pub struct Mutants {
 }
 
 #[derive(Debug, Args)]
-pub struct Shard {
+pub struct ShardTool {
     #[command(subcommand)]
     pub command: ShardCommand,
 }

@@ -9,7 +9,7 @@ use super::args::Coverage;
 use super::{CliError, Done, InProcessLab, out, signals};
 use crate::campaign::{CampaignConfig, CampaignEvent, Reporter, Shape, run_campaign};
 use crate::generate::Profile;
-use crate::plan::cells::{self, Cell, Needs};
+use crate::plan::cells::{self, Needs, PlanCell};
 use crate::replica::mutants::Mutants;
 use crate::shrink::Budget;
 
@@ -54,7 +54,7 @@ fn report(reached: &cells::Counts, cases: u64, seed: u64) -> String {
     for (cell, count) in reached {
         lines.push(format!("{count:>9}  {cell}"));
     }
-    let mut never: BTreeMap<Needs, Vec<&Cell>> = BTreeMap::new();
+    let mut never: BTreeMap<Needs, Vec<&PlanCell>> = BTreeMap::new();
     for (cell, needs) in &catalogue {
         if !reached.contains_key(cell) {
             never.entry(*needs).or_default().push(cell);

@@ -8,7 +8,8 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use parking_lot::{Mutex, MutexGuard};
 
 use tempfile::TempDir;
 
@@ -59,7 +60,7 @@ impl Drop for Scratch {
 /// The folders of this program.
 fn folders() -> MutexGuard<'static, Vec<PathBuf>> {
     static FOLDERS: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
-    FOLDERS.lock().unwrap_or_else(PoisonError::into_inner)
+    FOLDERS.lock()
 }
 
 /// Removes every folder of this program, which is about to end.

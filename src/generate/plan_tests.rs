@@ -10,7 +10,7 @@ use crate::model::eval::Evaluated;
 use crate::model::{Expected, Rehearsal};
 use crate::plan::{Globals, Relation, parse, print};
 use crate::repr::ReprRelationType;
-use crate::script::trace::{DataflowSpec, Event, PeekSpec};
+use crate::script::event::{DataflowSpec, Event, PeekSpec};
 
 const SEEDS: u64 = 2_000;
 
@@ -59,7 +59,7 @@ fn plans_are_valid_use_every_operator_and_mostly_have_answers() {
                 over_indexes += u64::from(
                     spec.imports
                         .iter()
-                        .any(|i| matches!(i, crate::script::trace::ImportSpec::Index { .. })),
+                        .any(|i| matches!(i, crate::script::event::ImportSpec::Index { .. })),
                 );
                 exports.extend(spec.exports.iter().map(|e| e.id()));
             }

@@ -10,9 +10,9 @@ use super::plans;
 use super::relations::Readable;
 use super::tally::Worth;
 use super::values::Column;
-use super::world::{Owner, Shard, World};
+use super::world::{DrawnShard, Owner, World};
 use crate::repr::{GlobalId, Timestamp};
-use crate::script::trace::Wait;
+use crate::script::event::Wait;
 use crate::script::{Command, DEFAULT_TIMEOUT_SECS, Every, Refresh};
 
 impl World<'_> {
@@ -60,7 +60,7 @@ impl World<'_> {
         }
         let schema = self.sink_schema(collection)?;
         let number = self.shards.len();
-        self.shards.push(Shard {
+        self.shards.push(DrawnShard {
             alias: format!("v{number}"),
             source: self.source_id(number),
             schema,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::model::{Model, Rehearsal};
-use crate::script::trace::{Event, PeekSpec};
+use crate::script::event::{Event, PeekSpec};
 use crate::script::{Script, json, json_print, text};
 
 const SEEDS: u64 = 1_000;

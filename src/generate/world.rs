@@ -14,7 +14,7 @@ use super::values::Column;
 use crate::known::Watch;
 use crate::model::{Life, Model, Objection, Rehearsal};
 use crate::repr::{GlobalId, Timestamp};
-use crate::script::trace::Wait;
+use crate::script::event::Wait;
 use crate::script::{Command, DEFAULT_TIMEOUT_SECS};
 
 /// A time that no frontier reaches but the empty one.
@@ -30,7 +30,7 @@ pub struct World<'a> {
     pub commands: Vec<Command>,
     pub tally: Tally,
     pub schemas: Vec<Schema>,
-    pub shards: Vec<Shard>,
+    pub shards: Vec<DrawnShard>,
     /// What this session has created and not dropped, in order.
     pub flows: Vec<Flow>,
     /// Peeks that were started and not awaited.
@@ -50,7 +50,7 @@ pub struct Schema {
 }
 
 #[derive(Debug, Clone)]
-pub struct Shard {
+pub struct DrawnShard {
     pub alias: String,
     /// The source id under which dataflows read it.
     pub source: GlobalId,

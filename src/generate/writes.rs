@@ -7,7 +7,7 @@
 
 use super::tally::Worth;
 use super::values;
-use super::world::{Owner, Shard, World};
+use super::world::{DrawnShard, Owner, World};
 use crate::model::Multiset;
 use crate::repr::{GlobalId, Row, Timestamp};
 use crate::script::{Command, RowLine, data};
@@ -59,7 +59,7 @@ impl World<'_> {
         let append_only =
             self.profile.append_only && self.choices.chance("append-only shard", 1, 3);
         let part_bytes = self.part_bytes();
-        self.shards.push(Shard {
+        self.shards.push(DrawnShard {
             alias: format!("s{number}"),
             source: self.source_id(number),
             schema,

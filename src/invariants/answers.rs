@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::show;
 use crate::model::{Model, Multiset, Peek};
 use crate::protocol::v26_30::{ComputeResponse, PeekResponse};
-use crate::script::trace::Event;
+use crate::script::event::Event;
 
 /// The rows of an answer that must be the same whenever it is asked for.
 pub struct Answer<'a> {

@@ -10,7 +10,7 @@ use std::ops::Bound;
 use crate::model::Multiset;
 use crate::protocol::v26_30::{ComputeResponse, SubscribeBatch, SubscribeResponse};
 use crate::repr::{Antichain, Diff, GlobalId, Row, Timestamp};
-use crate::script::trace::Event;
+use crate::script::event::Event;
 
 /// How many times of a batch are compared where the model is not asked, from its
 /// first on: a batch to the empty frontier has no last one.

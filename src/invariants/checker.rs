@@ -18,7 +18,7 @@ use super::situations::{Situation, Situations};
 use super::verdict::{Counts, Verdicts, Violation};
 use super::{Conditions, Invariant, all_under};
 use crate::model::Model;
-use crate::script::trace::Event;
+use crate::script::event::Event;
 
 /// Judges one run; see the module.
 pub struct Checker {

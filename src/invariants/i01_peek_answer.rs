@@ -6,11 +6,11 @@
 //! Does not apply below the since (I-14), before the time is sealed (I-15), to
 //! cancelled answers, and where the model does not evaluate the plan (unknown).
 
-use super::{Finding, Invariant, Leniency, Place, Verdicts, answers, described, show};
+use super::{Breach, Invariant, Leniency, Place, Verdicts, answers, described, show};
 use crate::model::{Expected, Model, Multiset};
 use crate::protocol::v26_30::PeekResponse;
+use crate::script::event::Event;
 use crate::script::selection::Finish;
-use crate::script::trace::Event;
 
 pub struct PeekAnswer;
 
@@ -23,7 +23,7 @@ impl Invariant for PeekAnswer {
         };
         let expected = model.answer_of(peek);
         let place = Place::peek(peek.spec.id, peek.spec.ts, uuid);
-        let broken = |kind: &'static str, observed: String| Finding {
+        let broken = |kind: &'static str, observed: String| Breach {
             kind,
             place,
             expected: show::expected(&expected),

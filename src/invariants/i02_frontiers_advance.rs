@@ -5,15 +5,15 @@
 
 use std::collections::BTreeMap;
 
-use super::kinds::{self, Kind};
-use super::{Finding, Invariant, Place, Verdicts, described};
+use super::kinds::{self, FrontierKind};
+use super::{Breach, Invariant, Place, Verdicts, described};
 use crate::model::Model;
 use crate::repr::{Antichain, GlobalId};
-use crate::script::trace::Event;
+use crate::script::event::Event;
 
 #[derive(Default)]
 pub struct FrontiersAdvance {
-    last: BTreeMap<(GlobalId, Kind), Antichain>,
+    last: BTreeMap<(GlobalId, FrontierKind), Antichain>,
 }
 
 impl Invariant for FrontiersAdvance {
@@ -29,7 +29,7 @@ impl Invariant for FrontiersAdvance {
                 for (kind, frontier) in kinds::reported(report) {
                     let last = self.last.insert((id, kind), frontier.clone());
                     let Some(last) = last else { continue };
-                    verdicts.check(last < *frontier, || Finding {
+                    verdicts.check(last < *frontier, || Breach {
                         kind: if last == *frontier {
                             "repeated"
                         } else {

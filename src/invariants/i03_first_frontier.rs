@@ -3,15 +3,15 @@
 
 use std::collections::BTreeSet;
 
-use super::kinds::{self, Kind};
-use super::{Finding, Invariant, Place, Verdicts, described};
+use super::kinds::{self, FrontierKind};
+use super::{Breach, Invariant, Place, Verdicts, described};
 use crate::model::Model;
 use crate::repr::GlobalId;
-use crate::script::trace::Event;
+use crate::script::event::Event;
 
 #[derive(Default)]
 pub struct FirstFrontier {
-    seen: BTreeSet<(GlobalId, Kind)>,
+    seen: BTreeSet<(GlobalId, FrontierKind)>,
 }
 
 impl Invariant for FirstFrontier {
@@ -33,7 +33,7 @@ impl Invariant for FirstFrontier {
                     if !self.seen.insert((id, kind)) {
                         continue;
                     }
-                    verdicts.check(!frontier.less_than(least), || Finding {
+                    verdicts.check(!frontier.less_than(least), || Breach {
                         kind: "before-as-of",
                         place: Place::at(id),
                         expected: format!("a first {kind} frontier at or beyond [{least}]"),

@@ -6,10 +6,10 @@
 //! only (aliases among them), materialized views, input frontiers; nor to what
 //! reconciliation kept running, nor to what was dropped.
 
-use super::kinds::{self, Kind};
-use super::{Finding, Invariant, Place, Verdicts, described};
+use super::kinds::{self, FrontierKind};
+use super::{Breach, Invariant, Place, Verdicts, described};
 use crate::model::Model;
-use crate::script::trace::Event;
+use crate::script::event::Event;
 
 pub struct NothingBeforeSchedule;
 
@@ -37,10 +37,10 @@ impl Invariant for NothingBeforeSchedule {
         }
         for (kind, frontier) in kinds::reported(report) {
             match kind {
-                Kind::Write | Kind::Output => {}
-                Kind::Input => continue,
+                FrontierKind::Write | FrontierKind::Output => {}
+                FrontierKind::Input => continue,
             }
-            verdicts.check(model.session().may_have_started(dataflow), || Finding {
+            verdicts.check(model.session().may_have_started(dataflow), || Breach {
                 kind: "before-schedule",
                 place: Place::at(id),
                 expected: format!("no {kind} frontier before the dataflow is scheduled"),

@@ -4,10 +4,10 @@
 //! Does not apply to the write frontier of a materialized view, which is the
 //! upper of a shard that others may write too.
 
-use super::kinds::{self, Kind};
-use super::{Finding, Invariant, Place, Verdicts, described};
+use super::kinds::{self, FrontierKind};
+use super::{Breach, Invariant, Place, Verdicts, described};
 use crate::model::Model;
-use crate::script::trace::Event;
+use crate::script::event::Event;
 
 pub struct BeyondInputs;
 
@@ -23,12 +23,12 @@ impl Invariant for BeyondInputs {
         };
         for (kind, frontier) in kinds::reported(report) {
             let limit = match kind {
-                Kind::Write if !collection.is_index() => continue,
-                Kind::Write | Kind::Output => model.may_reach(id),
-                Kind::Input => model.input_may_reach(id),
+                FrontierKind::Write if !collection.is_index() => continue,
+                FrontierKind::Write | FrontierKind::Output => model.may_reach(id),
+                FrontierKind::Input => model.input_may_reach(id),
             };
             let Some(limit) = limit else { continue };
-            verdicts.check(frontier.is_le(&limit), || Finding {
+            verdicts.check(frontier.is_le(&limit), || Breach {
                 kind: "beyond-inputs",
                 place: Place::at(id),
                 expected: format!("a {kind} frontier of at most {limit}, where its inputs stand"),

@@ -5,10 +5,10 @@
 //! Does not apply to peeks whose session ended, nor to cancelled ones as far as
 //! a missing answer is concerned (I-23).
 
-use super::{Finding, Invariant, Leniency, Place, Verdicts, described, show};
+use super::{Breach, Invariant, Leniency, Place, Verdicts, described, show};
 use crate::model::Model;
 use crate::protocol::v26_30::ComputeResponse;
-use crate::script::trace::{Event, Wait};
+use crate::script::event::{Event, Wait};
 
 pub struct OneAnswer {
     pub patience_ms: u64,
@@ -26,7 +26,7 @@ impl Invariant for OneAnswer {
                 let Some(peek) = model.session().peeks.get(uuid) else {
                     return;
                 };
-                verdicts.check(!peek.answered, || Finding {
+                verdicts.check(!peek.answered, || Breach {
                     kind: "answered-twice",
                     place: Place::peek(peek.spec.id, peek.spec.ts, *uuid),
                     expected: "one answer, and it was given".to_string(),
@@ -44,7 +44,7 @@ impl Invariant for OneAnswer {
                 if *waited_ms < self.patience_ms {
                     return verdicts.open(Leniency::Impatient);
                 }
-                verdicts.violated(Finding {
+                verdicts.violated(Breach {
                     kind: "unanswered",
                     place: Place::peek(*id, *ts, *uuid),
                     expected: format!("an answer: {ts} is sealed in every input"),

@@ -1,10 +1,10 @@
 //! I-07: the answer `Canceled` is given only to a peek that was cancelled.
 //! Source: `spec/replica.md` §10 I-09.
 
-use super::{Finding, Invariant, Place, Verdicts, described};
+use super::{Breach, Invariant, Place, Verdicts, described};
 use crate::model::Model;
 use crate::protocol::v26_30::{ComputeResponse, PeekResponse};
-use crate::script::trace::Event;
+use crate::script::event::Event;
 
 pub struct CanceledOnlyIfCancelled;
 
@@ -22,7 +22,7 @@ impl Invariant for CanceledOnlyIfCancelled {
         let Some(peek) = model.session().peeks.get(uuid) else {
             return;
         };
-        verdicts.check(peek.canceled, || Finding {
+        verdicts.check(peek.canceled, || Breach {
             kind: "canceled",
             place: Place::peek(peek.spec.id, peek.spec.ts, *uuid),
             expected: "an answer: nobody cancelled the peek".to_string(),

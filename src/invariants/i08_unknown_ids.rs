@@ -2,10 +2,10 @@
 //! and every collection speaks in its own kind of response. Source:
 //! `spec/replica.md` §10 I-11, I-36.
 
-use super::{Finding, Invariant, Place, Verdicts, described};
+use super::{Breach, Invariant, Place, Verdicts, described};
 use crate::model::{Collection, Model};
 use crate::protocol::v26_30::ComputeResponse;
-use crate::script::trace::Event;
+use crate::script::event::Event;
 
 pub struct UnknownIds;
 
@@ -16,7 +16,7 @@ impl Invariant for UnknownIds {
         let Event::Response(response) = event else {
             return;
         };
-        let unknown = |kind: &'static str, place: Place, observed: &str| Finding {
+        let unknown = |kind: &'static str, place: Place, observed: &str| Breach {
             kind,
             place,
             expected: "only what was created in this session speaks".to_string(),

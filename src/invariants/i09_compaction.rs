@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::{Finding, Invariant, Place, Verdicts, answers, described, show};
+use super::{Breach, Invariant, Place, Verdicts, answers, described, show};
 use crate::model::{Model, Multiset};
 use crate::repr::{GlobalId, Timestamp};
-use crate::script::trace::Event;
+use crate::script::event::Event;
 
 #[derive(Default)]
 pub struct CompactionKeepsAnswers {
@@ -47,7 +47,7 @@ impl Invariant for CompactionKeepsAnswers {
                     }
                     Some((before, _)) if *before == sent => {}
                     Some((_, rows)) => {
-                        verdicts.check(*rows == answer.rows, || Finding {
+                        verdicts.check(*rows == answer.rows, || Breach {
                             kind: "changed-by-compaction",
                             place: Place::peek(spec.id, spec.ts, answer.uuid),
                             expected: format!("as before the compaction: {}", show::rows(rows)),

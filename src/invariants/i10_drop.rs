@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 
 use super::kinds::{self, Last};
-use super::{Finding, Invariant, Leniency, Place, Verdicts, described, show};
+use super::{Breach, Invariant, Leniency, Place, Verdicts, described, show};
 use crate::model::Model;
 use crate::repr::GlobalId;
-use crate::script::trace::{Event, Wait};
+use crate::script::event::{Event, Wait};
 
 pub struct DropEmpties {
     patience_ms: u64,
@@ -49,7 +49,7 @@ impl Invariant for DropEmpties {
                 if *waited_ms < self.patience_ms {
                     return verdicts.open(Leniency::Impatient);
                 }
-                verdicts.violated(Finding {
+                verdicts.violated(Breach {
                     kind: "not-empty",
                     place: Place::at(*id),
                     expected: "all frontiers at [] after the drop".to_string(),

@@ -7,11 +7,11 @@
 
 use std::sync::Arc;
 
-use super::{Finding, Invariant, Place, Verdicts, answers, described, show};
+use super::{Breach, Invariant, Place, Verdicts, answers, described, show};
 use crate::model::dataflow::Dataflow;
 use crate::model::{Model, Multiset};
 use crate::repr::{GlobalId, Timestamp};
-use crate::script::trace::Event;
+use crate::script::event::Event;
 
 /// An answer that an earlier session got.
 struct Known {
@@ -48,7 +48,7 @@ impl Invariant for ReconciliationKeepsAnswers {
         });
         match known {
             Some(known) if known.session == session => {}
-            Some(known) => verdicts.check(known.rows == answer.rows, || Finding {
+            Some(known) => verdicts.check(known.rows == answer.rows, || Breach {
                 kind: "changed-by-reconnect",
                 place: Place::peek(spec.id, spec.ts, answer.uuid),
                 expected: format!(

@@ -6,10 +6,10 @@
 //! not passed the as_of, and after a drop (I-10).
 
 use super::kinds;
-use super::{Finding, Invariant, Leniency, Place, Verdicts, described, show};
+use super::{Breach, Invariant, Leniency, Place, Verdicts, described, show};
 use crate::model::Model;
 use crate::repr::Antichain;
-use crate::script::trace::{Event, Wait};
+use crate::script::event::{Event, Wait};
 
 pub struct Progress {
     /// A wait that was shorter proves nothing.
@@ -60,7 +60,7 @@ impl Invariant for Progress {
                 }
                 let must = must.unwrap_or_default();
                 let waited = show::waited(*waited_ms);
-                verdicts.violated(Finding {
+                verdicts.violated(Breach {
                     kind: "stuck",
                     place: Place::at(id),
                     expected: format!("a {what} of {must}, where its inputs stand"),

@@ -5,9 +5,9 @@
 //! Invariant: what a target does between two cases counts as what the same
 //! target does in a case, of the case before.
 
-use super::{Finding, Invariant, Leniency, Place, Verdicts, Violation, described};
+use super::{Breach, Invariant, Leniency, Place, Verdicts, Violation, described};
 use crate::model::Model;
-use crate::script::trace::Event;
+use crate::script::event::Event;
 
 pub struct NoCrash;
 
@@ -31,7 +31,7 @@ impl Invariant for NoCrash {
         if model.overflows() {
             return verdicts.open(Leniency::Overflow);
         }
-        verdicts.violated(Finding {
+        verdicts.violated(Breach {
             kind,
             place: Place::nowhere(),
             expected: EXPECTED.to_string(),

@@ -8,11 +8,11 @@
 //! Does not apply before the as_of of what reconciliation kept: its arrangement may
 //! hold what was there before.
 
-use super::{Finding, Invariant, Leniency, Place, Verdicts, answers, described, show};
+use super::{Breach, Invariant, Leniency, Place, Verdicts, answers, described, show};
 use crate::model::{Model, Peek, REFUSAL, shard_refusal};
 use crate::protocol::v26_30::PeekResponse;
 use crate::repr::Timestamp;
-use crate::script::trace::Event;
+use crate::script::event::Event;
 
 pub struct BelowSince;
 
@@ -44,7 +44,7 @@ impl Invariant for BelowSince {
                 PeekResponse::Error(text) => refusal.matches(text),
                 PeekResponse::Rows(_) | PeekResponse::Stashed(_) => false,
             };
-            return verdicts.check(right, || Finding {
+            return verdicts.check(right, || Breach {
                 kind: "read-below-since",
                 place,
                 expected: format!("the error {refusal}"),
@@ -63,7 +63,7 @@ impl Invariant for BelowSince {
             PeekResponse::Stashed(_) => false,
         };
         verdicts.granted(Leniency::BeforeAsOf);
-        verdicts.check(right, || Finding {
+        verdicts.check(right, || Breach {
             kind: "read-before-as-of",
             place,
             expected: format!("no rows, or an error that begins `{REFUSAL}`"),
@@ -104,7 +104,7 @@ fn check_shard(
         }),
     };
     verdicts.granted(Leniency::BelowSince);
-    verdicts.check(right, || Finding {
+    verdicts.check(right, || Breach {
         kind: "wrong-since",
         place,
         expected: format!("rows, or the error `{begins}…` with a since in ({ts}, {since}]"),

@@ -4,10 +4,10 @@
 //! Does not apply to cancelled peeks, nor to times below the since, where an
 //! error may come at once.
 
-use super::{Finding, Invariant, Place, Verdicts, answers, described, show};
+use super::{Breach, Invariant, Place, Verdicts, answers, described, show};
 use crate::model::Model;
 use crate::protocol::v26_30::PeekResponse;
-use crate::script::trace::Event;
+use crate::script::event::Event;
 
 pub struct SealedFirst;
 
@@ -29,7 +29,7 @@ impl Invariant for SealedFirst {
         let Some(sealed) = model.may_reach(peek.spec.id) else {
             return;
         };
-        verdicts.check(!sealed.less_equal(ts), || Finding {
+        verdicts.check(!sealed.less_equal(ts), || Breach {
             kind: "answered-early",
             place: Place::peek(peek.spec.id, ts, uuid),
             expected: format!("no answer yet: its inputs are sealed to {sealed} only"),

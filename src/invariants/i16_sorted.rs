@@ -1,11 +1,11 @@
 //! I-16: each collection of rows in an answer is in the order that was asked for,
 //! then in Row order, and every row in it counts at least once. Source: `spec/replica.md` §10 I-15.
 
-use super::{Finding, Invariant, Place, Verdicts, described};
+use super::{Breach, Invariant, Place, Verdicts, described};
 use crate::model::Model;
 use crate::protocol::v26_30::{ComputeResponse, PeekResponse};
 use crate::repr::Row;
-use crate::script::trace::Event;
+use crate::script::event::Event;
 
 pub struct Sorted;
 
@@ -24,7 +24,7 @@ impl Invariant for Sorted {
         let Some(peek) = model.session().peeks.get(uuid) else {
             return;
         };
-        let broken = |kind: &'static str, expected: &str, observed: String| Finding {
+        let broken = |kind: &'static str, expected: &str, observed: String| Breach {
             kind,
             place: Place::peek(peek.spec.id, peek.spec.ts, *uuid),
             expected: expected.to_string(),

@@ -1,9 +1,9 @@
 //! I-17: the replica says nothing between `Hello` and `InitializationComplete`.
 //! Source: `spec/replica.md` §2.2, §10 I-35.
 
-use super::{Finding, Invariant, Place, Verdicts, described};
+use super::{Breach, Invariant, Place, Verdicts, described};
 use crate::model::Model;
-use crate::script::trace::Event;
+use crate::script::event::Event;
 
 pub struct Handshake;
 
@@ -17,7 +17,7 @@ impl Invariant for Handshake {
         let Event::Response(response) = event else {
             return;
         };
-        verdicts.check(model.session().initialized, || Finding {
+        verdicts.check(model.session().initialized, || Breach {
             kind: "spoke-early",
             place: Place::nowhere(),
             expected: "silence until initialization-complete".to_string(),

@@ -6,11 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use super::kinds::{self, Kind, Last};
-use super::{Finding, Invariant, Leniency, Place, Verdicts, described};
+use super::kinds::{self, FrontierKind, Last};
+use super::{Breach, Invariant, Leniency, Place, Verdicts, described};
 use crate::model::Model;
 use crate::repr::GlobalId;
-use crate::script::trace::Event;
+use crate::script::event::Event;
 
 #[derive(Default)]
 pub struct OutputIsWrite {
@@ -29,10 +29,10 @@ impl Invariant for OutputIsWrite {
                     return;
                 };
                 self.last.entry(id).or_default().absorb(report);
-                let write = kinds::of(report, Kind::Write);
-                let output = kinds::of(report, Kind::Output);
+                let write = kinds::of(report, FrontierKind::Write);
+                let output = kinds::of(report, FrontierKind::Output);
                 if let (Some(write), Some(output), true) = (write, output, is_index(id)) {
-                    verdicts.check(write == output, || Finding {
+                    verdicts.check(write == output, || Breach {
                         kind: "output-differs",
                         place: Place::at(id),
                         expected: format!("output frontier {write}, like the write frontier"),
@@ -42,7 +42,10 @@ impl Invariant for OutputIsWrite {
             }
             Event::Finished if !model.is_lost() => {
                 for (id, last) in self.last.iter().filter(|(id, _)| is_index(**id)) {
-                    let (write, output) = (last.get(Kind::Write), last.get(Kind::Output));
+                    let (write, output) = (
+                        last.get(FrontierKind::Write),
+                        last.get(FrontierKind::Output),
+                    );
                     if write != output {
                         // A report may still be on its way.
                         verdicts.open(Leniency::Unsettled);

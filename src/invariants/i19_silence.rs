@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use super::kinds::{self, Last};
-use super::{Finding, Invariant, Place, Verdicts, described};
+use super::{Breach, Invariant, Place, Verdicts, described};
 use crate::model::Model;
 use crate::repr::GlobalId;
-use crate::script::trace::Event;
+use crate::script::event::Event;
 
 #[derive(Default)]
 pub struct Silence {
@@ -26,7 +26,7 @@ impl Invariant for Silence {
                 };
                 let last = self.last.entry(id).or_default();
                 if last.is_done() {
-                    verdicts.violated(Finding {
+                    verdicts.violated(Breach {
                         kind: "spoke-after-end",
                         place: Place::at(id),
                         expected: "nothing: all its frontiers were [] before".to_string(),

@@ -10,11 +10,11 @@
 
 use std::collections::BTreeSet;
 
-use super::kinds::{self, Kind};
-use super::{Finding, Invariant, Place, Verdicts, described};
+use super::kinds::{self, FrontierKind};
+use super::{Breach, Invariant, Place, Verdicts, described};
 use crate::model::Model;
 use crate::repr::GlobalId;
-use crate::script::trace::Event;
+use crate::script::event::Event;
 
 #[derive(Default)]
 pub struct PastAsOf {
@@ -34,7 +34,7 @@ impl Invariant for PastAsOf {
                 let Some((id, report)) = kinds::report(event) else {
                     return;
                 };
-                let Some(write) = kinds::of(report, Kind::Write) else {
+                let Some(write) = kinds::of(report, FrontierKind::Write) else {
                     return;
                 };
                 let Some(collection) = model.collection(id) else {
@@ -49,7 +49,7 @@ impl Invariant for PastAsOf {
                     return;
                 }
                 let as_of = collection.as_of();
-                verdicts.check(!write.less_equal(as_of), || Finding {
+                verdicts.check(!write.less_equal(as_of), || Breach {
                     kind: "rests-on-as-of",
                     place: Place::at(id),
                     expected: format!("a first write frontier beyond [{as_of}]"),

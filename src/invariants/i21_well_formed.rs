@@ -2,9 +2,9 @@
 //! at most one element. Source: `spec/replica.md` §10 I-39.
 
 use super::kinds;
-use super::{Finding, Invariant, Place, Verdicts, described};
+use super::{Breach, Invariant, Place, Verdicts, described};
 use crate::model::Model;
-use crate::script::trace::Event;
+use crate::script::event::Event;
 
 pub struct WellFormed;
 
@@ -17,7 +17,7 @@ impl Invariant for WellFormed {
         };
         let mut kinds = kinds::reported(report).peekable();
         let holds = kinds.peek().is_some() && kinds.all(|(_, f)| f.elements().len() <= 1);
-        verdicts.check(holds, || Finding {
+        verdicts.check(holds, || Breach {
             kind: "malformed",
             place: Place::at(id),
             expected: "at least one kind, and frontiers of at most one element".to_string(),

@@ -6,10 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Finding, Invariant, Place, Verdicts, answers, described, show};
+use super::{Breach, Invariant, Place, Verdicts, answers, described, show};
 use crate::model::{Model, Multiset};
 use crate::repr::{GlobalId, Timestamp};
-use crate::script::trace::Event;
+use crate::script::event::Event;
 
 #[derive(Default)]
 pub struct Repeatable {
@@ -31,7 +31,7 @@ impl Invariant for Repeatable {
             None => {
                 self.answered.insert((spec.id, spec.ts), answer.rows);
             }
-            Some(rows) => verdicts.check(*rows == answer.rows, || Finding {
+            Some(rows) => verdicts.check(*rows == answer.rows, || Breach {
                 kind: "changed",
                 place: Place::peek(spec.id, spec.ts, answer.uuid),
                 expected: format!("as before: {}", show::rows(rows)),

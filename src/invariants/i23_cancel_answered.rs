@@ -1,10 +1,10 @@
 //! I-23: a cancelled peek is answered too, and soon, even if its time is never
 //! sealed. Source: `spec/replica.md` §10 I-10.
 
-use super::{Finding, Invariant, Leniency, Place, Verdicts, described, show};
+use super::{Breach, Invariant, Leniency, Place, Verdicts, described, show};
 use crate::model::Model;
 use crate::protocol::v26_30::ComputeResponse;
-use crate::script::trace::{Event, Wait};
+use crate::script::event::{Event, Wait};
 
 pub struct CancelAnswered {
     pub patience_ms: u64,
@@ -35,7 +35,7 @@ impl Invariant for CancelAnswered {
                 if *waited_ms < self.patience_ms {
                     return verdicts.open(Leniency::Impatient);
                 }
-                verdicts.violated(Finding {
+                verdicts.violated(Breach {
                     kind: "cancel-unanswered",
                     place: Place::peek(*id, *ts, *uuid),
                     expected: "`Canceled`, or another answer".to_string(),

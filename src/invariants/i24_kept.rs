@@ -7,11 +7,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::kinds::{self, Kind};
-use super::{Finding, Invariant, Place, Verdicts, described};
+use super::kinds::{self, FrontierKind};
+use super::{Breach, Invariant, Place, Verdicts, described};
 use crate::model::Model;
 use crate::repr::{Antichain, GlobalId};
-use crate::script::trace::Event;
+use crate::script::event::Event;
 
 #[derive(Default)]
 pub struct Kept {
@@ -39,12 +39,12 @@ impl Invariant for Kept {
                 let Some((id, report)) = kinds::report(event) else {
                     return;
                 };
-                let Some(write) = kinds::of(report, Kind::Write) else {
+                let Some(write) = kinds::of(report, FrontierKind::Write) else {
                     return;
                 };
                 let last = self.last.entry(id).or_insert_with(Antichain::minimum);
                 if self.expected.remove(&id) {
-                    verdicts.check(last.is_le(write), || Finding {
+                    verdicts.check(last.is_le(write), || Breach {
                         kind: "rebuilt",
                         place: Place::at(id),
                         expected: format!("a first write frontier of at least {last}, as before"),

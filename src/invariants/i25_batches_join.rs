@@ -8,10 +8,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Finding, Invariant, Place, Verdicts, batches, described};
+use super::{Breach, Invariant, Place, Verdicts, batches, described};
 use crate::model::Model;
 use crate::repr::{Antichain, GlobalId};
-use crate::script::trace::Event;
+use crate::script::event::Event;
 
 #[derive(Default)]
 pub struct BatchesJoin {
@@ -35,7 +35,7 @@ impl Invariant for BatchesJoin {
         let before = self.uppers.insert(id, upper.clone());
         let is_first = before.is_none();
         let before = before.unwrap_or_else(Antichain::minimum);
-        let broken = |kind: &'static str, expected: String| Finding {
+        let broken = |kind: &'static str, expected: String| Breach {
             kind,
             place: Place::at(id),
             expected,

@@ -5,10 +5,10 @@
 //!
 //! Does not apply across collections, which come from different workers.
 
-use super::{Finding, Invariant, Place, Verdicts, batches, described, show};
+use super::{Breach, Invariant, Place, Verdicts, batches, described, show};
 use crate::model::Model;
 use crate::repr::{Diff, Row, Timestamp};
-use crate::script::trace::Event;
+use crate::script::event::Event;
 
 pub struct BatchUpdates;
 
@@ -26,7 +26,7 @@ impl Invariant for BatchUpdates {
         let (Some(collection), Ok(collections)) = (model.collection(id), &batch.updates) else {
             return;
         };
-        let broken = |kind: &'static str, expected: String, observed: String| Finding {
+        let broken = |kind: &'static str, expected: String, observed: String| Breach {
             kind,
             place: Place::at(id),
             expected,

@@ -20,12 +20,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::batches::{self, Sum, Sums, Turns};
-use super::{Finding, Invariant, Leniency, Place, Verdicts, described, show};
+use super::{Breach, Invariant, Leniency, Place, Verdicts, described, show};
 use crate::model::eval::{Evaluated, Fault};
 use crate::model::{Model, Multiset, Undefined, size};
 use crate::protocol::v26_30::SubscribeBatch;
 use crate::repr::{Antichain, GlobalId, Timestamp};
-use crate::script::trace::Event;
+use crate::script::event::Event;
 
 pub struct SubscribeSum {
     one_worker: bool,
@@ -51,7 +51,7 @@ impl Invariant for SubscribeSum {
             (Ok(_), None) => {}
             (Ok(_), Some((_, _, sum))) => {
                 if let Some(text) = self.poisoned.get(&id) {
-                    return verdicts.violated(Finding {
+                    return verdicts.violated(Breach {
                         kind: "error-forgotten",
                         place: Place::at(id),
                         expected: format!("nothing but errors after the error `{text}`"),
@@ -118,7 +118,7 @@ impl SubscribeSum {
             }
             return verdicts.holds();
         }
-        verdicts.violated(Finding {
+        verdicts.violated(Breach {
             kind: "unexpected-error",
             place: Place::at(id),
             expected: format!("an error of the collection between {first} and {upper}"),
@@ -157,7 +157,7 @@ fn told_size(
         verdicts.granted(Leniency::NearLimit);
         return verdicts.holds();
     }
-    verdicts.violated(Finding {
+    verdicts.violated(Breach {
         kind: "unexpected-error",
         place: Place::at(id),
         expected: format!("rows that take no more than {changed} bytes in all"),
@@ -190,7 +190,7 @@ fn told_rows(
             !untold.errors.contains_key(*error) && !untold.possible.contains(*error)
         };
         if let Some(error) = evaluated.certain().find(is_new) {
-            return verdicts.violated(Finding {
+            return verdicts.violated(Breach {
                 kind: "missing-error",
                 place,
                 expected: format!("the error {}", error.texts()),
@@ -204,7 +204,7 @@ fn told_rows(
         }
         let (rows, right) = (sum.at(ts), evaluated.rows.minus(&untold.rows));
         if rows != right {
-            return verdicts.violated(Finding {
+            return verdicts.violated(Breach {
                 kind: "wrong-sum",
                 place,
                 expected: show::rows(&right),

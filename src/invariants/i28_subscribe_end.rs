@@ -7,11 +7,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Finding, Invariant, Leniency, Place, Verdicts, batches, described, show};
+use super::{Breach, Invariant, Leniency, Place, Verdicts, batches, described, show};
 use crate::model::Model;
 use crate::protocol::v26_30::SubscribeResponse;
 use crate::repr::{Antichain, GlobalId};
-use crate::script::trace::{Event, Wait};
+use crate::script::event::{Event, Wait};
 
 /// What a subscribe said last.
 #[derive(Debug, Clone)]
@@ -42,7 +42,7 @@ impl SubscribeEnd {
         model: &Model,
         verdicts: &mut Verdicts,
     ) {
-        let broken = |kind: &'static str, expected: &str, observed: String| Finding {
+        let broken = |kind: &'static str, expected: &str, observed: String| Breach {
             kind,
             place: Place::at(id),
             expected: expected.to_string(),
@@ -109,7 +109,7 @@ impl Invariant for SubscribeEnd {
                 if *waited_ms < self.patience_ms {
                     return verdicts.open(Leniency::Impatient);
                 }
-                verdicts.violated(Finding {
+                verdicts.violated(Breach {
                     kind: "no-end",
                     place: Place::at(*id),
                     expected: match model.is_dropped(*id) {

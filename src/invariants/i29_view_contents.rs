@@ -12,12 +12,12 @@
 use std::collections::BTreeMap;
 
 use super::batches::{Sum, Turns};
-use super::{Finding, Invariant, Leniency, Place, Verdicts, described, show};
+use super::{Breach, Invariant, Leniency, Place, Verdicts, described, show};
 use crate::model::Model;
 use crate::model::eval::{Evaluated, Fault};
 use crate::protocol::v26_30::dataflow_error_text;
 use crate::repr::{Diff, Timestamp};
-use crate::script::trace::{Event, ShardContents};
+use crate::script::event::{Event, ShardContents};
 
 /// After so many times of which nothing can be said no more are looked at.
 const UNSAID: usize = 64;
@@ -79,7 +79,7 @@ impl ViewContents {
         errors: &Errors,
         verdicts: &mut Verdicts,
     ) {
-        let broken = |kind: &'static str, expected: String, observed: String| Finding {
+        let broken = |kind: &'static str, expected: String, observed: String| Breach {
             kind,
             place: Place::nowhere().time(ts),
             expected: format!("shard `{shard}`: {expected}"),

@@ -5,11 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use super::kinds::{self, Kind};
-use super::{Finding, Invariant, Place, Verdicts, described};
+use super::kinds::{self, FrontierKind};
+use super::{Breach, Invariant, Place, Verdicts, described};
 use crate::model::Model;
 use crate::repr::{Antichain, GlobalId};
-use crate::script::trace::{Event, ExportSpec};
+use crate::script::event::{Event, ExportSpec};
 
 #[derive(Default)]
 pub struct ViewUpper {
@@ -32,7 +32,7 @@ impl Invariant for ViewUpper {
                 | ExportSpec::Index { .. }
                 | ExportSpec::Subscribe { .. } => return,
             };
-            if let Some(write) = kinds::of(report, Kind::Write) {
+            if let Some(write) = kinds::of(report, FrontierKind::Write) {
                 let entry = self.reported.entry(shard.clone());
                 let (by, furthest) = entry.or_insert_with(|| (id, write.clone()));
                 if furthest.is_le(write) {
@@ -45,7 +45,7 @@ impl Invariant for ViewUpper {
             return;
         };
         let (shard, upper) = (&contents.shard, &contents.upper);
-        let broken = |kind: &'static str, expected: String| Finding {
+        let broken = |kind: &'static str, expected: String| Breach {
             kind,
             place: Place::nowhere(),
             expected: format!("shard `{shard}`: {expected}"),

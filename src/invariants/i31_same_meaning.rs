@@ -10,10 +10,10 @@
 use std::collections::BTreeMap;
 
 use super::batches::{self, Sum, Sums};
-use super::{Finding, Invariant, Place, Verdicts, answers, described, show};
+use super::{Breach, Invariant, Place, Verdicts, answers, described, show};
 use crate::model::{Collection, Model, Multiset};
 use crate::repr::{Antichain, GlobalId, Row, Timestamp};
-use crate::script::trace::{Event, ExportSpec};
+use crate::script::event::{Event, ExportSpec};
 
 /// Who told what a collection contains.
 #[derive(Debug, Clone)]
@@ -47,7 +47,7 @@ impl SameMeaning {
             Entry::Occupied(known) if known.get().by == by => {}
             Entry::Occupied(known) => {
                 let known = known.get();
-                verdicts.check(known.rows == rows, || Finding {
+                verdicts.check(known.rows == rows, || Breach {
                     kind: "disagree",
                     place: Place::nowhere().time(ts),
                     expected: format!("{by} as {}: {}", known.by, show::rows(&known.rows)),

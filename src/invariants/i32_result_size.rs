@@ -9,10 +9,10 @@
 
 use super::answers;
 use super::batches;
-use super::{Finding, Invariant, Place, Verdicts, described};
+use super::{Breach, Invariant, Place, Verdicts, described};
 use crate::model::{Model, SizeLimits, size};
 use crate::protocol::v26_30::{PeekResponse, SubscribeResponse};
-use crate::script::trace::Event;
+use crate::script::event::Event;
 
 pub struct ResultSize;
 
@@ -52,14 +52,14 @@ impl Invariant for ResultSize {
 fn judge(result: Result<u64, &String>, limits: &SizeLimits, place: Place, verdicts: &mut Verdicts) {
     match result {
         Ok(_) if limits.is_none() => {}
-        Ok(bytes) => verdicts.check(!limits.refuse(bytes), || Finding {
+        Ok(bytes) => verdicts.check(!limits.refuse(bytes), || Breach {
             kind: "too-large",
             place,
             expected: format!("the error {}", limits.errors()),
             observed: format!("a result of {bytes} bytes"),
         }),
         Err(text) if size::is_refusal(text) => {
-            verdicts.check(limits.errors().matches(text), || Finding {
+            verdicts.check(limits.errors().matches(text), || Breach {
                 kind: "wrong-limit",
                 place,
                 expected: match limits.is_none() {

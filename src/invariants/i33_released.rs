@@ -5,9 +5,9 @@
 //! Does not apply to the shards of views, which their sinks read back, nor after a
 //! restart to what the process before has read: it holds that until its lease ends.
 
-use super::{Finding, Invariant, Leniency, Place, Verdicts, described, show};
+use super::{Breach, Invariant, Leniency, Place, Verdicts, described, show};
 use crate::model::Model;
-use crate::script::trace::{Event, Wait};
+use crate::script::event::{Event, Wait};
 
 pub struct Released {
     /// A wait that was shorter proves nothing.
@@ -28,7 +28,7 @@ impl Invariant for Released {
                     return verdicts.open(Leniency::Impatient);
                 }
                 let waited = show::waited(*waited_ms);
-                verdicts.violated(Finding {
+                verdicts.violated(Breach {
                     kind: "held",
                     place: Place::nowhere(),
                     expected: format!("no reader of shard `{shard}` before the driver's since"),

@@ -5,8 +5,8 @@
 
 use crate::protocol::v26_30::{ComputeResponse, FrontiersResponse};
 use crate::repr::{Antichain, GlobalId};
-use crate::script::trace::Event;
-pub use crate::script::trace::FrontierKind as Kind;
+use crate::script::event::Event;
+pub use crate::script::event::FrontierKind;
 
 /// The frontiers that an event reports, and of which collection.
 pub fn report(event: &Event) -> Option<(GlobalId, &FrontiersResponse)> {
@@ -23,22 +23,22 @@ pub fn report(event: &Event) -> Option<(GlobalId, &FrontiersResponse)> {
 }
 
 /// The frontier of this kind in a report.
-pub fn of(report: &FrontiersResponse, kind: Kind) -> Option<&Antichain> {
+pub fn of(report: &FrontiersResponse, kind: FrontierKind) -> Option<&Antichain> {
     let FrontiersResponse {
         write_frontier,
         input_frontier,
         output_frontier,
     } = report;
     match kind {
-        Kind::Write => write_frontier.as_ref(),
-        Kind::Input => input_frontier.as_ref(),
-        Kind::Output => output_frontier.as_ref(),
+        FrontierKind::Write => write_frontier.as_ref(),
+        FrontierKind::Input => input_frontier.as_ref(),
+        FrontierKind::Output => output_frontier.as_ref(),
     }
 }
 
 /// The kinds that a report carries.
-pub fn reported(report: &FrontiersResponse) -> impl Iterator<Item = (Kind, &Antichain)> {
-    Kind::ALL
+pub fn reported(report: &FrontiersResponse) -> impl Iterator<Item = (FrontierKind, &Antichain)> {
+    FrontierKind::ALL
         .into_iter()
         .filter_map(|kind| Some((kind, of(report, kind)?)))
 }
@@ -52,19 +52,19 @@ pub struct Last {
 }
 
 impl Last {
-    pub fn get(&self, kind: Kind) -> Option<&Antichain> {
+    pub fn get(&self, kind: FrontierKind) -> Option<&Antichain> {
         match kind {
-            Kind::Write => self.write.as_ref(),
-            Kind::Input => self.input.as_ref(),
-            Kind::Output => self.output.as_ref(),
+            FrontierKind::Write => self.write.as_ref(),
+            FrontierKind::Input => self.input.as_ref(),
+            FrontierKind::Output => self.output.as_ref(),
         }
     }
 
-    pub fn set(&mut self, kind: Kind, frontier: &Antichain) {
+    pub fn set(&mut self, kind: FrontierKind, frontier: &Antichain) {
         let slot = match kind {
-            Kind::Write => &mut self.write,
-            Kind::Input => &mut self.input,
-            Kind::Output => &mut self.output,
+            FrontierKind::Write => &mut self.write,
+            FrontierKind::Input => &mut self.input,
+            FrontierKind::Output => &mut self.output,
         };
         *slot = Some(frontier.clone());
     }
@@ -78,7 +78,7 @@ impl Last {
 
     /// Whether every kind was reported as `[]`.
     pub fn is_done(&self) -> bool {
-        Kind::ALL
+        FrontierKind::ALL
             .iter()
             .all(|kind| self.get(*kind).is_some_and(Antichain::is_empty))
     }

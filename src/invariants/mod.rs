@@ -52,13 +52,13 @@ mod i33_released;
 
 pub use checker::Checker;
 pub use i13_no_crash::after_case;
-pub use kinds::Kind;
+pub use kinds::FrontierKind;
 pub use leniency::{Leniency, Uses, add as add_uses};
-pub use verdict::{Counts, Finding, Place, Verdicts, Violation, add as add_counts};
+pub use verdict::{Breach, Counts, Place, Verdicts, Violation, add as add_counts};
 
 use crate::model::Model;
 use crate::protocol::Release;
-use crate::script::trace::Event;
+use crate::script::event::Event;
 
 /// A property of a trace.
 pub trait Invariant: Send {

@@ -159,7 +159,7 @@ impl fmt::Display for Violation {
 
 /// A breakage as a checker reports it; the rest is filled in from the context.
 #[derive(Debug, Clone)]
-pub struct Finding {
+pub struct Breach {
     pub kind: &'static str,
     pub place: Place,
     pub expected: String,
@@ -231,7 +231,7 @@ impl Verdicts {
     }
 
     /// The premise held, and the invariant did not.
-    pub fn violated(&mut self, finding: Finding) {
+    pub fn violated(&mut self, finding: Breach) {
         let counts = &mut self.counts[self.current.index];
         counts.checked += 1;
         counts.violated += 1;
@@ -245,7 +245,7 @@ impl Verdicts {
             step,
             session,
         } = self.current;
-        let Finding {
+        let Breach {
             kind,
             place,
             expected,
@@ -265,7 +265,7 @@ impl Verdicts {
     }
 
     /// Holds, or is violated by what `finding` says.
-    pub fn check(&mut self, holds: bool, finding: impl FnOnce() -> Finding) {
+    pub fn check(&mut self, holds: bool, finding: impl FnOnce() -> Breach) {
         match holds {
             true => self.holds(),
             false => self.violated(finding()),

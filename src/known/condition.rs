@@ -15,7 +15,7 @@ pub(super) enum Fact {
 
 /// What kind of fact a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum FactKind {
     Flag,
     Number,
     Words,
@@ -62,18 +62,18 @@ impl Condition {
     }
 
     /// Whether it says something about facts of this kind.
-    pub fn fits(&self, kind: Kind) -> bool {
+    pub fn fits(&self, kind: FactKind) -> bool {
         match (self, kind) {
-            (Condition::Flag(_), Kind::Flag)
-            | (Condition::Number(_), Kind::Number)
-            | (Condition::Text(_) | Condition::Words(_), Kind::Words) => true,
-            (Condition::Text(text), Kind::Number) => bound(text).is_some(),
+            (Condition::Flag(_), FactKind::Flag)
+            | (Condition::Number(_), FactKind::Number)
+            | (Condition::Text(_) | Condition::Words(_), FactKind::Words) => true,
+            (Condition::Text(text), FactKind::Number) => bound(text).is_some(),
             (
                 Condition::Flag(_)
                 | Condition::Number(_)
                 | Condition::Text(_)
                 | Condition::Words(_),
-                Kind::Flag | Kind::Number | Kind::Words,
+                FactKind::Flag | FactKind::Number | FactKind::Words,
             ) => false,
         }
     }

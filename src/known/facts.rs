@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::condition::{Condition, Fact, Kind};
+use super::condition::{Condition, Fact, FactKind};
 use super::watch::{Exported, Watch};
 use crate::model::Length;
 use crate::plan::functions::{self, snake_name};
@@ -16,57 +16,65 @@ use crate::script::{Command, CreateDataflow, JoinChoice, Plan};
 pub(super) type Place = BTreeMap<&'static str, Fact>;
 
 /// Every fact, what kind it is, and what it says.
-const FACTS: [(&str, Kind, &str); 18] = [
-    ("command", Kind::Words, "the verb of the command"),
+const FACTS: [(&str, FactKind, &str); 18] = [
+    ("command", FactKind::Words, "the verb of the command"),
     (
         "of",
-        Kind::Words,
+        FactKind::Words,
         "what is peeked or compacted: index, materialized-view, subscribe",
     ),
     (
         "drops",
-        Kind::Flag,
+        FactKind::Flag,
         "the compaction is to the empty frontier",
     ),
     (
         "siblings",
-        Kind::Number,
+        FactKind::Number,
         "other live exports of the same dataflow",
     ),
-    ("ordered", Kind::Flag, "the peek has an order"),
-    ("limit", Kind::Number, "of a peek or a TopK"),
-    ("limit-plus-offset", Kind::Number, "the same and its offset"),
-    ("optimize", Kind::Flag, "the dataflow is optimized"),
-    ("join", Kind::Words, "how joins are planned: linear, delta"),
+    ("ordered", FactKind::Flag, "the peek has an order"),
+    ("limit", FactKind::Number, "of a peek or a TopK"),
+    (
+        "limit-plus-offset",
+        FactKind::Number,
+        "the same and its offset",
+    ),
+    ("optimize", FactKind::Flag, "the dataflow is optimized"),
+    (
+        "join",
+        FactKind::Words,
+        "how joins are planned: linear, delta",
+    ),
     (
         "exports",
-        Kind::Words,
+        FactKind::Words,
         "of the dataflow: index, materialized-view, subscribe",
     ),
     (
         "paths",
-        Kind::Number,
+        FactKind::Number,
         "ways on which one leaf is read through bindings, at most",
     ),
     (
         "length",
-        Kind::Words,
+        FactKind::Words,
         "of table functions: short, unknown, endless",
     ),
     (
         "operator",
-        Kind::Words,
+        FactKind::Words,
         "as in the text of plans: TopK, ArrangeBy",
     ),
-    ("over", Kind::Words, "the operators of its inputs"),
+    ("over", FactKind::Words, "the operators of its inputs"),
     (
         "functions",
-        Kind::Words,
+        FactKind::Words,
         "of its scalars, or the table function, as add_int64",
     ),
-    ("aggregates", Kind::Words, "as sum_int64"),
-    ("distinct", Kind::Flag, "one of the aggregates is"),
-    ("monotonic", Kind::Flag, "the operator is marked so"),
+    ("aggregates", FactKind::Words, "as sum_int64"),
+    ("distinct", FactKind::Flag, "one of the aggregates is"),
+    ("monotonic", FactKind::Flag, "the operator is marked so"),
 ];
 
 /// Whether a condition says something about the fact of this name.
@@ -81,9 +89,9 @@ pub(super) fn check(name: &str, condition: &Condition) -> Result<(), String> {
         return Ok(());
     }
     let expected = match kind {
-        Kind::Flag => "true or false",
-        Kind::Number => "a number: an integer, \">= N\" or \"<= N\"",
-        Kind::Words => "a word or a list of words",
+        FactKind::Flag => "true or false",
+        FactKind::Number => "a number: an integer, \">= N\" or \"<= N\"",
+        FactKind::Words => "a word or a list of words",
     };
     Err(format!("`{name}` is {expected} ({says})"))
 }

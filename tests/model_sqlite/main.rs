@@ -20,7 +20,7 @@ use clusterd_fuzz::model::eval::{Evaluated, Moment, evaluate};
 use clusterd_fuzz::plan::{Globals, Relation, RelationType, print, type_of};
 use clusterd_fuzz::protocol::v26_30::Id;
 use clusterd_fuzz::repr::{Datum, Diff, Numeric, ReprScalarType, Row, Timestamp};
-use clusterd_fuzz::script::trace::Event;
+use clusterd_fuzz::script::event::Event;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 

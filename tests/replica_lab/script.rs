@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use clusterd_fuzz::repr::{Diff, GlobalId, Row, Timestamp};
 use clusterd_fuzz::script::dataflow::Assembled;
+use clusterd_fuzz::script::event::ImportSpec;
 use clusterd_fuzz::script::interpret::{Effect, Interpreter, Uuids};
-use clusterd_fuzz::script::trace::ImportSpec;
 use clusterd_fuzz::script::{self, Command};
 
 use super::{Contents, Mode, Sources, answer, run};

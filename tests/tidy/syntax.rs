@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
-use syn::{Attribute, Block, Expr, ExprMatch, File, ImplItemFn, Item, ItemFn, ItemImpl, ItemUse};
-use syn::{Pat, Signature, Stmt, TraitItemFn, Type, UseTree};
+use syn::{Arm, Attribute, Block, Expr, ExprMatch, File, ImplItemFn, Item, ItemFn, ItemImpl};
+use syn::{ItemUse, Pat, Signature, Stmt, TraitItemFn, Type, UseTree};
 
 /// A function with a body.
 pub struct Function {
@@ -86,18 +86,30 @@ fn is_test(attributes: &[Attribute]) -> bool {
 /// The arms that make a match a table: fewer are read one after the other.
 const ARMS_OF_A_TABLE: usize = 8;
 
-/// A match that is a step of a function by itself and has an arm for each of many
-/// variants, none for "all others". A reader looks one of them up.
+/// A match that is a step of a function and has an arm for each of many variants, or
+/// texts, none for "all others" but an error. A reader looks one of them up.
 fn table(statement: &Stmt) -> Option<&ExprMatch> {
-    let Stmt::Expr(Expr::Match(table), _) = statement else {
-        return None;
+    let expr = match statement {
+        Stmt::Expr(expr, _) => expr,
+        Stmt::Local(local) => &local.init.as_ref()?.expr,
+        Stmt::Item(_) | Stmt::Macro(_) => return None,
     };
-    let is_named = |pat: &Pat| match pat {
+    let table = match expr {
+        Expr::Match(table) => table,
+        // `Ok(match …)`
+        Expr::Call(call) => match call.args.first() {
+            Some(Expr::Match(table)) => table,
+            _ => return None,
+        },
+        _ => return None,
+    };
+    let is_named = |arm: &Arm| match &arm.pat {
         Pat::Wild(_) => false,
-        Pat::Ident(ident) => ident.subpat.is_some(),
+        // Texts have no list, so that one more arm says which are known.
+        Pat::Ident(ident) => ident.subpat.is_some() || matches!(*arm.body, Expr::Return(_)),
         _ => true,
     };
-    let lists = table.arms.iter().all(|arm| is_named(&arm.pat));
+    let lists = table.arms.iter().all(is_named);
     (lists && table.arms.len() >= ARMS_OF_A_TABLE).then_some(table)
 }
 
@@ -234,15 +246,20 @@ fn a_catch_all_is_seen_through_patterns_and_renames() {
 
 #[test]
 fn a_table_is_as_long_as_its_longest_arm() {
-    let arms = |last: &str| {
+    // A function of one match whose last arm has three lines.
+    let lines = |(open, close): (&str, &str), last: &str| {
         let arms: String = (1..ARMS_OF_A_TABLE)
             .map(|n| format!("V::A{n} => {n},\n"))
             .collect();
-        format!("fn f(x: V) -> u8 {{\n match x {{\n{arms}{last} => {{\n 0\n }}\n }}\n }}")
+        let text = format!("fn f(x: V) -> u8 {{\n{open}match x {{\n{arms}{last}\n}}{close}\n}}");
+        findings(&text).unwrap().functions[0].lines
     };
-    let lines = |text: &str| findings(text).unwrap().functions[0].lines;
-    assert_eq!(lines(&arms("V::B | V::C")), 7);
-    // What takes all others is no table.
-    assert_eq!(lines(&arms("_")), 7 + ARMS_OF_A_TABLE - 1);
-    assert_eq!(lines(&arms("other")), 7 + ARMS_OF_A_TABLE - 1);
+    let (plain, all) = (("", ""), 7 + ARMS_OF_A_TABLE - 1);
+    assert_eq!(lines(plain, "V::B | V::C => {\n0\n}"), 7);
+    assert_eq!(lines(("let y = ", ";"), "V::B => {\n0\n}"), 7);
+    assert_eq!(lines(("Ok(", ")"), "V::B => {\n0\n}"), 7);
+    // What takes all others is no table, unless it gives an error.
+    assert_eq!(lines(plain, "_ => {\n0\n}"), all);
+    assert_eq!(lines(plain, "other => {\n0\n}"), all);
+    assert_eq!(lines(plain, "other => return Err(\n0\n),"), 7);
 }

@@ -8,8 +8,10 @@
 
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus};
+use std::sync::Arc;
 use std::sync::mpsc::channel;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 use std::{io, thread};
 
@@ -29,7 +31,7 @@ struct End {
 
 impl End {
     fn status(&self) -> MutexGuard<'_, Option<ExitStatus>> {
-        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+        self.status.lock()
     }
 }
 
@@ -67,12 +69,10 @@ impl Child {
 
     /// How it ended, if it ends within `patience`.
     pub fn ended(&self, patience: Duration) -> Option<ExitStatus> {
-        let status = self.end.status();
-        let waited = self
-            .end
-            .came
-            .wait_timeout_while(status, patience, |status| status.is_none());
-        *waited.unwrap_or_else(PoisonError::into_inner).0
+        let mut status = self.end.status();
+        let lives = |status: &mut Option<ExitStatus>| status.is_none();
+        self.end.came.wait_while_for(&mut status, lives, patience);
+        *status
     }
 
     /// Kills it and its group, and waits until it is gone.
@@ -84,8 +84,7 @@ impl Child {
             unsafe { libc::kill(-self.id, libc::SIGKILL) };
         }
         while status.is_none() {
-            let waited = self.end.came.wait(status);
-            status = waited.unwrap_or_else(PoisonError::into_inner);
+            self.end.came.wait(&mut status);
         }
     }
 }

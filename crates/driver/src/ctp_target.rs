@@ -6,7 +6,9 @@
 //! `UpdateConfiguration` go to all of them, everything else to the first; what
 //! the processes say is merged before anybody sees it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use uuid::Uuid;
@@ -104,7 +106,7 @@ impl CtpTarget {
     }
 
     fn place(&self) -> MutexGuard<'_, Place> {
-        self.at.lock().unwrap_or_else(PoisonError::into_inner)
+        self.at.lock()
     }
 }
 

@@ -22,6 +22,11 @@ const STARTS: usize = 3;
 /// How long a started process may take until it listens.
 const START_PATIENCE: Duration = Duration::from_secs(60);
 
+/// How eagerly arrangements merge, in the storage and in the compute cluster
+/// (`spec/replica.md` §1.2).
+const STORAGE_PROPORTIONALITY: u32 = 1337;
+const COMPUTE_PROPORTIONALITY: u32 = 16;
+
 /// What is started.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Program {
@@ -46,6 +51,125 @@ pub struct ProcessConfig {
     /// Texts that say that something is wrong, in a line of a log; such as
     /// [`ALARMS`](super::ALARMS).
     pub alarms: Vec<String>,
+}
+
+impl ProcessConfig {
+    fn start_error(&self, reason: String) -> TargetError {
+        TargetError::Start {
+            program: self.program.path.display().to_string(),
+            reason,
+        }
+    }
+
+    /// Starts one of the processes, with a log of its own for each time.
+    fn start_one(
+        &self,
+        process: usize,
+        start: u32,
+        addresses: &Addresses,
+    ) -> Result<Running, TargetError> {
+        let scratch = self.directory.join(format!("scratch-{process}"));
+        std::fs::create_dir_all(&scratch)
+            .map_err(|e| self.start_error(format!("creating {}: {e}", scratch.display())))?;
+        let log = format!("clusterd-{process}-start-{start}.log");
+        let log = self.directory.join(log);
+        let shown = log.display().to_string();
+        let (log, log_file) =
+            Log::create(log).map_err(|e| self.start_error(format!("creating {shown}: {e}")))?;
+        let stdout = log_file
+            .try_clone()
+            .map_err(|e| self.start_error(format!("opening {shown}: {e}")))?;
+        let mut command = Command::new(&self.program.path);
+        command
+            .args(&self.program.leading_args)
+            .args(self.clusterd_args(process, addresses))
+            .arg("--secrets-reader-local-file-dir")
+            .arg(&scratch)
+            .arg("--scratch-directory")
+            .arg(&scratch)
+            .args(&self.program.extra_args)
+            .env("MZ_SOFT_ASSERTIONS", "1")
+            .stdin(Stdio::null())
+            .stdout(stdout)
+            .stderr(log_file);
+        let child = Child::start(command).map_err(|e| self.start_error(e.to_string()))?;
+        Ok(Running {
+            child,
+            compute_address: addresses.compute[process].clone(),
+            log,
+        })
+    }
+
+    /// What every clusterd is told, but for its folders.
+    fn clusterd_args(&self, process: usize, addresses: &Addresses) -> Vec<String> {
+        let args = [
+            (
+                "--storage-controller-listen-addr",
+                addresses.storage[process].clone(),
+            ),
+            (
+                "--compute-controller-listen-addr",
+                addresses.compute[process].clone(),
+            ),
+            (
+                "--internal-http-listen-addr",
+                addresses.http[process].clone(),
+            ),
+            (
+                "--storage-timely-config",
+                timely_config(
+                    self.workers,
+                    STORAGE_PROPORTIONALITY,
+                    &addresses.storage_mesh,
+                ),
+            ),
+            (
+                "--compute-timely-config",
+                timely_config(
+                    self.workers,
+                    COMPUTE_PROPORTIONALITY,
+                    &addresses.compute_mesh,
+                ),
+            ),
+            ("--process", process.to_string()),
+            ("--persist-pubsub-url", self.pubsub_url.clone()),
+            ("--environment-id", "clusterd-fuzz".to_string()),
+            ("--secrets-reader", "local-file".to_string()),
+        ];
+        let args = args.into_iter();
+        args.flat_map(|(flag, value)| [flag.to_string(), value])
+            .collect()
+    }
+}
+
+/// How many addresses each process has.
+const ADDRESSES: usize = 5;
+
+/// Where the processes of a replica listen, each list in their order.
+struct Addresses {
+    storage: Vec<String>,
+    compute: Vec<String>,
+    http: Vec<String>,
+    storage_mesh: Vec<String>,
+    compute_mesh: Vec<String>,
+}
+
+impl Addresses {
+    /// On loopback, from [`ADDRESSES`] ports a process.
+    fn new(ports: &[u16]) -> Addresses {
+        let processes = ports.len() / ADDRESSES;
+        let listeners = |at: usize| -> Vec<String> {
+            let ports = ports[at * processes..].iter().take(processes);
+            ports.map(|port| format!("127.0.0.1:{port}")).collect()
+        };
+        Addresses {
+            storage: listeners(0),
+            compute: listeners(1),
+            http: listeners(2),
+            storage_mesh: listeners(3),
+            compute_mesh: listeners(4),
+        }
+    }
 }
 
 /// The running processes of one replica.
@@ -188,71 +312,19 @@ impl Processes {
     }
 
     fn start_once(&mut self) -> Result<(), TargetError> {
-        let program = self.config.program.path.display().to_string();
-        let start_error = |reason: String| TargetError::Start {
-            program: program.clone(),
-            reason,
-        };
         self.starts += 1;
         let n = self.config.processes;
-        // Per process: storage, compute and HTTP listeners, and both meshes.
-        self.ports = (0..5 * n)
+        self.ports = (0..ADDRESSES * n)
             .map(|_| ReservedPort::take())
             .collect::<std::io::Result<_>>()
-            .map_err(|e| start_error(format!("no free port: {e}")))?;
-        let numbers: Vec<u16> = self.ports.iter().map(|p| p.number).collect();
-        let address =
-            |kind: usize, process: usize| format!("127.0.0.1:{}", numbers[kind * n + process]);
-        let mesh = |kind: usize| (0..n).map(|p| address(kind, p)).collect::<Vec<_>>();
+            .map_err(|e| self.config.start_error(format!("no free port: {e}")))?;
+        let numbers: Vec<u16> = self.ports.iter().map(|port| port.number).collect();
+        let addresses = Addresses::new(&numbers);
         for process in 0..n {
-            let scratch = self.config.directory.join(format!("scratch-{process}"));
-            std::fs::create_dir_all(&scratch)
-                .map_err(|e| start_error(format!("creating {}: {e}", scratch.display())))?;
-            let log = self
-                .config
-                .directory
-                .join(format!("clusterd-{process}-start-{}.log", self.starts));
-            let shown = log.display().to_string();
-            let (log, log_file) =
-                Log::create(log).map_err(|e| start_error(format!("creating {shown}: {e}")))?;
-            let stdout = log_file
-                .try_clone()
-                .map_err(|e| start_error(format!("opening {shown}: {e}")))?;
-            let compute_address = address(1, process);
-            let mut command = Command::new(&self.config.program.path);
-            command
-                .args(&self.config.program.leading_args)
-                .args(["--storage-controller-listen-addr", &address(0, process)])
-                .args(["--compute-controller-listen-addr", &compute_address])
-                .args(["--internal-http-listen-addr", &address(2, process)])
-                .args([
-                    "--storage-timely-config",
-                    &timely_config(self.config.workers, 1337, &mesh(3)),
-                ])
-                .args([
-                    "--compute-timely-config",
-                    &timely_config(self.config.workers, 16, &mesh(4)),
-                ])
-                .args(["--process", &process.to_string()])
-                .args(["--persist-pubsub-url", &self.config.pubsub_url])
-                .args(["--environment-id", "clusterd-fuzz"])
-                .args(["--secrets-reader", "local-file"])
-                .arg("--secrets-reader-local-file-dir")
-                .arg(&scratch)
-                .arg("--scratch-directory")
-                .arg(&scratch)
-                .args(&self.config.program.extra_args)
-                .env("MZ_SOFT_ASSERTIONS", "1")
-                .stdin(Stdio::null())
-                .stdout(stdout)
-                .stderr(log_file);
-            let child = Child::start(command).map_err(|e| start_error(e.to_string()))?;
-            self.running.push(Running {
-                child,
-                compute_address,
-                log,
-            });
+            let running = self.config.start_one(process, self.starts, &addresses)?;
+            self.running.push(running);
         }
+        let program = self.config.program.path.display().to_string();
         let deadline = Instant::now() + START_PATIENCE;
         for running in &mut self.running {
             running.wait_until_listening(&program, deadline)?;

@@ -7,8 +7,8 @@
 //! replica that does what it is told, in the same order (`tests/rehearsal.rs`);
 //! a script that kills one of two replicas is valid only if it is for both.
 
+use script::event::{Event, Wait};
 use script::interpret::{Answer, Effect, Interpreter, Meaning, Step, Uuids};
-use script::trace::{Event, Wait};
 use script::{Command, CommandError, Replica};
 
 use super::account::{Invalid, Model};

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::command::*;
 use super::data::Schemas;
 use super::error::CommandError;
-use super::trace::{DataflowSpec, ExportSpec, ImportSpec};
+use super::event::{DataflowSpec, ExportSpec, ImportSpec};
 use plan::lower::{self, JoinKind};
 use plan::{self, Globals, PlanError};
 use plan::{BuiltDataflow, DataflowBuilder, IndexInfo};
@@ -63,7 +63,7 @@ fn unlocated(desc: &RelationDesc) -> CollectionMetadata {
 #[derive(Debug, Clone)]
 pub struct Assembled {
     pub description: DataflowDescription,
-    /// The same for a trace.
+    /// The same as its event tells it.
     pub spec: DataflowSpec,
     /// What its indexes arrange.
     pub indexes: BTreeMap<GlobalId, IndexInfo>,

@@ -1,5 +1,5 @@
 //! Scripts: the command vocabulary, its text and JSON forms, what each command
-//! means (`interpret`), and the events of which the trace of a run consists.
+//! means (`interpret`), and the events of a run.
 //!
 //! Invariant: a script decides everything; a run adds nothing but the commands'
 //! documented defaults.
@@ -11,6 +11,7 @@ pub mod config;
 pub mod data;
 pub mod dataflow;
 mod error;
+pub mod event;
 pub mod interpret;
 pub mod json;
 mod json_forms;
@@ -22,7 +23,6 @@ mod print;
 mod replica;
 pub mod selection;
 pub mod text;
-pub mod trace;
 mod visit;
 
 pub use cell::{Cell, RowLine, Value, Written};

@@ -342,82 +342,81 @@ fn create_dataflow(head: Header, dataflow: &CreateDataflow) -> (Header, Vec<Stri
         Some(JoinChoice::Delta) => head.arg("join", "delta"),
     };
     let head = head.flag("optimize", dataflow.optimize);
-    let mut body = Vec::new();
-    for import in &dataflow.imports {
-        let line = Header::new("import");
-        body.push(match import {
-            Import::Source {
-                id,
-                shard,
-                schema,
-                upper,
-            } => {
-                line.arg("source", ScriptId(*id))
-                    .arg("shard", shard)
-                    .opt("schema", schema)
-                    .arg("upper", upper)
-                    .0
-            }
-            Import::Index { index } => line.arg("index", ScriptId(*index)).0,
-        });
-    }
+    let mut body: Vec<String> = dataflow.imports.iter().map(import).collect();
     for build in &dataflow.builds {
         body.push(Header::new("build").arg("id", ScriptId(build.id)).0);
         let plan = build.plan.to_string();
         body.extend(plan.lines().map(|line| format!("  {line}")));
     }
-    for export in &dataflow.exports {
-        let line = Header::new("export");
-        body.push(match export {
-            Export::Index { index, on, key } => {
-                line.arg("index", ScriptId(*index))
-                    .arg("on", ScriptId(*on))
-                    .arg("key", list(key))
-                    .0
-            }
-            Export::MaterializedView {
-                sink,
-                on,
-                shard,
-                schema,
-                not_null,
-                refresh,
-            } => {
-                let line = line
-                    .arg("kind", "materialized-view")
-                    .arg("sink", ScriptId(*sink))
-                    .arg("on", ScriptId(*on))
-                    .arg("shard", shard)
-                    .opt("schema", schema);
-                let line = match not_null.is_empty() {
-                    true => line,
-                    false => line.arg("not-null", list(not_null)),
-                };
-                let every = refresh.as_ref().and_then(Refresh::every);
-                let line = line.opt("refresh-every", &every);
-                match refresh.as_ref().map(Refresh::at) {
-                    None | Some([]) => line.0,
-                    Some(at) => line.arg("refresh-at", list(at)).0,
-                }
-            }
-            Export::Subscribe {
-                sink,
-                on,
-                schema,
-                up_to,
-                snapshot,
-            } => {
-                line.arg("kind", "subscribe")
-                    .arg("sink", ScriptId(*sink))
-                    .arg("on", ScriptId(*on))
-                    .opt("schema", schema)
-                    .opt("up-to", up_to)
-                    .unless("snapshot", *snapshot, true)
-                    .0
-            }
-        });
-    }
+    body.extend(dataflow.exports.iter().map(export));
     (head, body)
+}
+
+fn import(import: &Import) -> String {
+    let line = Header::new("import");
+    let line = match import {
+        Import::Source {
+            id,
+            shard,
+            schema,
+            upper,
+        } => line
+            .arg("source", ScriptId(*id))
+            .arg("shard", shard)
+            .opt("schema", schema)
+            .arg("upper", upper),
+        Import::Index { index } => line.arg("index", ScriptId(*index)),
+    };
+    line.0
+}
+
+fn export(export: &Export) -> String {
+    let line = Header::new("export");
+    let line = match export {
+        Export::Index { index, on, key } => line
+            .arg("index", ScriptId(*index))
+            .arg("on", ScriptId(*on))
+            .arg("key", list(key)),
+        Export::MaterializedView {
+            sink,
+            on,
+            shard,
+            schema,
+            not_null,
+            refresh,
+        } => {
+            let line = line
+                .arg("kind", "materialized-view")
+                .arg("sink", ScriptId(*sink))
+                .arg("on", ScriptId(*on))
+                .arg("shard", shard)
+                .opt("schema", schema);
+            let line = match not_null.is_empty() {
+                true => line,
+                false => line.arg("not-null", list(not_null)),
+            };
+            let every = refresh.as_ref().and_then(Refresh::every);
+            let line = line.opt("refresh-every", &every);
+            match refresh.as_ref().map(Refresh::at) {
+                None | Some([]) => line,
+                Some(at) => line.arg("refresh-at", list(at)),
+            }
+        }
+        Export::Subscribe {
+            sink,
+            on,
+            schema,
+            up_to,
+            snapshot,
+        } => line
+            .arg("kind", "subscribe")
+            .arg("sink", ScriptId(*sink))
+            .arg("on", ScriptId(*on))
+            .opt("schema", schema)
+            .opt("up-to", up_to)
+            .unless("snapshot", *snapshot, true),
+    };
+    line.0
 }
 
 #[cfg(test)]

@@ -6,14 +6,14 @@ mod text;
 
 pub use text::render_report;
 
-use super::args::{Shard, ShardCommand};
+use super::args::{ShardCommand, ShardTool};
 use super::{CliError, Done, out};
 use crate::persist::clock::{Clock, SystemClock};
 use crate::persist::{Examine, examine};
 use crate::repr::ShardId;
 
 /// Looks into shards; true if what was looked at is sound.
-pub fn shard(args: &Shard) -> Done {
+pub fn shard(args: &ShardTool) -> Done {
     let (how, args) = match &args.command {
         ShardCommand::Inspect(args) => (Examine::Inspect, args),
         ShardCommand::Check(args) => (Examine::Check, args),

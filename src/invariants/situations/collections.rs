@@ -6,7 +6,7 @@ use super::{Situation, Situations};
 use crate::model::dataflow::Input;
 use crate::model::{Collection, Model, Session};
 use crate::repr::{Antichain, GlobalId};
-use crate::script::trace::{DataflowSpec, ExportSpec, ImportSpec};
+use crate::script::event::{DataflowSpec, ExportSpec, ImportSpec};
 
 impl Situations {
     pub(super) fn created(&mut self, spec: &DataflowSpec, model: &Model) {

@@ -22,7 +22,7 @@ use crate::model::dataflow::Dataflow;
 use crate::model::{Collection, Model};
 use crate::protocol::v26_30::ComputeResponse;
 use crate::repr::{Antichain, GlobalId, Timestamp};
-use crate::script::trace::Event;
+use crate::script::event::Event;
 
 /// In how many cases each situation occurred.
 pub type Occurrences = BTreeMap<Situation, u64>;

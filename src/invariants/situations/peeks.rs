@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::{Situation, Situations};
 use crate::model::{Collection, Expected, Model, size};
 use crate::protocol::v26_30::PeekResponse;
-use crate::script::trace::PeekSpec;
+use crate::script::event::PeekSpec;
 
 impl Situations {
     pub(super) fn peek_sent(&mut self, spec: &PeekSpec, model: &Model) {

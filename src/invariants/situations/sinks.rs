@@ -4,7 +4,7 @@ use super::{Situation, Situations};
 use crate::model::Model;
 use crate::protocol::v26_30::SubscribeResponse;
 use crate::repr::GlobalId;
-use crate::script::trace::{DataflowSpec, ExportSpec, ShardContents};
+use crate::script::event::{DataflowSpec, ExportSpec, ShardContents};
 
 impl Situations {
     pub(super) fn views_created(&mut self, spec: &DataflowSpec) {

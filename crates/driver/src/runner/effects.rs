@@ -14,8 +14,8 @@ use protocol::v26_30::{
 use repr::RelationDesc;
 use script::Replica;
 use script::config::Configuration;
+use script::event::{Event, PeekSpec};
 use script::interpret::{Effect, PeekOf, Target, Whose};
-use script::trace::{Event, PeekSpec};
 
 impl Runner<'_> {
     /// Performs one effect as far as it is about this replica. What is done to a shard

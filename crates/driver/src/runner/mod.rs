@@ -14,9 +14,9 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use script::event::{Event, ShardContents, Wait};
 use script::interpret::{Answer, Effect, Interpreter, Meaning, Step, Uuids};
 use script::output::{Output, update_lines};
-use script::trace::{Event, ShardContents, Wait};
 use script::{Command, CommandError, DEFAULT_TIMEOUT_SECS, Replica};
 
 use crate::{Driver, Frame, OnItsOwn};

@@ -11,7 +11,7 @@ use crate::{Frontiers, Polled, Session};
 use protocol::v26_30::ComputeResponse;
 use repr::{Antichain, GlobalId};
 use script::Replica;
-use script::trace::{Event, FrontierKind, Wait};
+use script::event::{Event, FrontierKind, Wait};
 
 /// How soon a shard is looked at again that is waited for.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);

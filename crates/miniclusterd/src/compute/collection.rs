@@ -86,7 +86,7 @@ impl ReportedFrontiers {
 }
 
 /// The kinds of collections.
-pub enum Kind {
+pub enum CollectionKind {
     Index,
     Subscribe(Rc<RefCell<SubscribeState>>),
     View(Rc<MaterializedView>),
@@ -94,7 +94,7 @@ pub enum Kind {
 
 /// A collection of a worker.
 pub struct Collection {
-    pub kind: Kind,
+    pub kind: CollectionKind,
     pub as_of: Timestamp,
     pub dataflow: Rc<DataflowHandle>,
     /// Until it was scheduled.

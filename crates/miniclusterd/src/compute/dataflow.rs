@@ -17,7 +17,7 @@ use timely::dataflow::operators::{Operator, Probe};
 use timely::dataflow::{Scope, Stream};
 use timely::worker::Worker as TimelyWorker;
 
-use super::collection::Kind;
+use super::collection::CollectionKind;
 use super::environment::{Environment, Host};
 use super::holds::{Hold, Holds, ImportProbe};
 use super::persist_settings::PersistSettings;
@@ -43,7 +43,7 @@ pub struct Built {
     /// Timely's number of the dataflow.
     pub index: usize,
     pub indexes: Vec<(GlobalId, TraceBundle)>,
-    pub sinks: Vec<(GlobalId, Kind)>,
+    pub sinks: Vec<(GlobalId, CollectionKind)>,
     /// Two for every imported index, one for every other import.
     pub probes: Vec<ImportProbe>,
     /// The holds on imports that each export has.
@@ -70,7 +70,7 @@ struct Builder<'a> {
     probes: Vec<ImportProbe>,
     holds: BTreeMap<GlobalId, Vec<Hold>>,
     polled: Vec<Rc<RefCell<Inline>>>,
-    sinks: Vec<(GlobalId, Kind)>,
+    sinks: Vec<(GlobalId, CollectionKind)>,
     max_result_size: Rc<Cell<u64>>,
     persist: Arc<PersistSettings>,
 }
@@ -354,17 +354,19 @@ impl Sinking<'_> {
         id: GlobalId,
         sink: &ComputeSinkDesc,
         desired: Desired<'_>,
-    ) -> Result<Kind, End> {
+    ) -> Result<CollectionKind, End> {
         match &sink.connection {
-            ComputeSinkConnection::Subscribe(subscribed) => Ok(Kind::Subscribe(subscribe(
-                id,
-                desired,
-                sink,
-                &subscribed.output,
-                self.as_of,
-                Rc::clone(&self.max_result_size),
-                self.env.seams.subscribe(),
-            ))),
+            ComputeSinkConnection::Subscribe(subscribed) => {
+                Ok(CollectionKind::Subscribe(subscribe(
+                    id,
+                    desired,
+                    sink,
+                    &subscribed.output,
+                    self.as_of,
+                    Rc::clone(&self.max_result_size),
+                    self.env.seams.subscribe(),
+                )))
+            }
             ComputeSinkConnection::MaterializedView(view) => {
                 let config = ViewConfig {
                     as_of: self.as_of,
@@ -384,7 +386,7 @@ impl Sinking<'_> {
                     false => desired,
                 };
                 materialized_view(id, desired, view, config, client)
-                    .map(Kind::View)
+                    .map(CollectionKind::View)
                     .map_err(|error| {
                         let text =
                             format!("unhandled error in compute persist sink: {id}: {error}");

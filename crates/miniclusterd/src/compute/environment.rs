@@ -5,7 +5,9 @@
 //! place of the end.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use semver::Version;
 
@@ -48,7 +50,7 @@ impl Clients {
     /// The client of a location, which is opened if it is new.
     pub fn get(&self, location: &PersistLocation) -> Result<Arc<PersistClient>, PersistError> {
         let key = (location.blob_uri.clone(), location.consensus_uri.clone());
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut clients = self.clients.lock();
         if let Some(client) = clients.get(&key) {
             return Ok(Arc::clone(client));
         }
@@ -64,7 +66,7 @@ impl Clients {
 
     /// All clients that are open.
     pub fn all(&self) -> Vec<Arc<PersistClient>> {
-        let clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let clients = self.clients.lock();
         clients.values().cloned().collect()
     }
 }

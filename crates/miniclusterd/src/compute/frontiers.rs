@@ -3,7 +3,7 @@
 //! Invariant: write is read before input, so that one worker never says that it
 //! wrote more than it read.
 
-use super::collection::Kind;
+use super::collection::CollectionKind;
 use super::instance::{Instance, Outgoing};
 use super::traces::{frontier, upper};
 use protocol::v26_30::ComputeResponse;
@@ -14,8 +14,8 @@ impl Instance {
         let seams = self.env.seams.frontier(self.worker);
         for (id, collection) in &mut self.collections {
             let (write, output) = match &collection.kind {
-                Kind::Subscribe(_) => continue,
-                Kind::View(view) => {
+                CollectionKind::Subscribe(_) => continue,
+                CollectionKind::View(view) => {
                     let write = view.write_frontier();
                     let probe = view.probe.with_frontier(|f| frontier(&f));
                     let output = if view.writable() {
@@ -25,7 +25,7 @@ impl Instance {
                     };
                     (seams.of_view(write, collection.as_of), output)
                 }
-                Kind::Index => {
+                CollectionKind::Index => {
                     let Some(trace) = self.traces.get_mut(id) else {
                         continue;
                     };

@@ -14,7 +14,7 @@ use differential_dataflow::Hashable;
 use timely::worker::Worker as TimelyWorker;
 use uuid::Uuid;
 
-use super::collection::{Collection, DataflowHandle, Kind, ReportedFrontiers};
+use super::collection::{Collection, CollectionKind, DataflowHandle, ReportedFrontiers};
 use super::dataflow::build;
 use super::environment::Environment;
 use super::history::{History, exports};
@@ -165,10 +165,10 @@ impl Instance {
             }
         }
         let seams = self.env.seams.lifecycle();
-        let mut sinks: BTreeMap<GlobalId, Kind> = built.sinks.into_iter().collect();
+        let mut sinks: BTreeMap<GlobalId, CollectionKind> = built.sinks.into_iter().collect();
         for id in exports(desc) {
             let collection = Collection {
-                kind: sinks.remove(&id).unwrap_or(Kind::Index),
+                kind: sinks.remove(&id).unwrap_or(CollectionKind::Index),
                 as_of: as_of.as_option().unwrap_or(0),
                 dataflow: Rc::clone(&handle),
                 start: seams.held_until_schedule(&token),
@@ -194,7 +194,7 @@ impl Instance {
     fn allow_writes(&mut self, id: GlobalId) -> Result<(), End> {
         match self.collections.get(&id) {
             Some(collection) => {
-                if let Kind::View(view) = &collection.kind {
+                if let CollectionKind::View(view) = &collection.kind {
                     view.allow_writes();
                 }
                 Ok(())
@@ -231,7 +231,7 @@ impl Instance {
         let is_last = Rc::strong_count(&collection.dataflow) == 1;
         let start = collection.start.take();
         let ends = is_last && self.env.seams.lifecycle().lets_go(start);
-        if let Kind::Subscribe(state) = &collection.kind {
+        if let CollectionKind::Subscribe(state) = &collection.kind {
             let seams = self.env.seams.subscribe();
             // The batches that are ready go out before the end.
             let mut said = seams.last_batches(take_ready(state));
@@ -246,7 +246,7 @@ impl Instance {
         if ends {
             timely.drop_dataflow(collection.dataflow.index);
             self.dropped_views.ended(&collection.dataflow);
-        } else if let Kind::View(view) = &collection.kind {
+        } else if let CollectionKind::View(view) = &collection.kind {
             self.dropped_views.dropped(view, &collection.dataflow);
         }
         Ok(())
@@ -321,7 +321,7 @@ impl Instance {
             }
         }
         for collection in self.collections.values() {
-            if let Kind::View(view) = &collection.kind {
+            if let CollectionKind::View(view) = &collection.kind {
                 any |= view.poll();
             }
         }
@@ -333,9 +333,9 @@ impl Instance {
     pub fn process_sinks(&mut self) {
         for (id, collection) in &self.collections {
             match &collection.kind {
-                Kind::Index => {}
-                Kind::Subscribe(state) => self.out.extend(told(*id, take_ready(state))),
-                Kind::View(view) => {
+                CollectionKind::Index => {}
+                CollectionKind::Subscribe(state) => self.out.extend(told(*id, take_ready(state))),
+                CollectionKind::View(view) => {
                     if let Some(failure) = view.failure() {
                         self.env.fate.post(End::halt(failure));
                     }

@@ -284,42 +284,41 @@ impl Accum {
         if total > 0 && self.is_zero() && *func != AggregateFunc::Count {
             return (Datum::Null, false);
         }
-        let value = match (func, self) {
-            (AggregateFunc::Any, Accum::Bool { trues, falses }) => match (*trues, *falses) {
-                (trues, _) if trues > 0 => Datum::True,
-                (_, falses) if falses == total => Datum::False,
-                _ => Datum::Null,
-            },
-            (AggregateFunc::All, Accum::Bool { trues, falses }) => match (*trues, *falses) {
-                (_, falses) if falses > 0 => Datum::False,
-                (trues, _) if trues == total => Datum::True,
-                _ => Datum::Null,
-            },
-            (AggregateFunc::Dummy, _) => Datum::Dummy,
-            (AggregateFunc::Count, Accum::Integer { non_nulls, .. }) => Datum::Int64(*non_nulls),
-            (
-                AggregateFunc::SumUInt16 | AggregateFunc::SumUInt32 | AggregateFunc::SumUInt64,
-                Accum::Integer { sum, .. },
-            ) if *sum < 0 => return (Datum::Null, true),
-            (AggregateFunc::SumInt16 | AggregateFunc::SumInt32, Accum::Integer { sum, .. }) => {
-                Datum::Int64(*sum as i64)
+        if *func == AggregateFunc::Dummy {
+            return (Datum::Dummy, false);
+        }
+        let value = match self {
+            Accum::Bool { trues, falses } => {
+                // One value decides; without it, all must be the other.
+                let any = *func == AggregateFunc::Any;
+                let (decides, other) = if any {
+                    (trues, falses)
+                } else {
+                    (falses, trues)
+                };
+                if *decides > 0 {
+                    Datum::from(any)
+                } else if *other == total {
+                    Datum::from(!any)
+                } else {
+                    Datum::Null
+                }
             }
-            (AggregateFunc::SumUInt16 | AggregateFunc::SumUInt32, Accum::Integer { sum, .. }) => {
-                Datum::UInt64(*sum as u64)
+            Accum::Integer { non_nulls, .. } if *func == AggregateFunc::Count => {
+                Datum::Int64(*non_nulls)
             }
-            (_, Accum::Integer { sum, .. }) => {
-                Datum::Numeric(Decimal::from(*sum).reduced().numeric())
-            }
-            (func, Accum::Float { sum, specials, .. }) => {
+            Accum::Integer { sum, .. } => return integer_sum(func, *sum),
+            Accum::Float { sum, specials, .. } => {
                 let value = specials
                     .forced()
                     .unwrap_or_else(|| *sum as f64 / f64::from(1 << FLOAT_PLACES));
-                match func {
-                    AggregateFunc::SumFloat32 => Datum::Float32(value as f32),
-                    _ => Datum::Float64(value),
+                if *func == AggregateFunc::SumFloat32 {
+                    Datum::Float32(value as f32)
+                } else {
+                    Datum::Float64(value)
                 }
             }
-            (_, Accum::Decimal { sum, specials, .. }) => {
+            Accum::Decimal { sum, specials, .. } => {
                 let value = match specials.forced() {
                     Some(forced) if forced.is_nan() => Decimal::nan(),
                     Some(forced) => Decimal::infinity(forced < 0.0),
@@ -327,8 +326,24 @@ impl Accum {
                 };
                 Datum::Numeric(value.reduced().numeric())
             }
-            (_, Accum::Bool { .. }) => Datum::Null,
         };
         (value, false)
     }
+}
+
+/// The sum of integers in the type of the aggregate's result, and whether it is
+/// one that cannot be: below zero over unsigned values.
+fn integer_sum(func: &AggregateFunc, sum: i128) -> (Datum<'static>, bool) {
+    let unsigned = matches!(
+        func,
+        AggregateFunc::SumUInt16 | AggregateFunc::SumUInt32 | AggregateFunc::SumUInt64
+    );
+    let narrow = !matches!(func, AggregateFunc::SumInt64 | AggregateFunc::SumUInt64);
+    let value = match (unsigned, narrow) {
+        (true, _) if sum < 0 => return (Datum::Null, true),
+        (false, true) => Datum::Int64(sum as i64),
+        (true, true) => Datum::UInt64(sum as u64),
+        (_, false) => Datum::Numeric(Decimal::from(sum).reduced().numeric()),
+    };
+    (value, false)
 }

@@ -11,9 +11,11 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+
+use parking_lot::Mutex;
 use std::time::Duration;
 
 use differential_dataflow::Hashable;
@@ -163,11 +165,7 @@ impl Writer {
             }
         }
         let seen = self.writer.recent_upper()?;
-        let mut upper = self
-            .shared
-            .upper
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut upper = self.shared.upper.lock();
         if *upper < seen {
             *upper = seen;
             any = true;
@@ -219,11 +217,7 @@ impl Writer {
 
     fn fail(&self, id: GlobalId, error: &PersistError) {
         let text = format!("unhandled error in compute persist sink: {id}: {error}");
-        let mut failure = self
-            .shared
-            .failure
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut failure = self.shared.failure.lock();
         failure.get_or_insert(text);
     }
 }
@@ -266,14 +260,12 @@ impl MaterializedView {
 
     /// The shard's upper as last seen; empty where another worker writes.
     pub fn write_frontier(&self) -> Antichain {
-        let upper = self.shared.upper.lock();
-        upper.unwrap_or_else(PoisonError::into_inner).clone()
+        self.shared.upper.lock().clone()
     }
 
     /// Why the view ends the replica, if it does.
     pub fn failure(&self) -> Option<String> {
-        let failure = self.shared.failure.lock();
-        failure.unwrap_or_else(PoisonError::into_inner).clone()
+        self.shared.failure.lock().clone()
     }
 
     /// Reads back and writes, unless a thread or another worker does; whether

@@ -16,7 +16,7 @@ use super::view::{View, asserted};
 use crate::answer::Expected;
 use protocol::v26_30::{ComputeResponse, PeekResponse};
 use repr::{Antichain, GlobalId};
-use script::trace::{DataflowSpec, Event, ExportSpec, FrontierKind, Wait};
+use script::event::{DataflowSpec, Event, ExportSpec, FrontierKind, Wait};
 
 impl Model {
     /// Takes note of one event.

@@ -12,7 +12,7 @@ use crate::eval::Length;
 use plan::{Relation, print};
 use protocol::v26_30::Id;
 use repr::{GlobalId, Timestamp};
-use script::trace::{DataflowSpec, ExportSpec, ImportSpec};
+use script::event::{DataflowSpec, ExportSpec, ImportSpec};
 
 /// A dataflow as it was created in some session.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ use crate::answer::Undefined;
 use crate::eval::Evaluated;
 use crate::eval::Length;
 use repr::{Antichain, GlobalId, Timestamp};
-use script::trace::{ExportSpec, FrontierKind, Wait};
+use script::event::{ExportSpec, FrontierKind, Wait};
 
 impl Model {
     /// The furthest write frontier that a collection may have reported: the

@@ -13,8 +13,8 @@ use crate::answer::{ErrorTexts, Expected, NEGATIVE_ERROR, NEGATIVE_ROW, Undefine
 use crate::eval::{self, ErrorCounts, Evaluated, Moment};
 use crate::multiset::Multiset;
 use repr::{Antichain, Datum, GlobalId, Row, Timestamp};
+use script::event::{ExportSpec, PeekSpec};
 use script::selection::{Computed, Finish};
-use script::trace::{ExportSpec, PeekSpec};
 
 /// An index that changed more often is not followed.
 const LONGEST: usize = 64;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::dataflow::Dataflow;
 use super::session::{Collection, Permission, Session};
 use repr::{Antichain, GlobalId};
-use script::trace::ExportSpec;
+use script::event::ExportSpec;
 
 /// The replica's dataflows between sessions, by the ids that they export.
 #[derive(Debug, Clone, Default)]

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::dataflow::Dataflow;
 use super::size::SizeLimits;
 use repr::{Antichain, GlobalId, Timestamp};
-use script::trace::{ExportSpec, PeekSpec};
+use script::event::{ExportSpec, PeekSpec};
 
 /// The state of one session, from `Hello` on.
 #[derive(Debug, Clone, Default)]

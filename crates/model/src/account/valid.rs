@@ -13,7 +13,7 @@ use super::invalid::{Invalid, Unwise};
 use super::session::Life;
 use super::shard::Shard;
 use repr::{Antichain, GlobalId, RelationDesc, SqlColumnType, Timestamp};
-use script::trace::{DataflowSpec, Event, ImportSpec, PeekSpec};
+use script::event::{DataflowSpec, Event, ImportSpec, PeekSpec};
 
 impl Model {
     /// Whether a valid sequence may go on with this. Asked before

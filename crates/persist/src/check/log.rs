@@ -4,14 +4,14 @@
 
 use semver::Version;
 
-use super::checker::Checker;
+use super::validator::Validator;
 use crate::format::seqno::VersionedData;
 use crate::format::state::{
     KNOWN_UP_TO, Replay, State, StateDiff, can_read, diff_between, encode_rollup,
 };
 use crate::service::error::StoreError;
 
-impl Checker<'_> {
+impl Validator<'_> {
     /// Decodes the log; the diffs as far as they can be read.
     pub(super) fn diffs(&mut self, log: &[VersionedData]) -> Vec<StateDiff> {
         let known = Version::parse(KNOWN_UP_TO).expect("the constant is a version");

@@ -4,7 +4,6 @@
 //! Invariant: checking changes nothing, registers nothing, and reports what is
 //! broken instead of failing on it.
 
-mod checker;
 mod hints;
 mod location;
 mod log;
@@ -14,6 +13,7 @@ mod shard;
 mod state;
 #[cfg(test)]
 mod tests;
+mod validator;
 
 pub use location::{Examine, Examined, KnownShard, ShardSummary, examine, list_shards};
 pub use report::{BatchReport, HandleReport, MergeReport, Report, RollupReport, SchemaReport};

@@ -4,8 +4,8 @@
 
 use prost::Message;
 
-use super::checker::Checker;
 use super::hints::hints_hold;
+use super::validator::Validator;
 use crate::format::corrupt::Corrupt;
 use crate::format::description::Description;
 use crate::format::part::{Columns, Keys, PartDesc, decode_inline, decode_parquet, key_order};
@@ -31,7 +31,7 @@ struct Run<'a> {
     depth: usize,
 }
 
-impl Checker<'_> {
+impl Validator<'_> {
     /// Checks every part of a batch.
     pub(super) fn parts(&mut self, state: &State, batch: &HollowBatch) -> Result<(), StoreError> {
         let mut updates = 0;

@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use super::checker::Checker;
 use super::report::Report;
+use super::validator::Validator;
 use crate::format::seqno::{SeqNo, VersionedData};
 use crate::service::blob::Blob;
 use crate::service::consensus::{Consensus, SCAN_ALL};
@@ -22,12 +22,12 @@ pub fn inspect(
 ) -> Result<Report, PersistError> {
     let (log, mut report) = begin(consensus, shard, false)?;
     let store = |source: StoreError| PersistError::Store { shard, source };
-    let mut checker = Checker::new(blob, &mut report);
-    let diffs = checker.diffs(&log);
-    if let Some(state) = checker.current(&diffs).map_err(store)? {
-        checker.report.describe(&state);
+    let mut validator = Validator::new(blob, &mut report);
+    let diffs = validator.diffs(&log);
+    if let Some(state) = validator.current(&diffs).map_err(store)? {
+        validator.report.describe(&state);
         for (seqno, rollup) in &state.rollups {
-            checker.rollup_size(*seqno, &rollup.key).map_err(store)?;
+            validator.rollup_size(*seqno, &rollup.key).map_err(store)?;
         }
     }
     Ok(report)
@@ -43,10 +43,10 @@ pub fn check(
     let (log, mut report) = begin(consensus, shard, true)?;
     let store = |source: StoreError| PersistError::Store { shard, source };
     let earliest = report.earliest;
-    let mut checker = Checker::new(blob, &mut report);
-    if let Some(state) = checker.follow(&log).map_err(store)? {
-        checker.state(&state, earliest).map_err(store)?;
-        checker.leftovers().map_err(store)?;
+    let mut validator = Validator::new(blob, &mut report);
+    if let Some(state) = validator.follow(&log).map_err(store)? {
+        validator.state(&state, earliest).map_err(store)?;
+        validator.leftovers().map_err(store)?;
     }
     Ok(report)
 }

@@ -1,13 +1,13 @@
 //! The rules of the current state (`spec/persist.md` §3): its rollups, what its
 //! readers hold, its spine, and the blobs that it names.
 
-use super::checker::Checker;
+use super::validator::Validator;
 use crate::format::seqno::SeqNo;
 use crate::format::state::{State, encode_rollup};
 use crate::format::trace::level_of;
 use crate::service::error::StoreError;
 
-impl Checker<'_> {
+impl Validator<'_> {
     /// Every rollup of the current state is there and says what the log says.
     pub(super) fn rollups(&mut self, current: &State, states: &[State]) -> Result<(), StoreError> {
         let known: Vec<_> = current.rollups.iter().collect();

@@ -6,7 +6,8 @@
 //! stored, or draws a random number that is.
 
 use std::fmt;
-use std::sync::Mutex;
+
+use parking_lot::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -81,7 +82,7 @@ impl SeededIds {
 
 impl Ids for SeededIds {
     fn uuid(&self) -> Uuid {
-        let mut state = self.0.lock().expect("no panic while drawing");
+        let mut state = self.0.lock();
         let mut next = || {
             *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
             let mut z = *state;

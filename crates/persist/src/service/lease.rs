@@ -3,18 +3,20 @@
 //!
 //! Invariant: the since and the seqno that are held only move forward.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use super::error::PersistError;
 use super::maintenance::MaintenanceRunner;
-use super::shard::Shard;
+use super::shard::CachedShard;
 use crate::format::state::LeasedReader;
 use repr::Antichain;
 
 /// A registered reader: alive as long as this is.
 #[derive(Debug)]
 pub(crate) struct ReaderLease {
-    pub shard: Arc<Shard>,
+    pub shard: Arc<CachedShard>,
     pub id: String,
     held: Mutex<Held>,
 }
@@ -35,7 +37,7 @@ const HELD_ROLLUPS: u64 = 2;
 
 impl ReaderLease {
     /// The lease of `reader`, just registered as `id`.
-    pub fn new(shard: &Arc<Shard>, id: String, reader: LeasedReader) -> Self {
+    pub fn new(shard: &Arc<CachedShard>, id: String, reader: LeasedReader) -> Self {
         ReaderLease {
             shard: Arc::clone(shard),
             id,
@@ -49,7 +51,7 @@ impl ReaderLease {
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+        self.held.lock()
     }
 
     /// The since that the next heartbeat will hold.

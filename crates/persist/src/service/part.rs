@@ -8,7 +8,7 @@ use bytes::Bytes;
 use prost::Message;
 
 use super::error::PersistError;
-use super::shard::Shard;
+use super::shard::CachedShard;
 use crate::format::corrupt::Corrupt;
 use crate::format::description::{Description, frontier_from_proto};
 use crate::format::part::{Columns, PartDesc, decode_inline, decode_parquet, encode_parquet};
@@ -28,7 +28,7 @@ const WRITER_KEY: &str = "n2603000";
 
 /// The parts of a batch with references to runs resolved.
 pub(crate) fn flat_parts(
-    shard: &Shard,
+    shard: &CachedShard,
     batch: &HollowBatch,
 ) -> Result<Vec<ProtoHollowBatchPart>, PersistError> {
     let mut parts = Vec::with_capacity(batch.parts.len());
@@ -37,7 +37,7 @@ pub(crate) fn flat_parts(
 }
 
 fn resolve(
-    shard: &Shard,
+    shard: &CachedShard,
     from: &[ProtoHollowBatchPart],
     depth: usize,
     into: &mut Vec<ProtoHollowBatchPart>,
@@ -63,7 +63,7 @@ fn resolve(
     Ok(())
 }
 
-fn missing(shard: &Shard, key: &str) -> PersistError {
+fn missing(shard: &CachedShard, key: &str) -> PersistError {
     PersistError::MissingBlob {
         shard: shard.id,
         key: shard.blob_key(key),
@@ -96,7 +96,7 @@ impl Fetched {
 
 /// Fetches a part that is no reference to a run.
 pub(crate) fn fetch_part(
-    shard: &Shard,
+    shard: &CachedShard,
     part: &ProtoHollowBatchPart,
     registered: &Description,
 ) -> Result<Fetched, PersistError> {
@@ -137,7 +137,11 @@ struct Hints {
 
 /// The hints of keys that are written with this schema. None where the schema is
 /// not known.
-fn hints(shard: &Shard, keys: &StructArray, schema_id: Option<u64>) -> Result<Hints, Corrupt> {
+fn hints(
+    shard: &CachedShard,
+    keys: &StructArray,
+    schema_id: Option<u64>,
+) -> Result<Hints, Corrupt> {
     let config = &shard.stores.config;
     let state = shard.state();
     let schema = schema_id.and_then(|id| state.schemas.get(&id));
@@ -154,7 +158,7 @@ fn hints(shard: &Shard, keys: &StructArray, schema_id: Option<u64>) -> Result<Hi
 
 /// Writes a part to blob.
 pub(crate) fn write_part(
-    shard: &Shard,
+    shard: &CachedShard,
     desc: &PartDesc,
     index: u64,
     keys: &StructArray,

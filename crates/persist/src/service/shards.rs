@@ -6,12 +6,14 @@
 //! through thousands of shards does not grow.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
+
+use parking_lot::{Mutex, MutexGuard};
 
 use bytes::Bytes;
 
 use super::consensus::CommitListener;
-use super::shard::Shard;
+use super::shard::CachedShard;
 use crate::format::seqno::SeqNo;
 use repr::ShardId;
 
@@ -20,8 +22,8 @@ const IDLE: usize = 64;
 
 #[derive(Debug, Default)]
 struct Held {
-    known: HashMap<ShardId, Weak<Shard>>,
-    recent: VecDeque<Arc<Shard>>,
+    known: HashMap<ShardId, Weak<CachedShard>>,
+    recent: VecDeque<Arc<CachedShard>>,
 }
 
 /// The held shards.
@@ -30,16 +32,16 @@ pub(crate) struct Shards(Mutex<Held>);
 
 impl Shards {
     fn lock(&self) -> MutexGuard<'_, Held> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
-    pub fn get(&self, id: ShardId) -> Option<Arc<Shard>> {
+    pub fn get(&self, id: ShardId) -> Option<Arc<CachedShard>> {
         self.lock().known.get(&id)?.upgrade()
     }
 
     /// Holds `shard`, unless it is held already: the one that is held then,
     /// and the shards that are not any more.
-    pub fn hold(&self, shard: Shard) -> (Arc<Shard>, Vec<ShardId>) {
+    pub fn hold(&self, shard: CachedShard) -> (Arc<CachedShard>, Vec<ShardId>) {
         let mut held = self.lock();
         if let Some(known) = held.known.get(&shard.id).and_then(Weak::upgrade) {
             return (known, Vec::new());
@@ -64,7 +66,7 @@ impl Shards {
         (shard, gone)
     }
 
-    fn all(&self) -> Vec<Arc<Shard>> {
+    fn all(&self) -> Vec<Arc<CachedShard>> {
         self.lock()
             .known
             .values()

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::cell::{Cell, cell};
+use super::cell::{PlanCell, cell};
 
 /// What it takes to reach a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -148,7 +148,7 @@ const OF_FEATURES: &[Family] = &[
 ];
 
 /// Every cell that lowering can make, in order, with what it takes.
-pub fn catalogue() -> BTreeMap<Cell, Needs> {
+pub fn catalogue() -> BTreeMap<PlanCell, Needs> {
     let mut all = BTreeMap::new();
     for (families, needs) in [
         (OF_PLANS, Needs::Plan),

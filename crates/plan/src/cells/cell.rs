@@ -4,7 +4,7 @@ use std::fmt;
 
 /// One kind of thing that a replica renders. The order is the catalogue's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Cell {
+pub struct PlanCell {
     pub operator: &'static str,
     pub variant: &'static str,
     /// `raw`, `arrangement`, `lookup`; `-` if nothing is read.
@@ -14,9 +14,9 @@ pub struct Cell {
     pub arranges: &'static str,
 }
 
-impl fmt::Display for Cell {
+impl fmt::Display for PlanCell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Cell {
+        let PlanCell {
             operator,
             variant,
             read,
@@ -31,8 +31,8 @@ pub(super) const fn cell(
     variant: &'static str,
     read: &'static str,
     arranges: &'static str,
-) -> Cell {
-    Cell {
+) -> PlanCell {
+    PlanCell {
         operator,
         variant,
         read,

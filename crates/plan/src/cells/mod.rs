@@ -13,7 +13,7 @@ mod node;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use catalogue::{Needs, catalogue};
-pub use cell::Cell;
+pub use cell::PlanCell;
 
 use cell::cell;
 use node::{is_temporal, of_node};
@@ -22,12 +22,12 @@ use protocol::v26_30::ComputeSinkConnection;
 use repr::GlobalId;
 
 /// How many nodes of each cell there are.
-pub type Counts = BTreeMap<Cell, usize>;
+pub type Counts = BTreeMap<PlanCell, usize>;
 
 /// The cells of a whole dataflow, imports and exports included.
 pub fn of_dataflow(dataflow: &DataflowDescription) -> Counts {
     let mut counts = Counts::new();
-    let mut add = |cell: Cell| *counts.entry(cell).or_default() += 1;
+    let mut add = |cell: PlanCell| *counts.entry(cell).or_default() += 1;
     for source in dataflow.source_imports.values() {
         let variant = match &source.desc.arguments.operators {
             None => "whole",
@@ -132,7 +132,7 @@ pub fn add(all: &mut Counts, more: &Counts) {
 }
 
 /// The catalogue's cells that are not among these.
-pub fn missing(reached: &Counts) -> BTreeSet<Cell> {
+pub fn missing(reached: &Counts) -> BTreeSet<PlanCell> {
     let all = catalogue().into_keys();
     all.filter(|cell| !reached.contains_key(cell)).collect()
 }

@@ -1,6 +1,6 @@
 //! The cell of one node. Source: the plans of `spec/plan.md` §1.
 
-use super::cell::{Cell, cell};
+use super::cell::{PlanCell, cell};
 use crate::Mfp;
 use protocol::neutral::{Expr, GetPlan, JoinPlan, LetFreePlan, Node, TopKPlan};
 use protocol::v26_30::{
@@ -15,7 +15,7 @@ type Key = Vec<MirScalarExpr>;
 const JOIN_READS: [&str; 2] = ["shared arrangements", "own arrangements"];
 const THRESHOLD_READS: [&str; 2] = ["shared arrangement", "own arrangement"];
 
-pub(super) fn of_node(node: &Node, plan: &LetFreePlan) -> Cell {
+pub(super) fn of_node(node: &Node, plan: &LetFreePlan) -> PlanCell {
     let input_of = |id: &LirId| plan.nodes.get(id).map(|node| &node.expr);
     let arranged_here = |id: &LirId| matches!(input_of(id), Some(Expr::ArrangeBy { .. }));
     match &node.expr {
@@ -90,7 +90,7 @@ fn arrange_by(
     read: &'static str,
     forms: &AvailableCollections,
     strategy: &ArrangementStrategy,
-) -> Cell {
+) -> PlanCell {
     let bucketed = *strategy == ArrangementStrategy::TemporalBucketing;
     let arranges = match (forms.arranged.len(), bucketed) {
         (0, false) => "none",
@@ -127,7 +127,7 @@ fn mfp_read(input_key_val: &Option<(Key, Option<Row>)>) -> &'static str {
     }
 }
 
-fn get(keys: &AvailableCollections, plan: &GetPlan) -> Cell {
+fn get(keys: &AvailableCollections, plan: &GetPlan) -> PlanCell {
     let with = |m: &MapFilterProject| if is_temporal(m) { "temporal" } else { "mfp" };
     match plan {
         GetPlan::PassArrangements => cell("Get", "pass", passed(keys), "-"),
@@ -137,7 +137,7 @@ fn get(keys: &AvailableCollections, plan: &GetPlan) -> Cell {
     }
 }
 
-fn union(consolidates: bool, strategies: &[ArrangementStrategy]) -> Cell {
+fn union(consolidates: bool, strategies: &[ArrangementStrategy]) -> PlanCell {
     let bucketed = strategies.contains(&ArrangementStrategy::TemporalBucketing);
     match (consolidates, bucketed) {
         (false, _) => cell("Union", "plain", "raw", "-"),

@@ -44,7 +44,7 @@ pub(crate) fn type_of_in(
     locals: &Locals,
     node: usize,
 ) -> Result<RelationType, TypeError> {
-    let mut checker = Checker {
+    let mut checker = TypeChecker {
         globals,
         locals: locals.clone(),
         bound: BTreeSet::new(),
@@ -56,7 +56,7 @@ pub(crate) fn type_of_in(
     Ok(typ)
 }
 
-struct Checker<'a> {
+struct TypeChecker<'a> {
     globals: &'a Globals,
     locals: Locals,
     /// Every binding met so far: ids are unique in a plan.
@@ -68,7 +68,7 @@ struct Checker<'a> {
     next_node: usize,
 }
 
-impl Checker<'_> {
+impl TypeChecker<'_> {
     fn relation(&mut self, r: &Relation) -> Result<RelationType, TypeError> {
         let place = (self.next_node, r);
         self.next_node += 1;

@@ -9,21 +9,21 @@ use repr::Antichain;
 
 #[derive(Debug)]
 pub(super) struct Frontiers {
-    write: Kind,
-    input: Kind,
-    output: Kind,
+    write: MergedFrontier,
+    input: MergedFrontier,
+    output: MergedFrontier,
 }
 
 /// What the parts said of one kind, and their meet.
 #[derive(Debug)]
-struct Kind {
+struct MergedFrontier {
     parts: Vec<Antichain>,
     merged: Antichain,
 }
 
-impl Kind {
+impl MergedFrontier {
     fn new(parts: usize) -> Self {
-        Kind {
+        MergedFrontier {
             parts: vec![Antichain::minimum(); parts],
             merged: Antichain::minimum(),
         }
@@ -44,9 +44,9 @@ impl Kind {
 impl Frontiers {
     pub(super) fn new(parts: usize) -> Self {
         Frontiers {
-            write: Kind::new(parts),
-            input: Kind::new(parts),
-            output: Kind::new(parts),
+            write: MergedFrontier::new(parts),
+            input: MergedFrontier::new(parts),
+            output: MergedFrontier::new(parts),
         }
     }
 

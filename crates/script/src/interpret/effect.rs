@@ -13,7 +13,7 @@ use super::Target;
 use crate::append::Append;
 use crate::config::Configuration;
 use crate::dataflow::Assembled;
-use crate::trace::{Event, PeekSpec};
+use crate::event::{Event, PeekSpec};
 use protocol::v26_30::ConfigVal;
 use repr::{Antichain, GlobalId, RelationDesc, Timestamp};
 

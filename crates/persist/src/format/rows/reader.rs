@@ -15,9 +15,9 @@ use crate::format::part::Keys;
 use repr::{RelationDesc, RowPacker};
 
 /// Reads the keys of a part as rows of a schema.
-pub struct KeyReader<'a>(Kind<'a>);
+pub struct KeyReader<'a>(KeyColumns<'a>);
 
-enum Kind<'a> {
+enum KeyColumns<'a> {
     Structured {
         /// `None` for rows without columns.
         ok: Option<&'a StructArray>,
@@ -41,7 +41,7 @@ impl<'a> KeyReader<'a> {
             Keys::Structured(keys) => keys,
             Keys::Codec(keys) => {
                 let arity = live_columns(desc).count();
-                return Ok(KeyReader(Kind::Codec { keys, arity }));
+                return Ok(KeyReader(KeyColumns::Codec { keys, arity }));
             }
         };
         let err = keys
@@ -61,20 +61,20 @@ impl<'a> KeyReader<'a> {
                 }
             })
             .collect::<Result<_, _>>()?;
-        Ok(KeyReader(Kind::Structured { ok, err, columns }))
+        Ok(KeyReader(KeyColumns::Structured { ok, err, columns }))
     }
 
     /// The `i`-th key.
     pub fn get(&self, i: usize) -> Result<SourceDatum, Corrupt> {
         match &self.0 {
-            Kind::Codec { keys, arity } => {
+            KeyColumns::Codec { keys, arity } => {
                 if keys.is_null(i) {
                     return Err(bad(format!("key {i} is null")));
                 }
                 decode_source_data(keys.value(i), *arity)
                     .map_err(|why| bad(format!("key {i}: {why}")))
             }
-            Kind::Structured { ok, err, columns } => {
+            KeyColumns::Structured { ok, err, columns } => {
                 let is_row = ok.map_or(err.is_null(i), |ok| !ok.is_null(i));
                 match (is_row, err.is_null(i)) {
                     (true, true) => {

@@ -3,7 +3,9 @@
 //! Invariant: a named store lives exactly as long as a handle to it.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, Weak};
+use std::sync::{Arc, LazyLock, Weak};
+
+use parking_lot::{Mutex, MutexGuard};
 
 use bytes::Bytes;
 
@@ -30,7 +32,7 @@ impl MemBlob {
 
     /// The store of this process with this name.
     pub fn named(name: &str) -> Arc<MemBlob> {
-        let mut named = NAMED.lock().expect("no panic while holding the map");
+        let mut named = NAMED.lock();
         if let Some(store) = named.get(name).and_then(Weak::upgrade) {
             return store;
         }
@@ -41,9 +43,7 @@ impl MemBlob {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Bytes>> {
-        self.values
-            .lock()
-            .expect("no panic while holding the values")
+        self.values.lock()
     }
 }
 

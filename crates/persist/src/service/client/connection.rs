@@ -31,11 +31,8 @@ impl PersistClient {
 
     /// Gives the connection up: from now on consensus is polled.
     pub fn disconnect_pubsub(&self) {
-        if let Ok(mut slot) = self.stores.publish.write() {
-            *slot = None;
-        }
-        let old = self.subscription.lock().ok().and_then(|mut s| s.take());
-        drop(old);
+        *self.stores.publish.write() = None;
+        *self.subscription.lock() = None;
         self.live().set(false);
     }
 
@@ -54,15 +51,10 @@ impl PersistClient {
     }
 
     fn keep(&self, subscription: Subscription) {
-        if let Ok(mut slot) = self.stores.publish.write() {
-            *slot = Some(subscription.publish());
-        }
-        if let Ok(mut slot) = self.subscription.lock() {
-            *slot = Some(subscription);
-        }
+        *self.stores.publish.write() = Some(subscription.publish());
+        *self.subscription.lock() = Some(subscription);
         // Shards that were opened while there was no connection.
-        let publish = self.stores.publish.read();
-        if let Some(publish) = publish.ok().as_deref().and_then(Option::as_ref) {
+        if let Some(publish) = self.stores.publish.read().as_ref() {
             for id in self.shards.ids() {
                 publish.watch(id);
             }

@@ -5,7 +5,9 @@
 
 mod connection;
 
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
 use std::time::Duration;
 
 use crate::format::rows::decode_schemas;
@@ -18,7 +20,9 @@ use crate::service::error::PersistError;
 use crate::service::lease::ReaderLease;
 use crate::service::maintenance::MaintenanceRunner;
 use crate::service::pubsub::Subscription;
-use crate::service::shard::{ChangeListener, Notifications, RoutineMaintenance, Shard, Stores};
+use crate::service::shard::{
+    CachedShard, ChangeListener, Notifications, RoutineMaintenance, Stores,
+};
 use crate::service::shards::Shards;
 use repr::{Antichain, RelationDesc, ShardId};
 
@@ -104,21 +108,18 @@ impl PersistClient {
     /// Calls `listener` after any change of any shard that is seen here. It
     /// must not call back into the client.
     pub fn on_change(&self, listener: Box<dyn ChangeListener>) {
-        if let Ok(mut listeners) = self.stores.on_change.write() {
-            listeners.push(listener);
-        }
+        self.stores.on_change.write().push(listener);
     }
 
     /// The shard, which is created if it does not exist.
-    pub(crate) fn shard(&self, id: ShardId) -> Result<Arc<Shard>, PersistError> {
+    pub(crate) fn shard(&self, id: ShardId) -> Result<Arc<CachedShard>, PersistError> {
         if let Some(shard) = self.shards.get(id) {
             return Ok(shard);
         }
         // Not under a lock: other shards need not wait for this one.
-        let shard = Shard::open(id, Arc::clone(&self.stores))?;
+        let shard = CachedShard::open(id, Arc::clone(&self.stores))?;
         let (shard, gone) = self.shards.hold(shard);
-        let publish = self.stores.publish.read();
-        if let Some(publish) = publish.ok().as_deref().and_then(Option::as_ref) {
+        if let Some(publish) = self.stores.publish.read().as_ref() {
             publish.watch(id);
             for id in gone {
                 publish.unwatch(id);
@@ -137,15 +138,14 @@ impl PersistClient {
     }
 
     /// Does the maintenance that a commit asked for, now or soon.
-    pub(crate) fn maintain(&self, shard: &Arc<Shard>, routine: RoutineMaintenance) {
+    pub(crate) fn maintain(&self, shard: &Arc<CachedShard>, routine: RoutineMaintenance) {
         self.maintenance.submit(shard, routine);
     }
 
     pub(crate) fn keep_alive(&self, reader: &Arc<ReaderLease>) {
-        if let Ok(mut readers) = self.readers.lock() {
-            readers.retain(|r| r.strong_count() > 0);
-            readers.push(Arc::downgrade(reader));
-        }
+        let mut readers = self.readers.lock();
+        readers.retain(|r| r.strong_count() > 0);
+        readers.push(Arc::downgrade(reader));
     }
 
     /// Waits until the maintenance that earlier calls caused is done (that of the
@@ -161,10 +161,7 @@ impl PersistClient {
     pub fn heartbeat(&self) -> Result<(), PersistError> {
         let readers: Vec<_> = {
             let readers = self.readers.lock();
-            readers.map_or_else(
-                |_| Vec::new(),
-                |r| r.iter().filter_map(Weak::upgrade).collect(),
-            )
+            readers.iter().filter_map(Weak::upgrade).collect()
         };
         for reader in readers {
             reader.heartbeat_if_due(&self.maintenance)?;
@@ -174,7 +171,7 @@ impl PersistClient {
 
     /// Whether the shard exists; does not create it.
     pub fn shard_exists(&self, shard: ShardId) -> Result<bool, PersistError> {
-        Shard::exists(shard, &self.stores)
+        CachedShard::exists(shard, &self.stores)
     }
 
     /// The upper as of now: times at or beyond it are still to come.

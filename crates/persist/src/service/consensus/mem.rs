@@ -4,7 +4,9 @@
 //! Invariant: a named store lives exactly as long as a handle to it.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::{Arc, LazyLock, Mutex, Weak};
+use std::sync::{Arc, LazyLock, Weak};
+
+use parking_lot::{Mutex, MutexGuard};
 
 use super::{CaSResult, CommitListener, Consensus, check_seqno, truncate_too_high};
 use crate::format::seqno::{SeqNo, VersionedData};
@@ -32,7 +34,7 @@ impl MemConsensus {
 
     /// The store of this process with this name.
     pub fn named(name: &str) -> Arc<MemConsensus> {
-        let mut named = NAMED.lock().expect("no panic while holding the map");
+        let mut named = NAMED.lock();
         if let Some(store) = named.get(name).and_then(Weak::upgrade) {
             return store;
         }
@@ -50,14 +52,12 @@ impl MemConsensus {
             .push_back(entry);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, VecDeque<VersionedData>>> {
-        self.logs.lock().expect("no panic while holding the logs")
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, VecDeque<VersionedData>>> {
+        self.logs.lock()
     }
 
-    fn listeners(&self) -> std::sync::MutexGuard<'_, Vec<Weak<dyn CommitListener>>> {
-        self.listeners
-            .lock()
-            .expect("no panic while holding the listeners")
+    fn listeners(&self) -> MutexGuard<'_, Vec<Weak<dyn CommitListener>>> {
+        self.listeners.lock()
     }
 }
 

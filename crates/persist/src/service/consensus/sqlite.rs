@@ -6,7 +6,8 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard};
+
+use parking_lot::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -65,9 +66,7 @@ impl SqliteConsensus {
     }
 
     fn lock(&self) -> MutexGuard<'_, Connection> {
-        self.connection
-            .lock()
-            .expect("no panic while holding the connection")
+        self.connection.lock()
     }
 }
 

@@ -20,7 +20,7 @@ use crate::format::wire::state::{
 use crate::service::config::PartSizes;
 use crate::service::error::PersistError;
 use crate::service::part::write_part;
-use crate::service::shard::Shard;
+use crate::service::shard::CachedShard;
 use repr::{Antichain, Diff, RelationDesc, ShardId, Timestamp};
 
 /// Times and diffs take 16 bytes of a row's size.
@@ -29,7 +29,7 @@ const TIME_AND_DIFF: usize = 16;
 /// A batch in the making. It may be filled on any thread.
 #[derive(Debug)]
 pub struct BatchBuilder {
-    shard: Arc<Shard>,
+    shard: Arc<CachedShard>,
     schema_id: Option<u64>,
     sizes: PartSizes,
     lower: Antichain,
@@ -44,7 +44,7 @@ pub struct BatchBuilder {
 
 impl BatchBuilder {
     pub(super) fn new(
-        shard: &Arc<Shard>,
+        shard: &Arc<CachedShard>,
         desc: &RelationDesc,
         schema_id: Option<u64>,
         sizes: PartSizes,
@@ -176,7 +176,7 @@ impl BatchBuilder {
 /// another thread, or, encoded, to another process.
 #[derive(Debug)]
 pub struct Batch {
-    pub(super) shard: Arc<Shard>,
+    pub(super) shard: Arc<CachedShard>,
     pub(super) hollow: HollowBatch,
 }
 
@@ -228,7 +228,7 @@ impl Batch {
         .encode_to_vec()
     }
 
-    pub(super) fn decode(shard: &Arc<Shard>, bytes: &[u8]) -> Result<Self, PersistError> {
+    pub(super) fn decode(shard: &Arc<CachedShard>, bytes: &[u8]) -> Result<Self, PersistError> {
         let bad = |why: String| shard.corrupt(Corrupt::new("staged batch", why));
         let proto = ProtoBatch::decode(bytes).map_err(|e| bad(e.to_string()))?;
         if proto.shard_id != shard.id.to_string() {

@@ -13,7 +13,7 @@ use crate::format::trace::HollowBatch;
 use crate::format::wire::state::ProtoHollowBatchPart;
 use crate::service::error::PersistError;
 use crate::service::part::{fetch_part, flat_parts, part_name};
-use crate::service::shard::{SeqNoLease, Shard};
+use crate::service::shard::{CachedShard, SeqNoLease};
 use repr::{RelationDesc, ShardId, Timestamp};
 
 /// What rows are read as.
@@ -40,7 +40,7 @@ enum Wanted {
 /// A part with a hold on it.
 #[derive(Debug, Clone)]
 pub struct LeasedPart {
-    shard: Arc<Shard>,
+    shard: Arc<CachedShard>,
     schema: Arc<ReadSchema>,
     part: ProtoHollowBatchPart,
     registered: Description,
@@ -50,7 +50,7 @@ pub struct LeasedPart {
 
 /// Hands out every part of `batch`, those of spilled runs too.
 pub(super) fn batch_parts(
-    shard: &Arc<Shard>,
+    shard: &Arc<CachedShard>,
     batch: &HollowBatch,
     schema: &Arc<ReadSchema>,
     hold: &Arc<SeqNoLease>,

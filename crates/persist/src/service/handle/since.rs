@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::service::client::PersistClient;
 use crate::service::error::PersistError;
-use crate::service::shard::Shard;
+use crate::service::shard::CachedShard;
 use repr::{Antichain, ShardId};
 
 /// The reader that Materialize's controllers use (§2).
@@ -20,7 +20,7 @@ pub const OPAQUE_CODEC: &str = "PersistEpoch";
 #[derive(Debug)]
 pub struct SinceHandle {
     client: Arc<PersistClient>,
-    shard: Arc<Shard>,
+    shard: Arc<CachedShard>,
     id: String,
     since: Antichain,
     opaque: i64,

@@ -13,14 +13,14 @@ use crate::format::trace::HollowBatch;
 use crate::service::client::PersistClient;
 use crate::service::config::PartSizes;
 use crate::service::error::{PersistError, UpperMismatch};
-use crate::service::shard::{AppendOutcome, AppendRequest, Shard};
+use crate::service::shard::{AppendOutcome, AppendRequest, CachedShard};
 use repr::{Antichain, RelationDesc, ShardId};
 
 /// A writer.
 #[derive(Debug)]
 pub struct WriteHandle {
     client: Arc<PersistClient>,
-    shard: Arc<Shard>,
+    shard: Arc<CachedShard>,
     id: String,
     desc: RelationDesc,
     purpose: String,

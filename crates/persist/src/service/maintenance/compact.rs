@@ -18,12 +18,12 @@ use crate::format::trace::{HollowBatch, MergeReq};
 use crate::format::wire::state::{ProtoHollowBatchPart, ProtoRunMeta, STRUCTURED_ORDER};
 use crate::service::error::PersistError;
 use crate::service::part::{fetch_part, flat_parts, write_part};
-use crate::service::shard::{RoutineMaintenance, Shard};
+use crate::service::shard::{CachedShard, RoutineMaintenance};
 use repr::{Diff, Timestamp};
 
 /// Runs a compaction, if it is worth it, and puts its result into the trace.
 pub(super) fn compact(
-    shard: &Arc<Shard>,
+    shard: &Arc<CachedShard>,
     request: &MergeReq,
 ) -> Result<RoutineMaintenance, PersistError> {
     if !worth_it(shard, request) {
@@ -48,7 +48,7 @@ pub(super) fn compact(
     Ok(applied.routine)
 }
 
-fn worth_it(shard: &Shard, request: &MergeReq) -> bool {
+fn worth_it(shard: &CachedShard, request: &MergeReq) -> bool {
     let config = &shard.stores.config;
     let batches = || request.inputs.iter().map(|i| &i.batch);
     let parts: usize = batches().map(|b| b.parts.len()).sum();
@@ -74,7 +74,7 @@ fn arrow(error: ArrowError) -> Corrupt {
 impl Inputs {
     /// Reads the inputs; `None` if there is nothing that can be compacted: no
     /// schema is known, or not all parts are of one type.
-    fn read(shard: &Shard, request: &MergeReq) -> Result<Option<Inputs>, PersistError> {
+    fn read(shard: &CachedShard, request: &MergeReq) -> Result<Option<Inputs>, PersistError> {
         let since = request.desc.since.as_option();
         let Some(since) = since else {
             // No time of it can be read any more.
@@ -126,7 +126,7 @@ impl Inputs {
     }
 
     /// Sorts, sums, and writes one run.
-    fn write(self, shard: &Shard, desc: &Description) -> Result<HollowBatch, PersistError> {
+    fn write(self, shard: &CachedShard, desc: &Description) -> Result<HollowBatch, PersistError> {
         let compare = key_order(&self.keys).map_err(|e| shard.corrupt(arrow(e)))?;
         let len = u32::try_from(self.times.len()).map_err(|_| too_long(shard))?;
         let mut order: Vec<u32> = (0..len).collect();
@@ -170,7 +170,7 @@ impl Inputs {
 
     fn write_parts(
         &self,
-        shard: &Shard,
+        shard: &CachedShard,
         desc: &Description,
         kept: &[u32],
         times: &[Timestamp],
@@ -196,7 +196,7 @@ impl Inputs {
     }
 }
 
-fn too_long(shard: &Shard) -> PersistError {
+fn too_long(shard: &CachedShard) -> PersistError {
     shard.usage("a batch of more than 2^32 updates")
 }
 

@@ -16,10 +16,13 @@ use crate::format::trace::HollowBatch;
 use crate::format::wire::state::{PartKind, ProtoHollowBatchPart, ProtoHollowRun};
 use crate::service::error::PersistError;
 use crate::service::retry::retry;
-use crate::service::shard::{RoutineMaintenance, Shard};
+use crate::service::shard::{CachedShard, RoutineMaintenance};
 
 /// Collects what is below `target`, as far as there is a rollup.
-pub(super) fn collect(shard: &Arc<Shard>, target: u64) -> Result<RoutineMaintenance, PersistError> {
+pub(super) fn collect(
+    shard: &Arc<CachedShard>,
+    target: u64,
+) -> Result<RoutineMaintenance, PersistError> {
     // Most requests come between two rollups and find nothing to do.
     let known = shard.state();
     if known.rollups.range(..=target).nth(1).is_none() && known.active_gc.is_none() {
@@ -71,14 +74,14 @@ pub(super) fn collect(shard: &Arc<Shard>, target: u64) -> Result<RoutineMaintena
 
 /// Unlinks all rollups but the last.
 fn remove(
-    shard: &Shard,
+    shard: &CachedShard,
     mut rollups: Vec<(u64, crate::format::wire::state::ProtoHollowRollup)>,
 ) -> Result<RoutineMaintenance, PersistError> {
     rollups.pop();
     shard.remove_rollups(&rollups)
 }
 
-fn truncate(shard: &Shard, seqno: SeqNo) -> Result<(), PersistError> {
+fn truncate(shard: &CachedShard, seqno: SeqNo) -> Result<(), PersistError> {
     retry(shard.stores.config.retry_for, || {
         shard.stores.consensus.truncate(&shard.key, seqno)
     })
@@ -121,7 +124,7 @@ impl Dead {
     }
 
     /// Deletes what was taken out and is not there again.
-    fn delete(&mut self, shard: &Shard, replay: &mut Replay) -> Result<(), PersistError> {
+    fn delete(&mut self, shard: &CachedShard, replay: &mut Replay) -> Result<(), PersistError> {
         let live: BTreeSet<String> = replay
             .batches()
             .flat_map(|b| b.blob_keys().map(String::from).collect::<Vec<_>>())

@@ -9,18 +9,20 @@ mod gc;
 mod rollup;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use parking_lot::{Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::config::Maintenance;
 use super::error::PersistError;
-use super::shard::{RoutineMaintenance, Shard};
+use super::shard::{CachedShard, RoutineMaintenance};
 
 /// What is to be done for which shard.
-type Job = (Arc<Shard>, RoutineMaintenance);
+type Job = (Arc<CachedShard>, RoutineMaintenance);
 
 /// Where the maintenance of a client's shards is done.
 #[derive(Debug)]
@@ -48,19 +50,18 @@ struct Pending {
 
 impl Pending {
     fn add(&self) {
-        *self.count.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        *self.count.lock() += 1;
     }
 
     fn done(&self) {
-        let mut count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut count = self.count.lock();
         *count = count.saturating_sub(1);
         self.done.notify_all();
     }
 
     fn wait(&self, timeout: Duration) -> bool {
-        let count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.done.wait_timeout_while(count, timeout, |n| *n > 0);
-        let (count, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let mut count = self.count.lock();
+        self.done.wait_while_for(&mut count, |n| *n > 0, timeout);
         *count == 0
     }
 }
@@ -75,15 +76,14 @@ impl MaintenanceRunner {
     }
 
     /// Does the maintenance that a commit asked for, now or soon.
-    pub fn submit(&self, shard: &Arc<Shard>, routine: RoutineMaintenance) {
+    pub fn submit(&self, shard: &Arc<CachedShard>, routine: RoutineMaintenance) {
         if routine.is_empty() {
             return;
         }
         match self {
             MaintenanceRunner::Inline => run(shard, routine, &AtomicBool::new(false)),
             MaintenanceRunner::Background(worker) => {
-                let queue = worker.queue.lock();
-                if let Some(queue) = queue.ok().as_deref().and_then(Option::as_ref) {
+                if let Some(queue) = worker.queue.lock().as_ref() {
                     worker.pending.add();
                     // The thread only ends together with the queue.
                     if queue.send((Arc::clone(shard), routine)).is_err() {
@@ -137,9 +137,7 @@ impl Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        if let Ok(queue) = self.queue.get_mut() {
-            queue.take();
-        }
+        self.queue.get_mut().take();
         if let Some(thread) = self.thread.take() {
             // It says itself what went wrong.
             let _ = thread.join();
@@ -148,7 +146,7 @@ impl Drop for Worker {
 }
 
 /// Does the maintenance, and what doing it asks for.
-fn run(shard: &Arc<Shard>, routine: RoutineMaintenance, stop: &AtomicBool) {
+fn run(shard: &Arc<CachedShard>, routine: RoutineMaintenance, stop: &AtomicBool) {
     let mut queue = VecDeque::from([routine]);
     while let Some(routine) = queue.pop_front() {
         if stop.load(Ordering::Relaxed) {

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use crate::format::state::encode_rollup;
 use crate::format::wire::state::ProtoHollowRollup;
 use crate::service::error::PersistError;
-use crate::service::shard::{RoutineMaintenance, Shard};
+use crate::service::shard::{CachedShard, RoutineMaintenance};
 
 /// Writes a rollup of the current state and links it.
-pub(super) fn write(shard: &Arc<Shard>) -> Result<RoutineMaintenance, PersistError> {
+pub(super) fn write(shard: &Arc<CachedShard>) -> Result<RoutineMaintenance, PersistError> {
     let state = shard.refresh()?;
     let latest = state.latest_rollup().map_or(0, |(seqno, _)| seqno);
     if latest >= state.seqno.0 {

@@ -6,7 +6,9 @@
 //! waited for: what does not fit is dropped.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
+
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -54,7 +56,7 @@ pub struct Switchboard {
 
 impl Switchboard {
     fn lock(&self) -> MutexGuard<'_, Links> {
-        self.links.lock().unwrap_or_else(PoisonError::into_inner)
+        self.links.lock()
     }
 
     /// Adds a connection. `None`: the server is closed.
@@ -166,10 +168,9 @@ impl Switchboard {
     /// Waits until at least `count` connections want `shard`.
     pub fn wait_for_subscribers(&self, shard: ShardId, count: usize, timeout: Duration) -> bool {
         let enough = |links: &Links| links.wanted.get(&shard).map_or(0, BTreeSet::len) >= count;
-        let waited = self
-            .changed
-            .wait_timeout_while(self.lock(), timeout, |links| !enough(links));
-        let (links, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let mut links = self.lock();
+        self.changed
+            .wait_while_for(&mut links, |links| !enough(links), timeout);
         enough(&links)
     }
 }

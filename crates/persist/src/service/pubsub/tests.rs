@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, Weak, mpsc};
+use std::sync::{Arc, Weak, mpsc};
+
+use parking_lot::Mutex;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -73,7 +75,7 @@ struct Changes(Mutex<mpsc::Sender<ShardId>>);
 
 impl ChangeListener for Changes {
     fn changed(&self, shard: ShardId) {
-        let _ = self.0.lock().unwrap().send(shard);
+        let _ = self.0.lock().send(shard);
     }
 }
 

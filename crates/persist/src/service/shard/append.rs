@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::Shard;
+use super::CachedShard;
 use super::commit::{CommandKind, RoutineMaintenance, Step};
 use crate::format::description::Description;
 use crate::format::state::{SENTINEL_TOKEN, State, Writer};
@@ -45,7 +45,7 @@ struct Attempt {
     compactions: Vec<MergeReq>,
 }
 
-impl Shard {
+impl CachedShard {
     /// Appends a batch iff the shard's upper is the batch's lower.
     pub(crate) fn compare_and_append(
         &self,

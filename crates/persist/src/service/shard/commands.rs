@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::Shard;
+use super::CachedShard;
 use super::commit::{Applied, CommandKind, RoutineMaintenance, Step};
 use crate::format::seqno::SeqNo;
 use crate::format::state::{CriticalReader, LeasedReader};
@@ -13,7 +13,7 @@ use crate::format::wire::state::{ProtoEncodedSchemas, ProtoHandleDebugState, Pro
 use crate::service::error::PersistError;
 use repr::Antichain;
 
-impl Shard {
+impl CachedShard {
     pub(super) fn debug(&self, purpose: &str) -> Option<ProtoHandleDebugState> {
         Some(ProtoHandleDebugState {
             hostname: self.stores.config.hostname.clone(),

@@ -4,11 +4,11 @@
 //! Invariant: a command is judged against the state that it is committed on
 //! top of; one that loses the race is judged again.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Shard, load};
+use super::{CachedShard, load};
 use crate::format::seqno::{SeqNo, VersionedData};
 use crate::format::state::{State, StateDiff, diff_between};
 use crate::format::trace::MergeReq;
@@ -60,7 +60,7 @@ pub(crate) struct Applied<R> {
     pub indeterminate: bool,
 }
 
-impl Shard {
+impl CachedShard {
     /// Runs `transition` against the current state until it breaks or its
     /// result is committed. It gets the new state, already one seqno on.
     pub(crate) fn apply<R>(
@@ -68,10 +68,7 @@ impl Shard {
         kind: CommandKind,
         mut transition: impl FnMut(&mut State) -> Result<Step<R>, PersistError>,
     ) -> Result<Applied<R>, PersistError> {
-        let _alone = self
-            .committing
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let _alone = self.committing.lock();
         let config = &self.stores.config;
         let mut pauses: Option<Retry> = None;
         let mut indeterminate = false;
@@ -143,8 +140,7 @@ impl Shard {
 
     /// Shows PubSub a diff that was committed here.
     fn publish(&self, seqno: SeqNo, diff: &Bytes) {
-        let publish = self.stores.publish.read();
-        if let Some(publish) = publish.ok().as_deref().and_then(Option::as_ref) {
+        if let Some(publish) = self.stores.publish.read().as_ref() {
             publish.publish(self.id, seqno, diff);
         }
     }

@@ -6,7 +6,9 @@
 //! the pause grows while nothing happens.
 
 use std::fmt;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use crate::format::seqno::SeqNo;
@@ -21,7 +23,7 @@ pub(crate) struct Live {
 
 impl Live {
     fn lock(&self) -> MutexGuard<'_, bool> {
-        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+        self.live.lock()
     }
 
     pub fn get(&self) -> bool {
@@ -35,10 +37,9 @@ impl Live {
 
     /// Waits until it is `wanted`; whether it is, at `timeout` at the latest.
     pub fn wait_for(&self, wanted: bool, timeout: Duration) -> bool {
-        let waited = self
-            .changed
-            .wait_timeout_while(self.lock(), timeout, |live| *live != wanted);
-        let (live, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let mut live = self.lock();
+        self.changed
+            .wait_while_for(&mut live, |live| *live != wanted, timeout);
         *live == wanted
     }
 }

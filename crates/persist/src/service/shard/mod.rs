@@ -12,8 +12,10 @@ mod load;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, RwLock};
+
+use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -63,9 +65,9 @@ pub trait ChangeListener: Send + Sync + fmt::Debug {
     fn changed(&self, shard: ShardId);
 }
 
-/// A shard.
+/// A shard as this process knows it, and the way to commit to it.
 #[derive(Debug)]
-pub(crate) struct Shard {
+pub(crate) struct CachedShard {
     pub id: ShardId,
     pub key: String,
     pub stores: Arc<Stores>,
@@ -93,12 +95,12 @@ struct Cached {
     fresh: Freshness,
 }
 
-impl Shard {
+impl CachedShard {
     /// Opens the shard, creating it if it does not exist.
-    pub fn open(id: ShardId, stores: Arc<Stores>) -> Result<Shard, PersistError> {
+    pub fn open(id: ShardId, stores: Arc<Stores>) -> Result<CachedShard, PersistError> {
         let state = load::load_or_init(id, &stores)?;
         let fresh = Freshness::new(state.seqno, &stores.config);
-        Ok(Shard {
+        Ok(CachedShard {
             id,
             key: id.to_string(),
             stores,
@@ -122,9 +124,7 @@ impl Shard {
     }
 
     fn cached(&self) -> MutexGuard<'_, Cached> {
-        self.cached
-            .lock()
-            .expect("no panic while holding the state")
+        self.cached.lock()
     }
 
     /// The state as last seen.
@@ -183,7 +183,7 @@ impl Shard {
     fn tell(&self) {
         self.changed.notify_all();
         let listeners = self.stores.on_change.read();
-        for listener in listeners.iter().flat_map(|l| l.iter()) {
+        for listener in listeners.iter() {
             listener.changed(self.id);
         }
     }
@@ -237,17 +237,16 @@ impl Shard {
             if left.is_zero() {
                 return Ok(None);
             }
-            let cached = self.cached();
+            let mut cached = self.cached();
             if cached.state.seqno > state.seqno {
                 state = Arc::clone(&cached.state);
                 continue;
             }
             let pause = self.remaining(&cached).unwrap_or(left).min(left);
             if !pause.is_zero() {
-                drop(self.changed.wait_timeout(cached, pause));
-            } else {
-                drop(cached);
+                self.changed.wait_for(&mut cached, pause);
             }
+            drop(cached);
             state = self.recent()?;
         }
     }
@@ -274,9 +273,7 @@ impl Shard {
     }
 
     fn lock_leases(&self) -> MutexGuard<'_, HashMap<u64, Leased>> {
-        self.leases
-            .lock()
-            .expect("no panic while holding the leases")
+        self.leases.lock()
     }
 
     pub(crate) fn store_error(&self, source: StoreError) -> PersistError {
@@ -326,7 +323,7 @@ fn store_error(shard: ShardId, source: StoreError) -> PersistError {
 /// A hold on a seqno; dropping it lets go.
 #[derive(Debug)]
 pub(crate) struct SeqNoLease {
-    shard: Arc<Shard>,
+    shard: Arc<CachedShard>,
     id: u64,
 }
 

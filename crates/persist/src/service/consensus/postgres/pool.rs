@@ -4,7 +4,9 @@
 //! answered everything that was asked on it.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -79,7 +81,7 @@ impl Statement {
     }
 }
 
-struct Session {
+struct PreparedClient {
     client: Client,
     born: Instant,
     prepared: [Option<tokio_postgres::Statement>; Statement::COUNT],
@@ -88,7 +90,7 @@ struct Session {
 /// The connections to one database.
 pub(super) struct Pool {
     config: Config,
-    idle: Mutex<Vec<Session>>,
+    idle: Mutex<Vec<PreparedClient>>,
     permits: Arc<Semaphore>,
 }
 
@@ -119,8 +121,8 @@ impl Pool {
         &self.config
     }
 
-    fn take_idle(&self) -> Option<Session> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+    fn take_idle(&self) -> Option<PreparedClient> {
+        let mut idle = self.idle.lock();
         idle.retain(|s| !s.client.is_closed() && s.born.elapsed() < LIFETIME);
         idle.pop()
     }
@@ -145,7 +147,7 @@ impl Pool {
         })
     }
 
-    async fn connect(&self) -> Result<Session, tokio_postgres::Error> {
+    async fn connect(&self) -> Result<PreparedClient, tokio_postgres::Error> {
         let (client, connection) = self.config.connect(NoTls).await?;
         // Ends when the client is dropped, or with an error that the client's
         // pending calls return.
@@ -164,7 +166,7 @@ impl Pool {
         if let Err(error) = client.batch_execute("SET enable_seqscan = off").await {
             tracing::debug!(%error, "not Postgres proper");
         }
-        Ok(Session {
+        Ok(PreparedClient {
             client,
             born: Instant::now(),
             prepared: [const { None }; Statement::COUNT],
@@ -175,7 +177,7 @@ impl Pool {
 /// A connection in use.
 pub(super) struct Connection {
     pool: Arc<Pool>,
-    session: Session,
+    session: PreparedClient,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -227,11 +229,7 @@ impl Connection {
             Err(error) => error.as_db_error().is_some(),
         };
         if answered && !self.session.client.is_closed() {
-            let mut idle = self
-                .pool
-                .idle
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut idle = self.pool.idle.lock();
             idle.push(self.session);
         }
         outcome.map_err(|e| Failure::from(&e))

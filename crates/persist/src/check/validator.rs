@@ -12,7 +12,7 @@ use crate::service::error::StoreError;
 use repr::ShardId;
 
 /// A shard under examination.
-pub(super) struct Checker<'a> {
+pub(super) struct Validator<'a> {
     pub(super) blob: &'a Arc<dyn Blob>,
     pub(super) shard: ShardId,
     /// The partial keys that states still in the log name.
@@ -20,9 +20,9 @@ pub(super) struct Checker<'a> {
     pub(super) report: &'a mut Report,
 }
 
-impl<'a> Checker<'a> {
+impl<'a> Validator<'a> {
     pub(super) fn new(blob: &'a Arc<dyn Blob>, report: &'a mut Report) -> Self {
-        Checker {
+        Validator {
             blob,
             shard: report.shard,
             live: BTreeSet::new(),
@@ -31,7 +31,7 @@ impl<'a> Checker<'a> {
     }
 }
 
-impl Checker<'_> {
+impl Validator<'_> {
     /// Notes a broken rule.
     pub(super) fn broken(&mut self, what: String) {
         self.report.broken.push(what);
