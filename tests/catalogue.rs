@@ -1,6 +1,6 @@
 //! Documents that must say what the program does: the catalogue of invariants,
 //! and the flags and mutants that README.md or `--help` promise. What this file
-//! alone can catch: a checker that nobody documented, or a documented one that
+//! alone can catch: a checker without documentation, or a documented one that
 //! does not exist.
 
 use std::collections::BTreeSet;

@@ -274,7 +274,7 @@ fn map_filter_projects_give_the_rows_and_errors_of_the_real_evaluator() {
                 }
                 Ok(evaluated) => {
                     tally.checked += 1;
-                    // The model evaluates nothing that nobody reads.
+                    // The model evaluates only what is read.
                     let results = [Some(&line["result"]), line.get("optimized_result")];
                     let recorded = results.into_iter().flatten();
                     let mut recorded = recorded.map(|r| r.get("err").unwrap_or(r));

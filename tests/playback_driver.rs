@@ -108,7 +108,7 @@ impl Link for PlaybackLink {
     fn finish(self: Box<Self>) {}
 
     fn recv(&mut self, patience: Duration) -> Received {
-        // Only who waits is told more: what was recorded next may be due to a
+        // More is told only to a driver that waits: what was recorded next may be due to a
         // write that the script has not done yet. And the proxy saw the two
         // directions independently, so an answer may stand behind the commands
         // that followed it.

@@ -208,7 +208,7 @@ fn case(seed: u64, release: Release, used: Use) -> Result<bool, String> {
         workers: if seed.is_multiple_of(5) { 2 } else { 1 },
         ..PLAIN
     };
-    // What the model cannot say, nobody checks.
+    // What the model cannot say is not compared.
     let mut wanted = Vec::new();
     for ts in 0..=last {
         let moment = Moment {

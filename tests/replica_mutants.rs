@@ -162,7 +162,7 @@ fn written() -> Vec<(Mutant, String, Option<Timestamp>)> {
 /// The answers of a plan at the first times.
 fn answers(plan: &str, until: Option<Timestamp>, mutants: Mutants) -> Vec<String> {
     let pair = |a: i64, b: i64| Row::pack([Datum::Int64(a), Datum::Int64(b)]);
-    // The last two cancel, and nobody has cancelled them.
+    // The last two cancel, and are not consolidated.
     let rows: Vec<(Row, Timestamp, Diff)> = vec![
         (pair(1, 1), 0, 1),
         (pair(2, 0), 0, 1),

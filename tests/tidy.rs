@@ -7,7 +7,7 @@
 #[path = "tidy/syntax.rs"]
 mod syntax;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -81,6 +81,12 @@ fn all_files() -> Vec<PathBuf> {
 
 fn shown(path: &Path) -> String {
     path.strip_prefix(root()).unwrap().display().to_string()
+}
+
+/// The same for any path above a file; empty outside of the house.
+fn shown_below_root(path: &Path) -> String {
+    let below = path.strip_prefix(root());
+    below.map_or_else(|_| String::new(), |path| path.display().to_string())
 }
 
 fn assert_none(problems: Vec<String>) {
@@ -248,6 +254,41 @@ fn every_file_says_what_it_is_for() {
         .map(|path| format!("{}: starts without a `//!` header", shown(&path)))
         .collect();
     assert_none(problems);
+}
+
+/// Whether a text in backticks is the name of a file or a folder.
+fn names_a_path(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./".contains(c);
+    let ends = [".rs", ".toml", ".md", "/"];
+    text.chars().all(plain) && (text.contains('/') || ends.iter().any(|end| text.ends_with(end)))
+}
+
+#[test]
+fn every_file_that_architecture_names_exists() {
+    let mut known: BTreeSet<String> = BTreeSet::new();
+    let top = fs::read_dir(root()).unwrap();
+    known.extend(top.map(|entry| entry.unwrap().file_name().into_string().unwrap()));
+    for path in all_files() {
+        known.extend(path.ancestors().map(shown_below_root));
+    }
+    let is_known = |name: &str| {
+        let name = name.trim_end_matches('/');
+        known.iter().any(|path| {
+            let rest = path.strip_suffix(name);
+            rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('/'))
+        })
+    };
+    let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let quoted: Vec<&str> = text.split('`').skip(1).step_by(2).collect();
+    let paths: Vec<&str> = quoted
+        .into_iter()
+        .filter(|text| names_a_path(text))
+        .collect();
+    assert!(paths.len() > 30, "{paths:?}");
+    let missing = paths.into_iter().filter(|path| !is_known(path));
+    // Folders that hold no sources.
+    let missing = missing.filter(|path| !root().join(path).exists());
+    assert_none(missing.map(str::to_string).collect());
 }
 
 #[test]

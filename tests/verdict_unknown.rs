@@ -107,7 +107,7 @@ impl Lab for LosingLab {
         let config = |ids: u64| PersistConfig {
             clock: Arc::new(ManualClock::new(0)),
             ids: Arc::new(SeededIds::new(ids)),
-            // Two clients of one store, and nobody who tells.
+            // Two clients of one store, without notifications.
             poll_max: Duration::ZERO,
             retry_for: Duration::ZERO,
             ..PersistConfig::for_stores("mem:")

@@ -10,9 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use parking_lot::Mutex;
-use std::time::Duration;
 
 use super::blocks::with_blocks;
 use super::case::{CaseOptions, Outcome};

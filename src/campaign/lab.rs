@@ -10,9 +10,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
-use std::time::{Duration, Instant};
 
 use super::aftermath::{Aftermath, lingered};
 use super::case::{CaseOptions, Outcome, run_case};

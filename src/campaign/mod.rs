@@ -31,9 +31,15 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
+use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+
+use crate::generate::{Choices, Profile, SeededChoices, Stream, Tally, generate_counted};
+use crate::invariants;
+use crate::known::KnownBugs;
+use crate::script::Command;
+use crate::shrink::Budget;
 
 pub use aftermath::Aftermath;
 use aftermath::Pursuit;
@@ -57,12 +63,6 @@ pub use skeleton::{Likeness, Skeleton};
 pub use terminal::Terminal;
 pub use trust::Canary;
 pub use viable::{Endless, Limits, endless, viable};
-
-use crate::generate::{Choices, Profile, SeededChoices, Stream, Tally, generate_counted};
-use crate::invariants;
-use crate::known::KnownBugs;
-use crate::script::Command;
-use crate::shrink::Budget;
 
 /// What a campaign is.
 #[derive(Debug, Clone)]

@@ -10,7 +10,6 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use parking_lot::{Mutex, MutexGuard};
-
 use tempfile::TempDir;
 
 const PREFIX: &str = "clusterd-fuzz-";

@@ -34,7 +34,7 @@ pub enum FlowSource {
     Index { index: GlobalId, on: GlobalId },
 }
 
-/// Who decides how a plan is computed.
+/// What decides how a plan is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Planning {
     /// The plan itself.

@@ -63,7 +63,7 @@ pub struct DrawnShard {
     pub owner: Owner,
 }
 
-/// Who writes a shard.
+/// What writes a shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Owner {
     Driver,
@@ -216,7 +216,7 @@ impl<'a> World<'a> {
             .unwrap_or(0)
     }
 
-    /// From when on nobody knows what a collection contains, because of an
+    /// From when on it is unknown what a collection contains, because of an
     /// `until` in it or below it.
     pub fn known_until(&self, id: GlobalId) -> Option<Timestamp> {
         let collection = self.model().collection(id)?;

@@ -70,7 +70,7 @@ impl SubscribeEnd {
             return;
         };
         if !model.is_dropped(id) {
-            let expected = "no drop that nobody asked for";
+            let expected = "a drop only after it was asked for";
             return verdicts.violated(broken("not-dropped", expected, text));
         }
         let last = match before {

@@ -15,7 +15,7 @@ use crate::model::{Collection, Model, Multiset};
 use crate::repr::{Antichain, GlobalId, Row, Timestamp};
 use crate::script::event::{Event, ExportSpec};
 
-/// Who told what a collection contains.
+/// What a collection contains, as a response said it.
 #[derive(Debug, Clone)]
 struct Told {
     by: String,

@@ -231,7 +231,7 @@ impl Verdicts {
     }
 
     /// The premise held, and the invariant did not.
-    pub fn violated(&mut self, finding: Breach) {
+    pub fn violated(&mut self, breach: Breach) {
         let counts = &mut self.counts[self.current.index];
         counts.checked += 1;
         counts.violated += 1;
@@ -250,7 +250,7 @@ impl Verdicts {
             place,
             expected,
             observed,
-        } = finding;
+        } = breach;
         self.violations.push(Violation {
             invariant: id,
             title,
@@ -264,11 +264,11 @@ impl Verdicts {
         });
     }
 
-    /// Holds, or is violated by what `finding` says.
-    pub fn check(&mut self, holds: bool, finding: impl FnOnce() -> Breach) {
+    /// Holds, or is violated by what `breach` says.
+    pub fn check(&mut self, holds: bool, breach: impl FnOnce() -> Breach) {
         match holds {
             true => self.holds(),
-            false => self.violated(finding()),
+            false => self.violated(breach()),
         }
     }
 

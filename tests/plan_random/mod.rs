@@ -1,6 +1,6 @@
 //! Well-typed random plans, drawn from a list of numbers so that a failing one
 //! shrinks. They use every operator and most of the functions, and odd
-//! literals; nobody evaluates them.
+//! literals; they are never evaluated.
 
 #![allow(dead_code, reason = "each test uses its part")]
 
@@ -88,7 +88,7 @@ impl<'a> Draw<'a> {
         }
     }
 
-    /// Draws values of the last two types too, which nobody else evaluates.
+    /// Draws values of the last two types too, which no other test evaluates.
     pub fn wide(data: &'a [u32]) -> Self {
         let mut draw = Draw::new(data);
         draw.wide = true;

@@ -34,7 +34,7 @@ pub type Sources = BTreeMap<GlobalId, Vec<(Row, Timestamp, Diff)>>;
 pub struct Mode {
     pub mutants: Mutants,
     pub workers: usize,
-    /// Whether times have iteration counters that nobody needs.
+    /// Whether times have iteration counters though nothing recurs.
     pub nested: bool,
     /// Forces how joins are planned.
     pub join: Option<JoinChoice>,

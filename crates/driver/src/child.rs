@@ -10,10 +10,10 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, ExitStatus};
 use std::sync::Arc;
 use std::sync::mpsc::channel;
-
-use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 use std::{io, thread};
+
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 /// A child of this program. It is killed when this is dropped.
 #[derive(Debug)]

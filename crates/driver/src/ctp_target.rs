@@ -7,10 +7,9 @@
 //! the processes say is merged before anybody sees it.
 
 use std::sync::Arc;
-
-use parking_lot::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use parking_lot::{Mutex, MutexGuard};
 use uuid::Uuid;
 
 use super::cpu;
@@ -33,7 +32,7 @@ const FAREWELL: Duration = Duration::from_secs(5);
 pub enum Origin {
     /// Started by us; may be killed and started anew.
     Spawned(Processes),
-    /// Somebody else's, one `host:port` (or socket path) a process.
+    /// Not started by us: one `host:port` (or socket path) a process.
     Attached(Vec<String>),
 }
 
@@ -89,7 +88,7 @@ impl CtpTarget {
         self.place().replaced
     }
 
-    /// What the processes have logged; None for those of somebody else.
+    /// What the processes have logged; None if they were not started by us.
     pub fn logs(&self) -> Option<String> {
         match &self.place().origin {
             Origin::Spawned(processes) => Some(processes.logs()),
@@ -97,7 +96,7 @@ impl CtpTarget {
         }
     }
 
-    /// The numbers that the system gave its processes; none of somebody else's.
+    /// The numbers that the system gave its processes; none if they were not started by us.
     pub fn process_ids(&self) -> Vec<u32> {
         match &self.place().origin {
             Origin::Spawned(processes) => processes.ids(),

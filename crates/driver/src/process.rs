@@ -297,9 +297,8 @@ impl Processes {
         self.running.iter().enumerate().map(log).collect()
     }
 
-    /// Starts every process. Somebody who takes ports without asking for a free
-    /// one may take one of ours before the process does, which then ends: that
-    /// is tried again.
+    /// Starts every process. A program that takes ports by number may take one of
+    /// ours before the process does, which then ends: that is tried again.
     fn start_all(&mut self) -> Result<(), TargetError> {
         let mut tries = 1;
         loop {
@@ -410,9 +409,9 @@ fn timely_config(workers: usize, proportionality: u32, addresses: &[String]) -> 
     .to_string()
 }
 
-/// A port on loopback that the system gives to nobody else who asks for a free
-/// one, neither to listen on nor to connect from: it is bound here, but nobody
-/// listens, so that a process which is told the number still can. (It has to
+/// A port on loopback that the system gives to no other program that asks for a free
+/// one, neither to listen on nor to connect from: it is bound here without a
+/// listener, so that a process which is told the number still can listen. (It has to
 /// allow the reuse of addresses, as the listeners of the standard library and
 /// of tokio do.)
 #[derive(Debug)]
@@ -492,7 +491,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reserved_port_is_nobody_elses_and_can_be_listened_on() {
+    fn a_reserved_port_is_given_to_no_other_and_can_be_listened_on() {
         let reserved: Vec<_> = (0..200).map(|_| ReservedPort::take().unwrap()).collect();
         let ours: std::collections::BTreeSet<u16> = reserved.iter().map(|p| p.number).collect();
         assert_eq!(ours.len(), reserved.len());

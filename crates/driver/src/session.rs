@@ -1,7 +1,7 @@
 //! What the driver remembers of one session: merged frontiers, answers of
 //! peeks, contents of subscribes. Source: `spec/script.md` §2.6, §2.7, §6a.
 //!
-//! Invariant: everything that arrives is kept, whether somebody waits for it
+//! Invariant: everything that arrives is kept, whether a command waits for it
 //! or not; nothing survives into the next session.
 
 use std::collections::BTreeMap;
@@ -23,7 +23,7 @@ pub struct Frontiers {
     pub output: Option<Antichain>,
 }
 
-/// What a subscribe has sent so far and nobody has taken yet.
+/// What a subscribe has sent so far and no command has taken yet.
 #[derive(Debug, Clone)]
 pub struct Subscribe {
     pub upper: Antichain,
@@ -49,7 +49,7 @@ impl Default for Subscribe {
 #[derive(Debug, Default)]
 pub struct Session {
     frontiers: BTreeMap<GlobalId, Frontiers>,
-    /// None once somebody has taken the answer.
+    /// None once the answer was taken.
     answers: BTreeMap<Uuid, Option<PeekResponse>>,
     subscribes: BTreeMap<GlobalId, Subscribe>,
 }
@@ -112,7 +112,7 @@ impl Session {
         self.frontiers.get(&id).cloned().unwrap_or_default()
     }
 
-    /// Whether a peek was answered, even if somebody has taken the answer.
+    /// Whether a peek was answered, even if the answer was taken.
     pub fn answered(&self, uuid: Uuid) -> bool {
         self.answers.contains_key(&uuid)
     }

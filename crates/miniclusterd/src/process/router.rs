@@ -11,7 +11,6 @@ use std::collections::{HashMap, HashSet};
 use std::sync::mpsc::Sender;
 
 use parking_lot::{Mutex, MutexGuard};
-
 use timely::scheduling::SyncActivator;
 use uuid::Uuid;
 

@@ -6,11 +6,10 @@
 //! stored, or draws a random number that is.
 
 use std::fmt;
-
-use parking_lot::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use parking_lot::Mutex;
 use uuid::Uuid;
 
 /// The wall clock, in ms since 1970.

@@ -8,9 +8,8 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Weak};
 
-use parking_lot::{Mutex, MutexGuard};
-
 use bytes::Bytes;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::consensus::CommitListener;
 use super::shard::CachedShard;

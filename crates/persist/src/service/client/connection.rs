@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::PersistClient;
 use crate::service::error::PubSubError;
 use crate::service::pubsub::{PubSubServer, Subscription};
-use crate::service::shard::Live;
+use crate::service::shard::PubSubStatus;
 
 impl PersistClient {
     /// Keeps a connection to the PubSub server at `url` (`http://HOST:PORT`)
@@ -46,7 +46,7 @@ impl PersistClient {
         self.live().wait_for(wanted, timeout)
     }
 
-    fn live(&self) -> &Arc<Live> {
+    fn live(&self) -> &Arc<PubSubStatus> {
         &self.stores.notifications.pubsub
     }
 

@@ -6,9 +6,9 @@
 mod connection;
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use parking_lot::Mutex;
-use std::time::Duration;
 
 use crate::format::rows::decode_schemas;
 use crate::format::seqno::SeqNo;

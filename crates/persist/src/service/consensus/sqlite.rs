@@ -6,11 +6,10 @@
 
 use std::fmt;
 use std::path::Path;
-
-use parking_lot::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
+use parking_lot::{Mutex, MutexGuard};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::{CaSResult, Consensus, check_seqno, truncate_too_high};

@@ -25,7 +25,7 @@ use super::switchboard::{CHANNEL, Link};
 use crate::format::seqno::SeqNo;
 use crate::service::error::{PubSubError, one_line};
 use crate::service::runtime;
-use crate::service::shard::{Live, Publish};
+use crate::service::shard::{PubSubStatus, Publish};
 use crate::service::shards::Shards;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -58,7 +58,7 @@ impl Subscription {
     /// `live` says whether it is connected.
     pub fn start(
         shards: &Arc<Shards>,
-        live: &Arc<Live>,
+        live: &Arc<PubSubStatus>,
         url: &str,
         caller: &str,
     ) -> Result<Self, PubSubError> {
@@ -93,7 +93,7 @@ impl Subscription {
 
     /// Connects to a server of this process. `live` says whether anything else
     /// is connected to it.
-    pub fn attach(shards: &Arc<Shards>, live: &Arc<Live>, server: &PubSubServer) -> Self {
+    pub fn attach(shards: &Arc<Shards>, live: &Arc<PubSubStatus>, server: &PubSubServer) -> Self {
         let switchboard = server.switchboard();
         let link = Link::Local {
             shards: Arc::downgrade(shards),
@@ -124,7 +124,7 @@ struct Connector {
     caller: String,
     outbox: Arc<Outbox>,
     shards: Weak<Shards>,
-    live: Arc<Live>,
+    live: Arc<PubSubStatus>,
 }
 
 impl Connector {

@@ -7,16 +7,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Weak};
-
-use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::mpsc;
 
 use super::proto::{Body, ProtoPubSubMessage, ProtoPushDiff};
 use crate::format::seqno::SeqNo;
-use crate::service::shard::Live;
+use crate::service::shard::PubSubStatus;
 use crate::service::shards::Shards;
 use repr::ShardId;
 
@@ -35,7 +34,7 @@ pub enum Link {
     /// In this process. It is live while another one is connected too.
     Local {
         shards: Weak<Shards>,
-        live: Arc<Live>,
+        live: Arc<PubSubStatus>,
     },
 }
 

@@ -7,21 +7,21 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
 
 use crate::format::seqno::SeqNo;
 use crate::service::config::PersistConfig;
 
 /// Whether PubSub brings the diffs of others at the moment.
 #[derive(Debug, Default)]
-pub(crate) struct Live {
+pub(crate) struct PubSubStatus {
     live: Mutex<bool>,
     changed: Condvar,
 }
 
-impl Live {
+impl PubSubStatus {
     fn lock(&self) -> MutexGuard<'_, bool> {
         self.live.lock()
     }
@@ -50,7 +50,7 @@ pub(crate) struct Notifications {
     /// Consensus itself does, before the commit returns.
     pub consensus: bool,
     /// PubSub does, while it is there.
-    pub pubsub: Arc<Live>,
+    pub pubsub: Arc<PubSubStatus>,
 }
 
 impl Notifications {

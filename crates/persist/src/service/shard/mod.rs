@@ -14,16 +14,15 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-
-use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
 
 pub use append::{AppendOutcome, AppendRequest};
 pub(crate) use commit::RoutineMaintenance;
 use fresh::Freshness;
-pub(crate) use fresh::{Live, Notifications};
+pub(crate) use fresh::{Notifications, PubSubStatus};
 
 use super::blob::Blob;
 use super::config::PersistConfig;
