@@ -92,6 +92,17 @@ pub trait Lab: Sync {
         Vec::new()
     }
 
+    /// What of a drawn case its targets can be told; the whole, unless they are driven
+    /// by something else than our driver.
+    fn cut(&self, commands: Vec<Command>) -> Vec<Command> {
+        commands
+    }
+
+    /// Runs a case without a seat, if that is how cases are run here.
+    fn run_without_seat(&self, _commands: &[Command]) -> Option<Result<Outcome, String>> {
+        None
+    }
+
     /// The release that its targets are of.
     fn release(&self) -> Release;
 
@@ -541,6 +552,9 @@ pub fn run_with(
     seed: u64,
     options: &CaseOptions,
 ) -> Result<Outcome, String> {
+    if let Some(ran) = lab.run_without_seat(commands) {
+        return ran;
+    }
     loop {
         let mut seat = lab.seat(shape, seed)?;
         let options = CaseOptions {

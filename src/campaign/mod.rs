@@ -25,6 +25,7 @@ mod replay;
 mod skeleton;
 mod terminal;
 mod trust;
+mod upstream;
 mod viable;
 
 use std::collections::BTreeMap;
@@ -62,6 +63,7 @@ pub use replay::{Facts, ReplayError, Replayed, replay};
 pub use skeleton::{Likeness, Skeleton};
 pub use terminal::Terminal;
 pub use trust::Canary;
+pub use upstream::{UpstreamLab, cut};
 pub use viable::{Endless, Limits, endless, viable};
 
 /// What a campaign is.
@@ -291,6 +293,7 @@ impl Worker<'_> {
             let case = config.first_case + number;
             let seed = case_seed(config.seed, case);
             let (commands, tally) = case_script(config.seed, case, &config.profile);
+            let commands = self.lab.cut(commands);
             let shape = (config.shape).unwrap_or_else(|| case_shape(config.seed, case));
             let ran = self.run_schedules(&commands, shape, seed);
             let (outcome, seed) = match ran {

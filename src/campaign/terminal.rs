@@ -1,6 +1,7 @@
 //! The terminal: progress on stderr while it is one, findings and the summary
 //! on stdout.
 
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
@@ -200,14 +201,17 @@ fn properties(summary: &Summary) -> Vec<String> {
         "{:<6}  {:>9}  {:>8}  {:>7}  property",
         "", "checked", "violated", "unknown"
     )];
-    for (invariant, (id, counts)) in invariants::all().iter().zip(&summary.counts) {
+    let titles: BTreeMap<&str, &str> = (invariants::all().iter())
+        .map(|invariant| (invariant.id(), invariant.title()))
+        .collect();
+    for (id, counts) in &summary.counts {
         lines.push(format!(
             "{:<6}  {:>9}  {:>8}  {:>7}  {}",
             id,
             counts.checked,
             counts.violated,
             counts.unknown,
-            invariant.title()
+            titles.get(id).copied().unwrap_or_default()
         ));
     }
     let unchecked = summary.counts.iter().filter(|(_, c)| c.checked == 0);

@@ -47,6 +47,9 @@ pub enum Command {
     Replay(Replay),
     /// Print the script of one case of a campaign.
     Show(Show),
+    /// Print a script for upstream's own driver, with the answers that the model
+    /// expects.
+    Export(Export),
     /// Run the cases of a campaign in process and print which operators, in
     /// which variants, their dataflows made a replica render.
     Coverage(Coverage),
@@ -65,10 +68,12 @@ pub enum Command {
 /// What is tested, and over which stores.
 #[derive(Debug, Clone, Args)]
 pub struct TargetArgs {
-    /// `mini`, `in-process`, `spawn:PATH` or `connect:HOST:PORT[,HOST:PORT…]`.
+    /// `mini`, `in-process`, `spawn:PATH`, `connect:HOST:PORT[,HOST:PORT…]` or
+    /// `headless-driver:PATH` (upstream's own driver, with its environment).
     #[arg(long, default_value = "mini", value_name = "TARGET")]
     pub target: TargetKind,
-    /// A further argument for the program of `spawn:` or `mini` (may repeat).
+    /// A further argument for the program of `spawn:`, `mini` or `headless-driver:`
+    /// (may repeat).
     #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
     pub target_arg: Vec<String>,
     /// A bug for miniclusterd to have (may repeat); see list-mutants.
@@ -204,6 +209,8 @@ pub enum TargetKind {
     InProcess,
     Spawn(PathBuf),
     Connect(Vec<String>),
+    /// Whatever upstream's own driver finds in its environment.
+    HeadlessDriver(PathBuf),
 }
 
 impl fmt::Display for TargetKind {
@@ -213,6 +220,7 @@ impl fmt::Display for TargetKind {
             TargetKind::InProcess => f.write_str("in-process"),
             TargetKind::Spawn(path) => write!(f, "spawn:{}", path.display()),
             TargetKind::Connect(addresses) => write!(f, "connect:{}", addresses.join(",")),
+            TargetKind::HeadlessDriver(path) => write!(f, "headless-driver:{}", path.display()),
         }
     }
 }
@@ -221,11 +229,15 @@ impl std::str::FromStr for TargetKind {
     type Err = String;
 
     fn from_str(s: &str) -> Result<Self, String> {
-        let expected = "expected mini, in-process, spawn:PATH or connect:HOST:PORT[,HOST:PORT…]";
+        let expected = "expected mini, in-process, spawn:PATH, connect:HOST:PORT[,HOST:PORT…] \
+                        or headless-driver:PATH";
         match s.split_once(':') {
             None if s == "mini" => Ok(TargetKind::Mini),
             None if s == "in-process" => Ok(TargetKind::InProcess),
             Some(("spawn", path)) if !path.is_empty() => Ok(TargetKind::Spawn(path.into())),
+            Some(("headless-driver", path)) if !path.is_empty() => {
+                Ok(TargetKind::HeadlessDriver(path.into()))
+            }
             Some(("connect", list)) => {
                 let addresses: Vec<String> = list.split(',').map(str::to_string).collect();
                 let bad = addresses.iter().find(|address| {
@@ -364,6 +376,18 @@ pub struct Show {
     /// As it was given to `fuzz`.
     #[arg(long, value_name = "PERCENT", default_value_t = DEFAULT_OPERATORS)]
     pub operators: u64,
+}
+
+#[derive(Debug, Args)]
+pub struct Export {
+    /// In the language of upstream's driver; there is no other one so far.
+    #[arg(long, required = true)]
+    pub upstream: bool,
+    /// The version of that driver.
+    #[arg(long, value_name = "VERSION", default_value_t = Release::default().into())]
+    pub protocol: Announced,
+    /// The script (`-` is stdin).
+    pub file: PathBuf,
 }
 
 #[derive(Debug, Args)]

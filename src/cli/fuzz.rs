@@ -9,7 +9,7 @@ use super::out::Out;
 use super::{CliError, Done, labs, out, repeat, signals};
 use crate::campaign::{
     CampaignConfig, CampaignEvent, Canary, Fate, JsonLines, Lab, Recheck, Reporter, Summary,
-    Terminal, case_script, run_campaign, with_blocks,
+    Terminal, case_script, cut, run_campaign, with_blocks,
 };
 use crate::generate::{Action, Profile};
 use crate::known::{KnownBug, KnownBugs};
@@ -33,9 +33,7 @@ const CANARY: Mutant = Mutant::FrontierTooFar;
 /// Runs a campaign.
 pub fn fuzz(args: Fuzz) -> Done {
     writable("--findings", &args.findings)?;
-    if let Some(folder) = &args.record {
-        writable("--record", folder)?;
-    }
+    recordable(&args)?;
     let known = known_bugs(args.known.known_bugs.as_deref())?;
     signals::watch(signals::First::Stops)?;
     let open = labs::open(&args.target, false)?;
@@ -102,7 +100,10 @@ fn jobs(target: &TargetKind) -> usize {
     match target {
         TargetKind::Mini => cores * MINIS_PER_CORE,
         // A real one takes the cores that it finds; in process nothing waits.
-        TargetKind::InProcess | TargetKind::Spawn(_) | TargetKind::Connect(_) => cores,
+        TargetKind::InProcess
+        | TargetKind::Spawn(_)
+        | TargetKind::Connect(_)
+        | TargetKind::HeadlessDriver(_) => cores,
     }
 }
 
@@ -159,7 +160,7 @@ fn may_have(args: &TargetArgs, bug: &KnownBug) -> bool {
 fn has_bugs(target: &TargetKind) -> bool {
     match target {
         TargetKind::Mini | TargetKind::InProcess => false,
-        TargetKind::Spawn(_) | TargetKind::Connect(_) => true,
+        TargetKind::Spawn(_) | TargetKind::Connect(_) | TargetKind::HeadlessDriver(_) => true,
     }
 }
 
@@ -188,6 +189,21 @@ fn verdict(summary: &Summary, canary: Option<&Canary>) -> Done {
         ))),
         (_, _, _) => Ok(false),
     }
+}
+
+/// Whether `--record`, if it is given, can be heeded.
+fn recordable(args: &Fuzz) -> Result<(), CliError> {
+    let Some(folder) = &args.record else {
+        return Ok(());
+    };
+    if let TargetKind::HeadlessDriver(_) = args.target.target {
+        return Err(CliError::Input(
+            "--record keeps frames, which upstream's driver does not show; leave it out with \
+             --target headless-driver"
+                .into(),
+        ));
+    }
+    writable("--record", folder)
 }
 
 /// Tries whether files can be put into the folder of a flag; leaves nothing behind.
@@ -221,7 +237,7 @@ fn profile(target: &TargetKind, second: &SecondArgs, operators: u64, release: Re
             TargetKind::Mini | TargetKind::InProcess => profile,
             TargetKind::Spawn(_) => profile.for_clusterd(),
             // What we did not start we cannot start anew.
-            TargetKind::Connect(_) => profile
+            TargetKind::Connect(_) | TargetKind::HeadlessDriver(_) => profile
                 .for_clusterd()
                 .with_weight(Action::Restart, 0)
                 .with_weight(Action::Kill, 0),
@@ -258,7 +274,10 @@ pub fn show(args: &Show) -> Done {
     let round = known.only(|_| has_bugs(&args.target));
     let release = args.protocol.release;
     let profile = profile(&args.target, &args.second, args.operators, release).round(round);
-    let (commands, _) = case_script(args.seed, args.case, &profile);
+    let (mut commands, _) = case_script(args.seed, args.case, &profile);
+    if let TargetKind::HeadlessDriver(_) = args.target {
+        commands = cut(commands, release);
+    }
     out::print(with_blocks(&commands, args.protocol.release))?;
     Ok(true)
 }

@@ -1,14 +1,15 @@
 //! From flags to a lab: stores, targets, scratch folders.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::CliError;
 use super::args::{ReplicaArgs, TargetArgs, TargetKind};
 use super::in_process::InProcessLab;
 use super::scratch::Scratch;
-use crate::campaign::{Lab, LabConfig, ProcessLab, Processed, ReplicaKind, StoreUrls};
+use crate::campaign::{Lab, LabConfig, ProcessLab, Processed, ReplicaKind, StoreUrls, UpstreamLab};
 use crate::driver::Program;
+use crate::driver::upstream::{NEEDED, UpstreamDriver};
 use crate::replica::mutants::{Mutant, Mutants};
 
 /// A lab, and the scratch folder that lives as long as it does.
@@ -39,6 +40,9 @@ pub fn open(args: &TargetArgs, keep_log: bool) -> Result<OpenLab, CliError> {
         });
     }
     check_stores(args)?;
+    if let TargetKind::HeadlessDriver(path) = &args.target {
+        return open_upstream(args, path);
+    }
     let scratch = Scratch::create()
         .map_err(|e| CliError::Target(format!("creating a scratch folder: {e}")))?;
     let directory = args
@@ -65,6 +69,48 @@ pub fn open(args: &TargetArgs, keep_log: bool) -> Result<OpenLab, CliError> {
     })
     .map_err(CliError::Input)?;
     let lab = lab.with_stand_ins(stand_ins(&first, second.as_ref(), keep_log));
+    Ok(OpenLab {
+        lab: Box::new(lab),
+        _scratch: Some(scratch),
+    })
+}
+
+/// Upstream's driver, which has its stores and its clusterd from the environment.
+fn open_upstream(args: &TargetArgs, path: &Path) -> Result<OpenLab, CliError> {
+    let said = [
+        ("--workers", args.workers.is_some()),
+        ("--processes", args.processes.is_some()),
+        ("--consensus and --blob", args.consensus.is_some()),
+        ("--second-target and the like", args.second.is_asked_for()),
+    ];
+    if let Some((flag, _)) = said.iter().find(|(_, said)| *said) {
+        return Err(CliError::Input(format!(
+            "--target headless-driver has its clusterd and its stores from the environment \
+             (CLUSTERD_COMPUTE_ADDR, PERSIST_BLOB_URL, PERSIST_CONSENSUS_URL); leave {flag} out"
+        )));
+    }
+    if let Some(name) = NEEDED.iter().find(|name| std::env::var_os(name).is_none()) {
+        return Err(CliError::Input(format!(
+            "--target headless-driver: expected {name} in the environment"
+        )));
+    }
+    let scratch = Scratch::create()
+        .map_err(|e| CliError::Target(format!("creating a scratch folder: {e}")))?;
+    let directory = args
+        .logs
+        .clone()
+        .unwrap_or_else(|| scratch.path().join("driver"));
+    let driver = UpstreamDriver {
+        path: path.to_path_buf(),
+        args: args.target_arg.clone(),
+    };
+    let lab = UpstreamLab::new(
+        driver,
+        args.protocol.release,
+        directory,
+        Duration::from_secs(args.patience),
+        stand_ins(&args.first(), None, false),
+    );
     Ok(OpenLab {
         lab: Box::new(lab),
         _scratch: Some(scratch),
@@ -98,7 +144,7 @@ fn stand_ins(
             vec![boxed(first)]
         }
         // One of the named bugs may look like the one that is found.
-        (TargetKind::Spawn(_) | TargetKind::Connect(_), None) => {
+        (TargetKind::Spawn(_) | TargetKind::Connect(_) | TargetKind::HeadlessDriver(_), None) => {
             let with = |mutant: &Mutant| ReplicaArgs {
                 mutant: vec![*mutant],
                 ..first.clone()
@@ -210,6 +256,13 @@ fn kind(replica: &ReplicaArgs, cases_per_start: Option<usize>) -> Result<Replica
         }
         TargetKind::Spawn(program) => spawn(program.clone(), Vec::new(), CASES_PER_SPAWN),
         TargetKind::Connect(addresses) => Processed::Attach(addresses.clone()),
+        TargetKind::HeadlessDriver(_) => {
+            return Err(CliError::Input(
+                "upstream's driver serves one cluster alone; expected mini, spawn: or connect: for a \
+                 second replica"
+                    .into(),
+            ));
+        }
     };
     Ok(ReplicaKind { target, announced })
 }

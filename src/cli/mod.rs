@@ -7,6 +7,7 @@
 
 mod args;
 mod coverage;
+mod export;
 mod fuzz;
 mod in_process;
 mod labs;
@@ -81,6 +82,7 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::Run(args) => run::run(&args),
         Command::Replay(args) => replay::replay(&args),
         Command::Show(args) => fuzz::show(&args),
+        Command::Export(args) => export::export(&args),
         Command::Coverage(args) => coverage::coverage(&args),
         Command::Mutants(args) => mutants::mutants(&args),
         Command::Shard(args) => shard::shard(&args),

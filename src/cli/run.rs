@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::path::Path;
 
-use super::args::Run;
+use super::args::{Run, TargetKind};
 use super::out::{Out, Unheeded, complain};
 use super::{CliError, Done, labs, signals};
 use crate::campaign::Shape;
@@ -16,6 +16,12 @@ pub fn run(args: &Run) -> Done {
     let text = read(&args.file)?;
     let shown = args.file.display();
     let mut source = Source::parse(&text).map_err(|e| CliError::Input(format!("{shown}: {e}")))?;
+    if let TargetKind::HeadlessDriver(_) = args.target.target {
+        return Err(CliError::Input(
+            "upstream's driver runs scripts by itself: give it what `export --upstream` prints"
+                .into(),
+        ));
+    }
     signals::watch(signals::First::Ends)?;
     let open = labs::open(&args.target, false)?;
     let shape = args.target.shape().unwrap_or(Shape::ONE);

@@ -16,6 +16,7 @@ mod process;
 pub mod runner;
 mod session;
 mod target;
+pub mod upstream;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

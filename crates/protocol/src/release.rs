@@ -124,6 +124,15 @@ impl Release {
         }
     }
 
+    /// Whether upstream's text language of plans names every function, types its
+    /// literals and tells keys (`spec/script.md` §6).
+    pub fn plans_name_functions(self) -> bool {
+        match self {
+            Release::V26_30 => false,
+            Release::V26_39 => true,
+        }
+    }
+
     /// Whether a delta join of a dataflow for a single time follows one path only
     /// (§3.7).
     pub fn cuts_single_time_delta_joins(self) -> bool {

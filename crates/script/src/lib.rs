@@ -23,6 +23,7 @@ mod print;
 mod replica;
 pub mod selection;
 pub mod text;
+pub mod upstream;
 mod visit;
 
 pub use cell::{Cell, RowLine, Value, Written};

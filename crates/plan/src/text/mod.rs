@@ -19,6 +19,7 @@ mod print;
 mod print_scalar;
 mod scalars;
 mod types;
+mod upstream;
 mod values;
 
 pub use lex::ParseError;
@@ -26,3 +27,4 @@ pub use names::{binary_symbol, sql_type, table_function_name, type_name};
 pub use parse::{PlanError, parse, read};
 pub use print::{header, print};
 pub use print_scalar::scalar_text;
+pub use upstream::unsayable;
