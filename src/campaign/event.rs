@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::canary::Canary;
 use super::finding::Finding;
 use super::recheck::Recheck;
-use super::trust::Canary;
 use crate::generate::Tally;
 use crate::invariants::situations::{Occurrences, Situation};
 use crate::invariants::{self, Counts, Uses};

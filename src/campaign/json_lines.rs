@@ -6,9 +6,9 @@ use std::io::Write;
 
 use serde_json::{Value, json};
 
+use super::canary::Canary;
 use super::event::{CampaignEvent, CaseReport, Found, Reporter, Summary};
 use super::recheck::{Fate, Recheck};
-use super::trust::Canary;
 use crate::invariants::Leniency;
 use crate::invariants::situations::Situation;
 

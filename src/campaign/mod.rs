@@ -10,6 +10,7 @@
 
 mod aftermath;
 mod blocks;
+mod canary;
 mod case;
 mod event;
 mod finding;
@@ -45,6 +46,7 @@ use crate::shrink::Budget;
 pub use aftermath::Aftermath;
 use aftermath::Pursuit;
 pub use blocks::{expected_blocks, with_blocks};
+pub use canary::Canary;
 pub use case::{CaseOptions, Outcome, run_case};
 pub use event::{CampaignEvent, CaseReport, Found, Reporter, Summary};
 pub use finding::{Broken, Finding, Pursued, Terms, pursue};
@@ -62,7 +64,6 @@ use register::{Caught, Claim, Register};
 pub use replay::{Facts, ReplayError, Replayed, replay};
 pub use skeleton::{Likeness, Skeleton};
 pub use terminal::Terminal;
-pub use trust::Canary;
 pub use upstream::{UpstreamLab, cut};
 pub use viable::{Endless, Limits, endless, viable};
 

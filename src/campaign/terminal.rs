@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::canary::{CANARY_CASES, Canary};
 use super::event::{CampaignEvent, Found, Reporter, Summary};
 use super::finding::Finding;
 use super::recheck::{Fate, Recheck};
-use super::trust::{CANARY_CASES, Canary};
 use crate::generate::Tally;
 use crate::invariants;
 use crate::invariants::situations::Situation;

@@ -1,13 +1,9 @@
-//! Whether a green campaign can be believed: that its scripts were valid, that
-//! every invariant had something to check and could decide it, and that a bug
-//! which always shows would have been seen.
+//! Whether a green campaign can be believed: that its scripts were valid, and that
+//! every invariant had something to check and could decide it.
 //!
 //! Invariant: nothing here makes a red campaign green.
 
 use super::event::Summary;
-use super::lab::{Lab, run_in};
-use super::{case_script, case_seed, case_shape};
-use crate::generate::Profile;
 
 /// One script of so many may turn out invalid, and one more.
 const CASES_PER_INVALID: u64 = 10_000;
@@ -17,38 +13,6 @@ const CASES_TO_CHECK_ALL: u64 = 1_000;
 
 /// Of so many judgments of an invariant, one may be left open.
 const CHECKS_PER_UNKNOWN: u64 = 50;
-
-/// Cases in which a canary must be caught.
-pub(super) const CANARY_CASES: u64 = 50;
-
-/// A replica with a bug that shows in every campaign whose checkers work.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Canary {
-    /// The bug.
-    pub name: String,
-    /// The case that showed it, from 0; None if none of the first fifty did.
-    pub caught_in: Option<u64>,
-}
-
-impl Canary {
-    /// Runs the first cases of a campaign in a lab whose replica has the bug.
-    pub fn send(name: &str, lab: &dyn Lab, seed: u64, profile: &Profile) -> Canary {
-        let shows = |case: &u64| {
-            let (commands, _) = case_script(seed, *case, profile);
-            let ran = run_in(
-                lab,
-                &commands,
-                case_shape(seed, *case),
-                case_seed(seed, *case),
-            );
-            ran.is_ok_and(|outcome| !outcome.violations.is_empty())
-        };
-        Canary {
-            name: name.to_string(),
-            caught_in: (0..CANARY_CASES).find(shows),
-        }
-    }
-}
 
 impl Summary {
     /// Why the campaign is not to be believed if it is green, one line each.

@@ -5,12 +5,14 @@
 //! and integer literals are compared with bigint columns only.
 
 use super::choices::Choices;
-use super::relations::WIDEST;
 use super::scalars::{self, Over, unary, value, variadic};
 use crate::plan::scalar::{binary, column};
 use crate::plan::{Relation, RelationType};
 use crate::protocol::v26_30::{BinaryFunc, MirScalarExpr, UnaryFunc, VariadicFunc};
 use crate::repr::{GlobalId, ReprColumnType, ReprScalarType};
+
+/// Columns of a plan's result, at most.
+pub const WIDEST: usize = 4;
 
 /// A filter and a projection over the collection `on`, either of which may be
 /// missing.

@@ -5,7 +5,8 @@
 //! `monotonic` flag is true of its input, unless the profile says otherwise; no
 //! aggregate gives NULL where its type has none.
 
-use super::relations::{Drawn, Planner, WIDEST};
+use super::plans::WIDEST;
+use super::relations::{Drawn, Planner};
 use super::scalars::{self, Over, columns_of};
 use crate::plan::functions::AGGREGATES;
 use crate::plan::scalar::{binary, boolean, column, int64, literal};

@@ -9,6 +9,7 @@
 use std::collections::BTreeSet;
 
 use super::choices::Choices;
+use super::plans::{WIDEST, key};
 use super::profile::Profile;
 use super::scalars::{self, Over};
 use crate::plan::scalar::{as_column, binary, column, int64, literal};
@@ -18,9 +19,6 @@ use crate::repr::{
     Datum, Diff, GlobalId, LocalId, ReprColumnType, ReprScalarType, Row, SqlColumnType,
     SqlScalarType,
 };
-
-/// Columns of a plan's result, at most.
-pub const WIDEST: usize = 4;
 
 /// Rows that a plan may be expected to have, at most.
 const LARGEST: u64 = 3_000;
@@ -495,7 +493,7 @@ impl<'c, 'p> Planner<'c, 'p> {
         let arity = input.arity();
         let count = self.choices.between("arrangements", 1, 2);
         let keys = (0..count).map(|_| {
-            let key = super::plans::key(self.choices, arity);
+            let key = key(self.choices, arity);
             key.into_iter().map(column).collect()
         });
         let mut keys: Vec<Vec<MirScalarExpr>> = keys.collect();

@@ -10,8 +10,33 @@ use super::parts::{changed, shorter};
 use crate::plan::{Relation, scalar};
 use crate::protocol::v26_30::MirScalarExpr;
 
+/// The operator over each plainer input.
+pub(super) fn over_plainer_inputs(operator: &Relation) -> Vec<Relation> {
+    match operator {
+        Relation::Project { input, outputs } => of_project(input, outputs),
+        Relation::Join {
+            inputs,
+            equivalences,
+            ..
+        } => of_join(operator, inputs, equivalences),
+        Relation::Reduce { input, .. } => of_reduce(operator, input),
+        Relation::Constant { .. }
+        | Relation::Get { .. }
+        | Relation::Let { .. }
+        | Relation::LetRec { .. }
+        | Relation::Map { .. }
+        | Relation::FlatMap { .. }
+        | Relation::Filter { .. }
+        | Relation::TopK { .. }
+        | Relation::Negate { .. }
+        | Relation::Threshold { .. }
+        | Relation::Union { .. }
+        | Relation::ArrangeBy { .. } => Vec::new(),
+    }
+}
+
 /// The choice, made of what an operator below it chooses from or adds to.
-pub(super) fn of_project(input: &Relation, outputs: &[usize]) -> Vec<Relation> {
+fn of_project(input: &Relation, outputs: &[usize]) -> Vec<Relation> {
     let used: BTreeSet<usize> = outputs.iter().copied().collect();
     let over = |(input, moved): (Relation, Moved)| {
         Some(
@@ -65,7 +90,7 @@ fn without_columns(input: &Relation, used: &BTreeSet<usize>) -> Vec<(Relation, M
 
 /// An input without its projection, or with less mapped to it; the columns that the
 /// join had before are chosen of what it has then.
-pub(super) fn of_join(
+fn of_join(
     join: &Relation,
     inputs: &[Relation],
     equivalences: &[Vec<MirScalarExpr>],
@@ -111,7 +136,7 @@ pub(super) fn of_join(
 }
 
 /// A reduction of what a projection below it chooses from, or of a Map with less.
-pub(super) fn of_reduce(reduce: &Relation, input: &Relation) -> Vec<Relation> {
+fn of_reduce(reduce: &Relation, input: &Relation) -> Vec<Relation> {
     let scalars = reduce.scalars().into_iter();
     let used: BTreeSet<usize> = scalars.flat_map(scalar::support).collect();
     let plainer = without_columns(input, &used).into_iter();

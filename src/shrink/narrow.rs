@@ -5,6 +5,7 @@
 
 use super::edits::Commands;
 use super::edits::schemas::{with_peeks_of, without_unused_schemas};
+use super::inputs::over_plainer_inputs;
 use super::parts::{shorter, without_a_part};
 use super::plans::{count, replace, typed, with_plan};
 use crate::plan::Relation;
@@ -82,7 +83,8 @@ fn narrowed(operator: &Relation) -> Vec<Relation> {
     }
     if !matches!(operator, Relation::Project { .. }) {
         let parts = without_a_part(operator).into_iter();
-        out.extend(parts.filter_map(|part| {
+        let plainer = over_plainer_inputs(operator);
+        out.extend(parts.chain(plainer).filter_map(|part| {
             let Relation::Project { input, .. } = part else {
                 return None;
             };

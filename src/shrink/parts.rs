@@ -3,7 +3,6 @@
 //!
 //! Invariant: a candidate has as many columns as the operator that it replaces.
 
-use super::inputs;
 use crate::plan::{Relation, scalar};
 use crate::protocol::v26_30::MirScalarExpr;
 
@@ -16,10 +15,10 @@ pub(super) fn without_a_part(operator: &Relation) -> Vec<Relation> {
         | Relation::Get { .. }
         | Relation::Let { .. }
         | Relation::LetRec { .. }
+        | Relation::Project { .. }
         | Relation::FlatMap { .. }
         | Relation::Negate { .. }
         | Relation::Threshold { .. } => Vec::new(),
-        Relation::Project { input, outputs } => inputs::of_project(input, outputs),
         Relation::Map { input, scalars } => shorter(scalars)
             .filter_map(|(at, fewer)| {
                 let fewer = match fewer.is_empty() {
@@ -39,15 +38,10 @@ pub(super) fn without_a_part(operator: &Relation) -> Vec<Relation> {
             ..
         } => of_join(operator, inputs, equivalences),
         Relation::Reduce {
-            input,
             group_key,
             aggregates,
             ..
-        } => {
-            let mut parts = of_reduce(operator, group_key.len(), aggregates.len());
-            parts.extend(inputs::of_reduce(operator, input));
-            parts
-        }
+        } => of_reduce(operator, group_key.len(), aggregates.len()),
         Relation::TopK {
             group_key,
             order_key,
@@ -114,7 +108,6 @@ fn of_join(
     if sorted != equivalences {
         out.push(with(sorted));
     }
-    out.extend(inputs::of_join(join, inputs, equivalences));
     // The last input goes with the classes that compare something with it.
     if let [rest @ .., last] = inputs
         && rest.len() > 1

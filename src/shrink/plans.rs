@@ -10,6 +10,7 @@
 use std::collections::BTreeSet;
 
 use super::edits::Commands;
+use super::inputs::over_plainer_inputs;
 use super::parts::{fitted, shorter, without_a_part};
 use crate::plan::{Globals, Relation, resolve_types, scalar};
 use crate::protocol::v26_30::{Id, MirScalarExpr};
@@ -175,6 +176,7 @@ fn variants(operator: &Relation) -> Vec<Relation> {
         out.push(input.as_ref().clone());
     }
     out.extend(without_a_part(operator));
+    out.extend(over_plainer_inputs(operator));
     out.extend(with_simpler_scalars(operator));
     out
 }
