@@ -13,6 +13,7 @@ mod bindings;
 mod cursor;
 mod errors;
 mod lex;
+mod moments;
 mod names;
 mod parse;
 mod print;
