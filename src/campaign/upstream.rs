@@ -377,7 +377,9 @@ mod tests {
     #[test]
     fn what_is_cut_can_be_said_and_still_asks_for_answers() {
         for release in Release::ALL {
-            let profile = Profile::default().for_release(release);
+            let profile = Profile::default()
+                .for_release(release)
+                .for_upstreams_driver();
             let (mut asked, mut plans) = (0, 0);
             for case in 0..300 {
                 let left = cut(case_script(11, case, &profile).0, release);

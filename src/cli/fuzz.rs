@@ -236,8 +236,9 @@ fn profile(target: &TargetKind, second: &SecondArgs, operators: u64, release: Re
         profile = match target {
             TargetKind::Mini | TargetKind::InProcess => profile,
             TargetKind::Spawn(_) => profile.for_clusterd(),
+            TargetKind::HeadlessDriver(_) => profile.for_upstreams_driver(),
             // What we did not start we cannot start anew.
-            TargetKind::Connect(_) | TargetKind::HeadlessDriver(_) => profile
+            TargetKind::Connect(_) => profile
                 .for_clusterd()
                 .with_weight(Action::Restart, 0)
                 .with_weight(Action::Kill, 0),

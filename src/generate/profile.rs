@@ -149,6 +149,8 @@ pub struct Profile {
     pub depth: u64,
     /// Shards into which rows only come, so that plans may say `monotonic`.
     pub append_only: bool,
+    /// Columns of types that only our scripts have a name for.
+    pub more_types: bool,
     /// Writes whose parts are small and in blob, with statistics.
     pub small_parts: bool,
     /// Orders that leave ties; they are broken by whole rows.
@@ -185,6 +187,7 @@ impl Default for Profile {
             operators: 0,
             depth: 4,
             append_only: false,
+            more_types: true,
             small_parts: true,
             ties: true,
             mixed_reduces: true,
@@ -210,6 +213,15 @@ impl Profile {
     pub fn for_clusterd(mut self) -> Self {
         self.negative = false;
         self
+    }
+
+    /// The same profile for what upstream's own driver can be told, as far as that is
+    /// drawn rather than cut away: no way to kill a replica, no types of ours.
+    pub fn for_upstreams_driver(mut self) -> Self {
+        self.more_types = false;
+        self.for_clusterd()
+            .with_weight(Action::Restart, 0)
+            .with_weight(Action::Kill, 0)
     }
 
     /// The same profile for a target of this release.

@@ -6,9 +6,9 @@
 
 use super::choices::Choices;
 use crate::repr::{ReprColumnType, ReprScalarType, Row};
-use crate::script::{Cell, ColumnDef, Value};
+use crate::script::{Cell, ColumnDef, Literal, Value};
 
-/// The types that scripts can write.
+/// The types of columns that are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Type {
     Int64,
@@ -17,17 +17,30 @@ pub enum Type {
     Int16,
     Bool,
     Bytes,
+    Float64,
+    Numeric,
+    Date,
+    Timestamp,
+    Interval,
 }
 
 impl Type {
-    const ALL: [Type; 6] = [
+    const ALL: [Type; 11] = [
         Type::Int64,
         Type::String,
         Type::Int32,
         Type::Int16,
         Type::Bool,
         Type::Bytes,
+        Type::Float64,
+        Type::Numeric,
+        Type::Date,
+        Type::Timestamp,
+        Type::Interval,
     ];
+
+    /// Those that upstream's driver has a name for; they come first.
+    const UPSTREAMS: usize = 6;
 
     /// The type's name in a schema.
     pub fn name(self) -> &'static str {
@@ -38,6 +51,11 @@ impl Type {
             Type::Int16 => "smallint",
             Type::Bool => "boolean",
             Type::Bytes => "bytea",
+            Type::Float64 => "float8",
+            Type::Numeric => "numeric",
+            Type::Date => "date",
+            Type::Timestamp => "timestamp",
+            Type::Interval => "interval",
         }
     }
 
@@ -56,6 +74,40 @@ impl Type {
             Type::Bytes => ["", "x", "xy", "y"]
                 .map(|text| Value::Bytes(text.as_bytes().to_vec()))
                 .into(),
+            Type::Float64 => self.literals(&["0", "1", "-0.0", "NaN", "0.1", "-Infinity"]),
+            Type::Numeric => self.literals(&["0", "1", "-1.5", "12345678901234567890.01"]),
+            Type::Date => self.literals(&["2000-01-01", "2000-01-02", "1969-12-31"]),
+            Type::Timestamp => self.literals(&[
+                "2000-01-01 00:00:00",
+                "2000-01-01 00:00:01",
+                "1969-12-31 23:59:59.999999",
+            ]),
+            Type::Interval => {
+                self.literals(&["00:00:00", "1 days", "1 months", "30 days", "-00:00:01"])
+            }
+        }
+    }
+
+    fn literals(self, texts: &[&str]) -> Vec<Value> {
+        let typ = self.repr();
+        let literals = texts.iter().filter_map(|text| Literal::read(text, &typ));
+        literals.map(Value::Literal).collect()
+    }
+
+    /// As plans see it.
+    fn repr(self) -> ReprScalarType {
+        match self {
+            Type::Int64 => ReprScalarType::Int64,
+            Type::String => ReprScalarType::String,
+            Type::Int32 => ReprScalarType::Int32,
+            Type::Int16 => ReprScalarType::Int16,
+            Type::Bool => ReprScalarType::Bool,
+            Type::Bytes => ReprScalarType::Bytes,
+            Type::Float64 => ReprScalarType::Float64,
+            Type::Numeric => ReprScalarType::Numeric,
+            Type::Date => ReprScalarType::Date,
+            Type::Timestamp => ReprScalarType::Timestamp,
+            Type::Interval => ReprScalarType::Interval,
         }
     }
 }
@@ -70,16 +122,8 @@ pub struct Column {
 impl Column {
     /// As plans see it.
     pub fn repr(self) -> ReprColumnType {
-        let scalar_type = match self.ty {
-            Type::Int64 => ReprScalarType::Int64,
-            Type::String => ReprScalarType::String,
-            Type::Int32 => ReprScalarType::Int32,
-            Type::Int16 => ReprScalarType::Int16,
-            Type::Bool => ReprScalarType::Bool,
-            Type::Bytes => ReprScalarType::Bytes,
-        };
         ReprColumnType {
-            scalar_type,
+            scalar_type: self.ty.repr(),
             nullable: self.nullable,
         }
     }
@@ -101,20 +145,28 @@ impl Column {
     }
 }
 
-/// Draws one to four columns; the first is most often an Int64.
-pub fn columns(choices: &mut dyn Choices) -> Vec<Column> {
+/// Draws one to four columns; the first is most often an Int64. `more_types` are those
+/// that upstream's driver has no name for.
+pub fn columns(choices: &mut dyn Choices, more_types: bool) -> Vec<Column> {
     let count = choices.weighted("columns", &[1, 5, 3, 1]).unwrap_or(0) + 1;
     (0..count)
         .map(|index| Column {
             ty: match index {
                 0 if !choices.chance("first column of any type", 1, 4) => Type::Int64,
-                _ => *choices
-                    .pick("column type", &Type::ALL)
-                    .unwrap_or(&Type::Int64),
+                _ => column_type(choices, more_types),
             },
             nullable: choices.chance("nullable", 1, 3),
         })
         .collect()
+}
+
+fn column_type(choices: &mut dyn Choices, more_types: bool) -> Type {
+    let (upstreams, ours) = Type::ALL.split_at(Type::UPSTREAMS);
+    let types = match more_types && choices.chance("column type beyond upstream's", 1, 4) {
+        true => ours,
+        false => upstreams,
+    };
+    *choices.pick("column type", types).unwrap_or(&Type::Int64)
 }
 
 /// The lines of a schema.

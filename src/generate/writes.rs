@@ -49,7 +49,7 @@ impl World<'_> {
         let can_grow = self.schemas.len() < self.profile.schemas;
         let schema =
             if self.schemas.is_empty() || can_grow && self.choices.chance("new schema", 1, 2) {
-                let columns = values::columns(self.choices);
+                let columns = values::columns(self.choices, self.profile.more_types);
                 self.define_schema(columns)?;
                 self.schemas.len() - 1
             } else {

@@ -310,7 +310,9 @@ impl Tally {
             Value::Int16(v) => self.signed((*v).into()),
             Value::Int32(v) => self.signed((*v).into()),
             Value::Int64(v) => self.signed(*v),
-            Value::String(_) | Value::Bytes(_) => self.text(&value.to_string()),
+            Value::String(_) | Value::Bytes(_) | Value::Literal(_) => {
+                self.text(&value.to_string());
+            }
         }
     }
 

@@ -13,7 +13,7 @@ use super::edits::Commands;
 use super::inputs::over_plainer_inputs;
 use super::parts::{fitted, shorter, without_a_part};
 use crate::plan::{Globals, Relation, resolve_types, scalar};
-use crate::protocol::v26_30::{Id, MirScalarExpr};
+use crate::protocol::v26_30::{BinaryFunc, Id, MirScalarExpr, UnaryFunc, VariadicFunc};
 use crate::repr::LocalId;
 use crate::script::interpret::{Interpreter, Uuids};
 use crate::script::{Command, Plan};
@@ -198,6 +198,32 @@ fn inlined(body: &Relation, bound: LocalId, value: &Relation) -> Relation {
     body
 }
 
+/// Whether a call gives a truth value, as far as its function alone tells.
+fn is_predicate(expr: &MirScalarExpr) -> bool {
+    match expr {
+        MirScalarExpr::CallUnary { func, .. } => matches!(
+            func,
+            UnaryFunc::Not | UnaryFunc::IsNull | UnaryFunc::IsTrue | UnaryFunc::IsFalse
+        ),
+        MirScalarExpr::CallBinary { func, .. } => matches!(
+            func,
+            BinaryFunc::Eq
+                | BinaryFunc::NotEq
+                | BinaryFunc::Lt
+                | BinaryFunc::Lte
+                | BinaryFunc::Gt
+                | BinaryFunc::Gte
+        ),
+        MirScalarExpr::CallVariadic { func, .. } => {
+            matches!(func, VariadicFunc::And | VariadicFunc::Or)
+        }
+        MirScalarExpr::Column(..)
+        | MirScalarExpr::Literal(..)
+        | MirScalarExpr::CallUnmaterializable(_)
+        | MirScalarExpr::If { .. } => false,
+    }
+}
+
 /// The operator with one call in one of its scalars replaced by one of the
 /// call's arguments.
 fn with_simpler_scalars(operator: &Relation) -> Vec<Relation> {
@@ -212,10 +238,13 @@ fn with_simpler_scalars(operator: &Relation) -> Vec<Relation> {
     out
 }
 
-/// The expression with one call somewhere in it replaced by an argument of it,
-/// or with an argument less.
+/// The expression with one call somewhere in it replaced by an argument of it, or by
+/// what is always true or false, or with an argument less.
 fn simpler_scalars(expr: &MirScalarExpr) -> Vec<MirScalarExpr> {
     let mut out: Vec<MirScalarExpr> = scalar::children(expr).into_iter().cloned().collect();
+    if is_predicate(expr) {
+        out.extend([false, true].map(scalar::boolean));
+    }
     if let MirScalarExpr::CallVariadic { func, exprs } = expr {
         out.extend(
             shorter(exprs)

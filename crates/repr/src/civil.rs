@@ -21,6 +21,21 @@ pub struct CivilTimestamp {
     pub nanos: u32,
 }
 
+/// A time of day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Time {
+    /// Seconds since midnight.
+    pub secs: u32,
+    pub nanos: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Interval {
+    pub months: i32,
+    pub days: i32,
+    pub micros: i64,
+}
+
 /// Days from 0001-01-01 to the first of January of a year.
 fn days_before_year(year: i64) -> i64 {
     let y = year - 1;

@@ -13,7 +13,8 @@ use std::fmt;
 use uuid::Uuid;
 
 use super::Numeric;
-use super::civil::CivilTimestamp;
+use super::civil::{CivilTimestamp, Interval, Time};
+use super::moments::{date_text, interval_text, time_text, timestamp_text};
 use super::row_read::RowIter;
 
 /// One value. Variants stand in the order of `spec/plan.md` §6.3.
@@ -51,21 +52,6 @@ pub enum Datum<'a> {
     AclItem(AclItem),
     Dummy,
     Null,
-}
-
-/// A time of day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Time {
-    /// Seconds since midnight.
-    pub secs: u32,
-    pub nanos: u32,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Interval {
-    pub months: i32,
-    pub days: i32,
-    pub micros: i64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -374,11 +360,17 @@ impl fmt::Display for Datum<'_> {
             Datum::Uuid(uuid) => write!(f, "{uuid}"),
             Datum::Dummy => f.write_str("dummy"),
             Datum::Null => f.write_str("null"),
+            Datum::Date(days) => match date_text(*days) {
+                Some(text) => f.write_str(&text),
+                None => write!(f, "date({days})"),
+            },
+            Datum::Time(v) => f.write_str(&time_text(v.secs, v.nanos)),
+            Datum::Timestamp(v) | Datum::TimestampTz(v) => match timestamp_text(*v) {
+                Some(text) => f.write_str(&text),
+                None => write!(f, "{v:?}"),
+            },
+            Datum::Interval(v) => f.write_str(&interval_text(*v)),
             // Scripts cannot make these; their fields say enough.
-            Datum::Date(days) => write!(f, "date({days})"),
-            Datum::Time(v) => write!(f, "{v:?}"),
-            Datum::Timestamp(v) | Datum::TimestampTz(v) => write!(f, "{v:?}"),
-            Datum::Interval(v) => write!(f, "{v:?}"),
             Datum::Array(v) => write!(f, "array{:?}{}", v.dims(), Datum::List(v.elements())),
             Datum::Range(v) => write!(f, "range({}, {:?})", v.flags, v.bounds()),
             Datum::MzAclItem(v) => write!(f, "{v:?}"),

@@ -9,6 +9,7 @@ mod antichain;
 mod civil;
 mod datum;
 mod ids;
+pub mod moments;
 mod numeric;
 mod row;
 mod row_read;
@@ -16,8 +17,8 @@ mod schema;
 mod tag;
 
 pub use antichain::Antichain;
-pub use civil::CivilTimestamp;
-pub use datum::{AclItem, Array, Datum, Interval, List, Map, Range, Time};
+pub use civil::{CivilTimestamp, Interval, Time};
+pub use datum::{AclItem, Array, Datum, List, Map, Range};
 pub use ids::{CatalogItemId, GlobalId, IdParseError, LocalId, ShardId};
 pub use numeric::Numeric;
 pub use row::{Row, RowPacker};

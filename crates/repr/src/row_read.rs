@@ -10,8 +10,8 @@
 use thiserror::Error;
 use uuid::Uuid;
 
-use super::civil::{CivilTimestamp, civil_from_nanos};
-use super::datum::{AclItem, Array, Datum, Interval, List, Map, Range, Time};
+use super::civil::{CivilTimestamp, Interval, Time, civil_from_nanos};
+use super::datum::{AclItem, Array, Datum, List, Map, Range};
 use super::numeric::Numeric;
 use super::tag;
 

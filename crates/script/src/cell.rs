@@ -13,7 +13,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::error::ValueError;
 use super::lex;
-use repr::{Datum, Diff, SqlScalarType};
+use plan::text::{plain_text, read_value, type_name};
+use repr::moments::{date_text, time_text};
+use repr::{Datum, Diff, ReprScalarType, Row, SqlScalarType};
 
 /// A cell of a row, or of a literal that a peek looks up.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +45,80 @@ pub enum Value {
     String(String),
     /// What a text can be made of: UTF-8.
     Bytes(Vec<u8>),
+    /// *Extension*: a value of another type, which a literal of a plan can have.
+    Literal(Literal),
+}
+
+/// A value with a type of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Literal {
+    typ: ReprScalarType,
+    /// Of one datum, which has a text.
+    row: Row,
+}
+
+impl Literal {
+    /// Reads its text; None if it is no value of the type.
+    pub fn read(text: &str, typ: &ReprScalarType) -> Option<Literal> {
+        let row = read_value(text, typ)?;
+        let datum = row.iter().next()?;
+        plain_text(datum, typ)?;
+        Some(Literal {
+            typ: typ.clone(),
+            row,
+        })
+    }
+
+    /// Value number `n` of a type: numbers count, days and seconds count from 2000-01-01
+    /// 00:00:00; what is narrow starts anew. None for types without literals.
+    pub fn number(n: u64, typ: &ReprScalarType) -> Option<Literal> {
+        const SECONDS: u64 = 86_400;
+        let day = |n: u64| date_text((n % 10_000) as i32);
+        let time = time_text((n % SECONDS) as u32, 0);
+        let text = match typ {
+            ReprScalarType::Date => day(n)?,
+            ReprScalarType::Time | ReprScalarType::Interval => time,
+            ReprScalarType::Timestamp | ReprScalarType::TimestampTz => {
+                format!("{} {time}", day(n / SECONDS)?)
+            }
+            ReprScalarType::UInt16 => (n % (1 << 16)).to_string(),
+            ReprScalarType::UInt32 => (n % (1 << 32)).to_string(),
+            _ => n.to_string(),
+        };
+        Literal::read(&text, typ)
+    }
+
+    /// The literal of a datum whose type is the only one that holds it; None if it
+    /// has no text.
+    fn of(datum: Datum<'_>) -> Option<Literal> {
+        let typ = match datum {
+            Datum::Float32(_) => ReprScalarType::Float32,
+            Datum::Float64(_) => ReprScalarType::Float64,
+            Datum::Numeric(_) => ReprScalarType::Numeric,
+            Datum::UInt16(_) => ReprScalarType::UInt16,
+            Datum::UInt32(_) => ReprScalarType::UInt32,
+            Datum::UInt64(_) => ReprScalarType::UInt64,
+            Datum::Date(_) => ReprScalarType::Date,
+            Datum::Time(_) => ReprScalarType::Time,
+            Datum::Timestamp(_) => ReprScalarType::Timestamp,
+            Datum::TimestampTz(_) => ReprScalarType::TimestampTz,
+            Datum::Interval(_) => ReprScalarType::Interval,
+            Datum::MzTimestamp(_) => ReprScalarType::MzTimestamp,
+            _ => return None,
+        };
+        Literal::read(&plain_text(datum, &typ)?, &typ)
+    }
+
+    fn datum(&self) -> Datum<'_> {
+        self.row.iter().next().unwrap_or(Datum::Null)
+    }
+}
+
+/// Its text, without quotes.
+impl fmt::Display for Literal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&plain_text(self.datum(), &self.typ).unwrap_or_default())
+    }
 }
 
 /// A cell as its script wrote it.
@@ -108,6 +184,7 @@ impl Value {
             Value::Int64(v) => Datum::Int64(*v),
             Value::String(v) => Datum::String(v),
             Value::Bytes(v) => Datum::Bytes(v),
+            Value::Literal(v) => v.datum(),
         }
     }
 
@@ -124,7 +201,7 @@ impl Value {
             Datum::Bytes(bytes) if std::str::from_utf8(bytes).is_ok() => {
                 Value::Bytes(bytes.to_vec())
             }
-            _ => return None,
+            other => Value::Literal(Literal::of(other)?),
         })
     }
 
@@ -138,6 +215,7 @@ impl Value {
             Value::Int64(_) => *ty == SqlScalarType::Int64,
             Value::String(_) => *ty == SqlScalarType::String,
             Value::Bytes(_) => *ty == SqlScalarType::Bytes,
+            Value::Literal(literal) => literal.typ == ty.to_repr(),
         }
     }
 }
@@ -153,6 +231,7 @@ impl fmt::Display for Value {
             Value::Int64(v) => write!(f, "{v}"),
             Value::String(v) => write_text(f, v),
             Value::Bytes(v) => write_text(f, &String::from_utf8_lossy(v)),
+            Value::Literal(v) => write_text(f, &v.to_string()),
         }
     }
 }
@@ -195,6 +274,7 @@ impl Serialize for Cell {
             Cell::Value(Value::Int64(v)) => serializer.serialize_i64(*v),
             Cell::Value(Value::String(v)) => serializer.serialize_str(v),
             Cell::Value(Value::Bytes(v)) => serializer.serialize_str(&String::from_utf8_lossy(v)),
+            Cell::Value(Value::Literal(v)) => serializer.serialize_str(&v.to_string()),
             Cell::Verbatim(Written::Token(token)) if token == "null" => serializer.serialize_unit(),
             Cell::Verbatim(Written::Token(token)) => serializer.serialize_str(unquote(token)),
             Cell::Verbatim(Written::Json(json)) => json.serialize(serializer),
@@ -240,8 +320,18 @@ fn from_token(token: &str, ty: &SqlScalarType) -> Result<Value, ValueError> {
         },
         SqlScalarType::String => Ok(Value::String(unquote(token).to_string())),
         SqlScalarType::Bytes => Ok(Value::Bytes(unquote(token).as_bytes().to_vec())),
-        other => Err(ValueError::Type(other.clone())),
+        other => literal(unquote(token), other),
     }
+}
+
+fn literal(text: &str, ty: &SqlScalarType) -> Result<Value, ValueError> {
+    let literal = Literal::read(text, &ty.to_repr());
+    literal
+        .map(Value::Literal)
+        .ok_or_else(|| ValueError::Literal {
+            text: text.to_string(),
+            typ: type_name(&ty.to_repr()),
+        })
 }
 
 fn from_json(json: &serde_json::Value, ty: &SqlScalarType) -> Result<Value, ValueError> {
@@ -265,7 +355,10 @@ fn from_json(json: &serde_json::Value, ty: &SqlScalarType) -> Result<Value, Valu
             let text = text("string (utf8 bytes)")?;
             Ok(Value::Bytes(text.as_bytes().to_vec()))
         }
-        typ => Err(ValueError::Type(typ.clone())),
+        other => match json {
+            serde_json::Value::Number(number) => literal(&number.to_string(), other),
+            _ => literal(text("string")?, other),
+        },
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::cell::{Cell, RowLine, Value};
+use super::cell::{Cell, Literal, RowLine, Value};
 use super::command::{ColumnDef, Command};
 use super::error::{CommandError, ValueError};
 use repr::{Diff, RelationDesc, Row, SqlScalarType};
@@ -92,7 +92,24 @@ pub fn resolve(columns: &[ColumnDef]) -> Result<RelationDesc, CommandError> {
     Ok(RelationDesc::from_columns(columns))
 }
 
-/// The type that a script's type name means; names are case-insensitive.
+/// Whether a type has a name in our scripts only.
+pub(super) fn is_extension(name: &str) -> bool {
+    match scalar_type(name) {
+        Ok(
+            SqlScalarType::Int16
+            | SqlScalarType::Int32
+            | SqlScalarType::Int64
+            | SqlScalarType::Bool
+            | SqlScalarType::String
+            | SqlScalarType::Bytes,
+        )
+        | Err(_) => false,
+        Ok(_) => true,
+    }
+}
+
+/// The type that a script's type name means; names are case-insensitive. Those beyond
+/// upstream's are the ones of plans.
 fn scalar_type(name: &str) -> Result<SqlScalarType, CommandError> {
     let name = name.to_ascii_lowercase();
     Ok(match name.as_str() {
@@ -102,6 +119,19 @@ fn scalar_type(name: &str) -> Result<SqlScalarType, CommandError> {
         "bool" | "boolean" => SqlScalarType::Bool,
         "string" | "text" => SqlScalarType::String,
         "bytes" | "bytea" => SqlScalarType::Bytes,
+        // *Extension*.
+        "float4" | "real" => SqlScalarType::Float32,
+        "float8" => SqlScalarType::Float64,
+        "numeric" => SqlScalarType::Numeric { max_scale: None },
+        "uint2" => SqlScalarType::UInt16,
+        "uint4" => SqlScalarType::UInt32,
+        "uint8" => SqlScalarType::UInt64,
+        "date" => SqlScalarType::Date,
+        "time" => SqlScalarType::Time,
+        "timestamp" => SqlScalarType::Timestamp { precision: None },
+        "timestamptz" => SqlScalarType::TimestampTz { precision: None },
+        "interval" => SqlScalarType::Interval,
+        "mz_timestamp" => SqlScalarType::MzTimestamp,
         _ => return Err(CommandError::UnknownColumnType(name)),
     })
 }
@@ -171,7 +201,10 @@ pub fn synthetic_row(desc: &RelationDesc, i: u64, row_bytes: usize) -> Result<Ro
                 SqlScalarType::Bool => Value::Bool(i.is_multiple_of(2)),
                 SqlScalarType::String => Value::String(text.clone()),
                 SqlScalarType::Bytes => Value::Bytes(text.clone().into_bytes()),
-                other => return Err(ValueError::Type(other.clone())),
+                other => {
+                    let literal = Literal::number(i, &other.to_repr());
+                    Value::Literal(literal.ok_or_else(|| ValueError::Type(other.clone()))?)
+                }
             })
         })
         .collect::<Result<Vec<_>, ValueError>>()?;

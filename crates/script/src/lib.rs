@@ -26,7 +26,7 @@ pub mod text;
 pub mod upstream;
 mod visit;
 
-pub use cell::{Cell, RowLine, Value, Written};
+pub use cell::{Cell, Literal, RowLine, Value, Written};
 pub use command::*;
 pub use config::MAX_RESULT_SIZE;
 pub use error::{CommandError, ScriptError, SettingError, ValueError};

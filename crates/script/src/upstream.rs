@@ -11,6 +11,7 @@ use std::fmt;
 use super::cell::RowLine;
 use super::command::{Command, CreateDataflow, Export, Selection};
 use super::config::MAX_RESULT_SIZE;
+use super::data::is_extension;
 use plan::text::unsayable;
 use protocol::Release;
 use repr::{GlobalId, Timestamp};
@@ -123,6 +124,12 @@ fn said(command: &Command, release: Release) -> Result<Option<Command>, String> 
             }
             command.clone()
         }
+        Command::DefineSchema { columns, .. } => {
+            match columns.iter().find(|column| is_extension(&column.ty)) {
+                Some(column) => return Err(format!("column type `{}`", column.ty)),
+                None => command.clone(),
+            }
+        }
         Command::Restart | Command::Kill { .. } => return lacks("way to kill a replica"),
         Command::WriteRows {
             shard,
@@ -158,7 +165,6 @@ fn said(command: &Command, release: Release) -> Result<Option<Command>, String> 
         Command::CreateInstance { .. }
         | Command::InitializationComplete
         | Command::Reconnect
-        | Command::DefineSchema { .. }
         | Command::WriteSingleTs { .. }
         | Command::WriteSpread { .. }
         | Command::DefineIndex { .. }

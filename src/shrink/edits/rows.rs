@@ -10,7 +10,7 @@ use crate::protocol::v26_30::MirScalarExpr;
 use crate::repr::{RelationDesc, ReprScalarType, Row, SqlScalarType};
 use crate::script::append::Append;
 use crate::script::data::Schemas;
-use crate::script::{Cell, Command, Plan, RowLine, Value};
+use crate::script::{Cell, Command, Literal, Plan, RowLine, Value};
 use crate::shrink::order::value_key;
 
 /// How many simplest values a type has at most.
@@ -38,8 +38,9 @@ pub fn nth(ty: &SqlScalarType, place: usize) -> Value {
         SqlScalarType::Int64 => Value::Int64(place.try_into().unwrap_or(i64::MAX)),
         SqlScalarType::String => Value::String(text),
         SqlScalarType::Bytes => Value::Bytes(text.into_bytes()),
-        // Scripts can write nothing else of another type.
-        _ => Value::Null,
+        other => {
+            Literal::number(place as u64, &other.to_repr()).map_or(Value::Null, Value::Literal)
+        }
     }
 }
 
@@ -51,6 +52,7 @@ pub fn read_as(value: &Value, ty: &SqlScalarType) -> Option<Value> {
         Value::Bool(_) => 1,
         Value::Int16(_) | Value::Int32(_) | Value::Int64(_) => 2,
         Value::String(_) | Value::Bytes(_) => 3,
+        Value::Literal(_) => 4,
     };
     let read = Cell::Value(value.clone()).value(ty, true).ok()?;
     (kind(&read) == kind(value)).then_some(read)

@@ -4,12 +4,12 @@
 //!
 //! Invariant: printing a value and reading it back gives the same bytes.
 
-use super::moments::{
+use super::names::type_name;
+use crate::types::datum_fits;
+use repr::moments::{
     date_text, interval_text, parse_date, parse_interval, parse_time, parse_timestamp, time_text,
     timestamp_text,
 };
-use super::names::type_name;
-use crate::types::datum_fits;
 use repr::{Datum, Numeric, ReprScalarType, Row};
 
 /// A value as it was written, before its type is known.
@@ -68,6 +68,9 @@ impl Written {
             (Written::Float(x), ReprScalarType::Float64) => Datum::Float64(*x),
             (Written::Str(s), ReprScalarType::Float64) => {
                 Datum::Float64(special_float(s).ok_or_else(none)?)
+            }
+            (Written::Str(s), ReprScalarType::Float32) => {
+                Datum::Float32(special_float(s).ok_or_else(none)? as f32)
             }
             (Written::Int(n), ReprScalarType::Float32) => Datum::Float32(*n as f32),
             (Written::Float(x), ReprScalarType::Float32) => Datum::Float32(*x as f32),
@@ -148,6 +151,26 @@ pub(super) fn value_text(row: &Row, typ: &ReprScalarType) -> String {
     }
 }
 
+/// A value of this type from the text that a literal has within its quotes, or
+/// without any.
+pub fn read_value(text: &str, typ: &ReprScalarType) -> Option<Row> {
+    let number = text.parse().map(Written::Int).ok();
+    let float = text.parse().map(Written::Float).ok();
+    let ways = [number, float, Some(Written::Str(text.to_string()))];
+    let mut ways = ways.into_iter().flatten();
+    ways.find_map(|written| written.as_type(typ).ok())
+}
+
+/// The text from which [`read_value`] gives the value back; None if there is none.
+pub fn plain_text(datum: Datum<'_>, typ: &ReprScalarType) -> Option<String> {
+    let text = match written(datum, typ)? {
+        Written::Str(text) => text,
+        other => other.shown(),
+    };
+    let again = read_value(&text, typ)?;
+    (again == Row::pack([datum])).then_some(text)
+}
+
 /// How to write the value, if there is a way that might give it back.
 fn written(datum: Datum<'_>, typ: &ReprScalarType) -> Option<Written> {
     if !datum_fits(&datum, typ) {
@@ -164,13 +187,9 @@ fn written(datum: Datum<'_>, typ: &ReprScalarType) -> Option<Written> {
         Datum::UInt32(n) => Written::Int(n.into()),
         Datum::UInt64(n) | Datum::MzTimestamp(n) => Written::Int(n.into()),
         Datum::Float64(x) if x.is_finite() => Written::Float(x),
-        Datum::Float64(x) => {
-            let known = SPECIAL
-                .iter()
-                .find(|(_, special)| *special == x || x.is_nan());
-            Written::Str(known?.0.into())
-        }
+        Datum::Float64(x) => Written::Str(special_text(x)?.into()),
         Datum::Float32(x) if x.is_finite() => Written::Float(x.into()),
+        Datum::Float32(x) => Written::Str(special_text(x.into())?.into()),
         Datum::Numeric(n) => Written::Str(n.to_string()),
         Datum::String(s) => Written::Str(s.into()),
         Datum::Bytes(b) => Written::Str(format!("\\x{}", hex::encode(b))),
@@ -187,6 +206,12 @@ const SPECIAL: [(&str, f64); 3] = [
     ("Infinity", f64::INFINITY),
     ("-Infinity", f64::NEG_INFINITY),
 ];
+
+fn special_text(x: f64) -> Option<&'static str> {
+    let is = |special: &f64| *special == x || special.is_nan() && x.is_nan();
+    let known = SPECIAL.iter().find(|(_, special)| is(special));
+    known.map(|(text, _)| *text)
+}
 
 fn special_float(s: &str) -> Option<f64> {
     let known = SPECIAL.iter().find(|(text, _)| *text == s);
@@ -250,6 +275,11 @@ mod tests {
                 "\"NaN\"::double precision",
             ),
             (Datum::Float32(0.1), T::Float32, "0.10000000149011612::real"),
+            (
+                Datum::Float32(f32::NEG_INFINITY),
+                T::Float32,
+                "\"-Infinity\"::real",
+            ),
             (
                 Datum::UInt64(u64::MAX),
                 T::UInt64,

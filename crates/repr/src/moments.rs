@@ -1,10 +1,10 @@
-//! Dates, times and intervals as texts, in literals: `2024-02-29`,
+//! Dates, times and intervals as texts, in literals and in answers: `2024-02-29`,
 //! `2024-02-29 23:59:59.000000001`, `-14 months 3 days -00:00:01.500000`.
 //!
 //! Invariant: what has a text has one, which gives it back; what has none (a year of
 //! more than four digits, a leap second) is no [`Some`].
 
-use repr::{CivilTimestamp, Interval, Time};
+use super::civil::{CivilTimestamp, Interval, Time};
 
 /// Days from 2000-01-01 to the first of January of a year.
 fn days_to_year(year: i32) -> Option<i32> {
@@ -12,14 +12,14 @@ fn days_to_year(year: i32) -> Option<i32> {
 }
 
 /// `2024-02-29 23:59:59.000000001`, for years 1 to 9999.
-pub(super) fn timestamp_text(t: CivilTimestamp) -> Option<String> {
+pub fn timestamp_text(t: CivilTimestamp) -> Option<String> {
     let days = days_to_year(t.year)?.checked_add(i32::try_from(t.ordinal).ok()? - 1)?;
     let date = date_text(days)?;
     Some(format!("{date} {}", time_text(t.secs, t.nanos)))
 }
 
 /// `23:59:59.000000001`
-pub(super) fn time_text(secs: u32, nanos: u32) -> String {
+pub fn time_text(secs: u32, nanos: u32) -> String {
     let (hour, minute, second) = (secs / 3_600, secs / 60 % 60, secs % 60);
     let fraction = match nanos {
         0 => String::new(),
@@ -28,7 +28,8 @@ pub(super) fn time_text(secs: u32, nanos: u32) -> String {
     format!("{hour:02}:{minute:02}:{second:02}{fraction}")
 }
 
-pub(super) fn parse_timestamp(s: &str) -> Option<CivilTimestamp> {
+/// The timestamp of such a text.
+pub fn parse_timestamp(s: &str) -> Option<CivilTimestamp> {
     let (date, time) = s.split_once(' ')?;
     let year: i32 = date.get(..4)?.parse().ok()?;
     let ordinal = parse_date(date)? - days_to_year(year)? + 1;
@@ -42,7 +43,7 @@ pub(super) fn parse_timestamp(s: &str) -> Option<CivilTimestamp> {
 }
 
 /// A time of a day.
-pub(super) fn parse_time(s: &str) -> Option<Time> {
+pub fn parse_time(s: &str) -> Option<Time> {
     let (hour, minute, second, fraction) = clock(s, 9)?;
     (hour <= 23).then_some(Time {
         secs: u32::try_from(hour).ok()? * 3_600 + minute * 60 + second,
@@ -67,7 +68,7 @@ fn clock(s: &str, digits: usize) -> Option<(u64, u32, u32, u32)> {
 }
 
 /// `-14 months 3 days -00:00:01.500000`: what is zero is left out, unless all is.
-pub(super) fn interval_text(interval: Interval) -> String {
+pub fn interval_text(interval: Interval) -> String {
     let Interval {
         months,
         days,
@@ -95,7 +96,8 @@ pub(super) fn interval_text(interval: Interval) -> String {
 
 const MICROS: u64 = 1_000_000;
 
-pub(super) fn parse_interval(s: &str) -> Option<Interval> {
+/// The interval of such a text.
+pub fn parse_interval(s: &str) -> Option<Interval> {
     let mut interval = Interval {
         months: 0,
         days: 0,
@@ -134,7 +136,7 @@ pub(super) fn parse_interval(s: &str) -> Option<Interval> {
 }
 
 /// `YYYY-MM-DD` of a day counted from 2000-01-01, for years 1 to 9999.
-pub(super) fn date_text(days: i32) -> Option<String> {
+pub fn date_text(days: i32) -> Option<String> {
     // Days since 0000-03-01, so that a leap day ends its year.
     let days = i64::from(days) + 730_425;
     let era = days.div_euclid(146_097);
@@ -150,7 +152,8 @@ pub(super) fn date_text(days: i32) -> Option<String> {
         .then(|| format!("{year:04}-{month:02}-{day:02}"))
 }
 
-pub(super) fn parse_date(s: &str) -> Option<i32> {
+/// The day of such a text, from 2000-01-01.
+pub fn parse_date(s: &str) -> Option<i32> {
     let mut parts = s.splitn(3, '-');
     let mut number = |width: usize| -> Option<i64> {
         let part = parts.next()?;
