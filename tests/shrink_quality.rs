@@ -350,8 +350,8 @@ fn a_maximum_that_a_retraction_lowers() {
         &[
             INSTANCE,
             COMPLETE,
-            "write-rows shard=s ts=0\n  1 a",
-            "write-rows shard=s ts=1\n  0 a\n  1 a diff=-1",
+            "write-rows shard=s ts=0\n  0 a\n  1 a",
+            "write-rows shard=s ts=1\n  1 a diff=-1",
             "create-dataflow as-of=0\n  import source=1000 shard=s upper=0\n  \
              build id=1001\n    Reduce aggregates=[max(#0)]\n      Get u1000\n  \
              export index=1002 on=1001 key=[]",

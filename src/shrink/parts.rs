@@ -76,8 +76,8 @@ fn fewer_rows(constant: &Relation, rows: usize) -> Vec<Relation> {
     (0..rows).map(without).collect()
 }
 
-/// A class of equal expressions less, a member of one less, all in order, the last
-/// input less.
+/// A class of equal expressions less, a member of one less, all in order, an input
+/// less.
 fn of_join(
     join: &Relation,
     inputs: &[Relation],
@@ -108,26 +108,70 @@ fn of_join(
     if sorted != equivalences {
         out.push(with(sorted));
     }
-    // The last input goes with the classes that compare something with it.
-    if let [rest @ .., last] = inputs
-        && rest.len() > 1
-    {
-        let arity = join.arity();
-        let width = arity - last.arity();
-        let fits =
-            |class: &Vec<MirScalarExpr>| class.iter().all(|e| scalar::support_width(e) <= width);
-        let fewer = changed(join, |copy| {
-            if let Relation::Join {
-                inputs,
-                equivalences,
-                ..
-            } = copy
-            {
-                inputs.pop();
-                equivalences.retain(fits);
+    out.extend(by_first_columns(inputs, equivalences).into_iter().map(with));
+    if inputs.len() > 2 {
+        let all = 0..inputs.len();
+        out.extend(all.map(|at| without_input(join, inputs, at)));
+    }
+    out
+}
+
+/// The join without one of its inputs, and without what was compared with that; its
+/// first column stands in for those of the input.
+fn without_input(join: &Relation, inputs: &[Relation], at: usize) -> Relation {
+    let before: usize = inputs[..at].iter().map(Relation::arity).sum();
+    let behind = before + inputs[at].arity();
+    let place = |column: usize| match column {
+        c if c < before => Some(c),
+        c if c < behind => None,
+        c => Some(c - (behind - before)),
+    };
+    let kept = |member: &MirScalarExpr| {
+        let support = scalar::support(member);
+        let is_left = support.into_iter().all(|column| place(column).is_some());
+        is_left.then(|| scalar::mapped(member, |column| place(column).unwrap_or(0)))
+    };
+    let fewer = changed(join, |copy| {
+        if let Relation::Join {
+            inputs,
+            equivalences,
+            ..
+        } = copy
+        {
+            inputs.remove(at);
+            for class in equivalences.iter_mut() {
+                *class = class.iter().filter_map(kept).collect();
             }
-        });
-        out.extend(fitted(fewer, arity));
+            equivalences.retain(|class| class.len() > 1);
+        }
+    });
+    let columns = (0..join.arity()).map(|column| place(column).unwrap_or(0));
+    fewer.project(columns.collect())
+}
+
+/// Each class of columns made one of the first columns of their inputs.
+fn by_first_columns(
+    inputs: &[Relation],
+    equivalences: &[Vec<MirScalarExpr>],
+) -> Vec<Vec<Vec<MirScalarExpr>>> {
+    let mut firsts = Vec::new();
+    let mut before = 0;
+    for input in inputs {
+        firsts.extend(std::iter::repeat_n(before, input.arity()));
+        before += input.arity();
+    }
+    let mut out = Vec::new();
+    for (at, class) in equivalences.iter().enumerate() {
+        let first = |member: &MirScalarExpr| {
+            let column = scalar::as_column(member)?;
+            Some(scalar::column(*firsts.get(column)?))
+        };
+        let lower: Option<Vec<MirScalarExpr>> = class.iter().map(first).collect();
+        if let Some(lower) = lower.filter(|lower| lower != class) {
+            let mut classes = equivalences.to_vec();
+            classes[at] = lower;
+            out.push(classes);
+        }
     }
     out
 }

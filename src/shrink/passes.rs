@@ -18,7 +18,7 @@ pub(super) type Pass = fn(&mut Shrinker<'_>);
 /// sessions, then rows, then what is in plans and schemas, then values and names.
 /// The one that asks about every pair of commands comes when the cheaper ones have
 /// left few of them.
-pub(super) const PASSES: [(&str, Pass); 21] = [
+pub(super) const PASSES: [(&str, Pass); 22] = [
     ("slice", slice_dataflows),
     ("remove commands", remove_commands),
     ("merge sessions", merge_sessions),
@@ -37,6 +37,7 @@ pub(super) const PASSES: [(&str, Pass); 21] = [
     ("simplify schemas", simplify_schemas),
     ("remove pairs of commands", remove_pairs),
     ("simplify values", simplify_values),
+    ("move rows", move_rows),
     ("lower times", lower_times),
     ("reorder", reorder),
     ("rename", rename),
@@ -149,7 +150,7 @@ fn remove_builds(shrinker: &mut Shrinker<'_>) {
 /// One collection does what two did.
 fn unify_ids(shrinker: &mut Shrinker<'_>) {
     let exported = ids::exported(&shrinker.best);
-    for from in exported.iter().rev() {
+    for from in ids::named(&shrinker.best).iter().rev() {
         let others = exported.iter().filter(|to| *to != from);
         let best = shrinker.best.clone();
         shrinker.consider_any(others.map(|to| ids::unified(&best, *from, *to)));
@@ -287,6 +288,11 @@ fn simplify_values(shrinker: &mut Shrinker<'_>) {
             }
         }
     }
+}
+
+/// Rows come with the earliest write that does.
+fn move_rows(shrinker: &mut Shrinker<'_>) {
+    walk(shrinker, rows::earlier_rows);
 }
 
 fn lower_times(shrinker: &mut Shrinker<'_>) {

@@ -48,8 +48,15 @@ pub fn simpler(commands: &[Command], plan: &Plan) -> Vec<Plan> {
     };
     let mut out = Vec::new();
     let fixed = recurring(&plan);
+    let reads = reads(&plan);
     for at in (0..count(&plan)).filter(|at| !fixed.contains(at)) {
-        for variant in variants(node(&plan, &mut at.clone())) {
+        let operator = node(&plan, &mut at.clone());
+        let mut variants = variants(operator);
+        if let Relation::Constant { .. } = operator {
+            let reads = reads.iter().cloned();
+            variants.extend(reads.filter_map(|read| fitted(read, operator.arity())));
+        }
+        for variant in variants {
             let mut candidate = plan.clone();
             replace(&mut candidate, &mut at.clone(), variant);
             let candidate = Plan::from(candidate);
@@ -59,6 +66,21 @@ pub fn simpler(commands: &[Command], plan: &Plan) -> Vec<Plan> {
         }
     }
     out
+}
+
+/// The collections that a plan reads, each once.
+fn reads(plan: &Relation) -> Vec<Relation> {
+    let mut reads: Vec<Relation> = Vec::new();
+    plan.visit(&mut |operator| {
+        if let Relation::Get {
+            id: Id::Global(_), ..
+        } = operator
+            && !reads.contains(operator)
+        {
+            reads.push(operator.clone());
+        }
+    });
+    reads
 }
 
 /// The script with one plan replaced by another, wherever it stands.

@@ -16,6 +16,17 @@ pub fn exported(commands: &[Command]) -> Vec<GlobalId> {
     ids
 }
 
+/// Every id that some command makes usable or uses, in order.
+pub fn named(commands: &[Command]) -> Vec<GlobalId> {
+    let mut ids = exported(commands);
+    for id in commands.iter().flat_map(Command::used_ids) {
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    ids
+}
+
 /// `from` is called `to` everywhere, its own definitions are gone, and so are
 /// commands that now say the same twice in a row of equals.
 pub fn unified(commands: &[Command], from: GlobalId, to: GlobalId) -> Commands {

@@ -285,6 +285,41 @@ pub fn without_row_pairs(commands: &[Command]) -> Vec<Commands> {
     out
 }
 
+/// A row of a write that comes with an earlier write to its shard instead: one
+/// candidate a row and such a write.
+pub fn earlier_rows(commands: &[Command]) -> Vec<Commands> {
+    let explicit = |command: &Command| match command {
+        Command::WriteRows { shard, schema, .. } => Some((shard.clone(), schema.clone())),
+        _ => None,
+    };
+    let mut out = Vec::new();
+    for (at, command) in commands.iter().enumerate() {
+        let Some(written) = explicit(command) else {
+            continue;
+        };
+        let earlier = commands[..at].iter().enumerate();
+        let earlier = earlier.filter(|(_, other)| explicit(other).as_ref() == Some(&written));
+        for (to, _) in earlier {
+            for row in 0..command.rows().len() {
+                let mut candidate = commands.to_vec();
+                let moved = candidate[at].rows_mut().map(|rows| rows.remove(row));
+                if let (Some(moved), Some(rows)) = (moved, candidate[to].rows_mut()) {
+                    let after = |known: &RowLine| value_keys(known) > value_keys(&moved);
+                    let place = rows.iter().position(after).unwrap_or(rows.len());
+                    rows.insert(place, moved);
+                }
+                out.push(candidate);
+            }
+        }
+    }
+    out
+}
+
+/// By what rows are sorted.
+fn value_keys(row: &RowLine) -> Vec<String> {
+    row.cells.iter().map(Cell::to_string).collect()
+}
+
 /// The rows with equal ones summed.
 fn summed(rows: &[RowLine]) -> Vec<RowLine> {
     let mut out: Vec<RowLine> = Vec::new();

@@ -89,22 +89,12 @@ impl Written {
             (Written::Str(s), ReprScalarType::Numeric) => {
                 Datum::Numeric(parse_decimal(s).ok_or_else(none)?)
             }
-            (Written::Str(s), ReprScalarType::Timestamp) => {
-                Datum::Timestamp(parse_timestamp(s).ok_or_else(none)?)
-            }
-            (Written::Str(s), ReprScalarType::TimestampTz) => {
-                Datum::TimestampTz(parse_timestamp(s).ok_or_else(none)?)
-            }
             (Written::Str(s), ReprScalarType::String) => Datum::String(s),
-            (Written::Str(s), ReprScalarType::Date) => Datum::Date(parse_date(s).ok_or_else(none)?),
-            (Written::Str(s), ReprScalarType::Time) => Datum::Time(parse_time(s).ok_or_else(none)?),
-            (Written::Str(s), ReprScalarType::Interval) => {
-                Datum::Interval(parse_interval(s).ok_or_else(none)?)
-            }
             (Written::Str(s), ReprScalarType::Bytes) => {
                 bytes = s.strip_prefix("\\x").and_then(parse_hex).ok_or_else(none)?;
                 Datum::Bytes(&bytes)
             }
+            (Written::Str(s), typ) => moment(s, typ).ok_or_else(none)?,
             _ => return Err(none()),
         };
         Ok(Row::pack([datum]))
@@ -197,6 +187,18 @@ fn written(datum: Datum<'_>, typ: &ReprScalarType) -> Option<Written> {
         Datum::Timestamp(t) | Datum::TimestampTz(t) => Written::Str(timestamp_text(t)?),
         Datum::Time(t) => Written::Str(time_text(t.secs, t.nanos)),
         Datum::Interval(interval) => Written::Str(interval_text(interval)),
+        _ => return None,
+    })
+}
+
+/// A date, a time or an interval; None for other types.
+fn moment(s: &str, typ: &ReprScalarType) -> Option<Datum<'static>> {
+    Some(match typ {
+        ReprScalarType::Date => Datum::Date(parse_date(s)?),
+        ReprScalarType::Time => Datum::Time(parse_time(s)?),
+        ReprScalarType::Timestamp => Datum::Timestamp(parse_timestamp(s)?),
+        ReprScalarType::TimestampTz => Datum::TimestampTz(parse_timestamp(s)?),
+        ReprScalarType::Interval => Datum::Interval(parse_interval(s)?),
         _ => return None,
     })
 }
