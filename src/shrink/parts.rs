@@ -102,7 +102,7 @@ fn of_join(
     }
     let mut sorted = equivalences.to_vec();
     for class in &mut sorted {
-        class.sort_by_key(|member| scalar::support(member));
+        class.sort_by_key(scalar::support);
     }
     sorted.sort_by_key(|class| class.first().map(scalar::support));
     if sorted != equivalences {
