@@ -4,6 +4,8 @@
 
 use std::path::PathBuf;
 
+use clusterd_fuzz::protocol::Release;
+use clusterd_fuzz::script::upstream::translate;
 use clusterd_fuzz::script::{Script, json, json_print, text};
 
 fn scripts() -> Vec<(PathBuf, String)> {
@@ -81,7 +83,9 @@ fn the_size_of_parts_is_said_by_both_forms_and_is_beyond_upstream() {
     let script = text::parse(source).unwrap();
     assert_eq!(script.to_string(), source);
     let commands = script.commands();
-    assert!(commands[0].is_upstream() && !commands[1].is_upstream());
+    let theirs = translate(&commands, Release::default()).unwrap();
+    assert_eq!(theirs[0].1, commands[0]);
+    assert_ne!(theirs[1].1, commands[1]);
     let json = json_print::converted(&script).join("\n");
     assert!(json.contains("\"part_bytes\":64"), "{json}");
     let again = json::parse(&json).unwrap().into_iter();

@@ -6,6 +6,18 @@
 //! and answers 0 for ever ends every loop of the generator.
 
 /// A source of decisions.
+///
+/// ```
+/// use clusterd_fuzz::generate::{ByteChoices, Choices};
+///
+/// // A source that has run dry answers with the simplest choice, for ever.
+/// let mut dry = ByteChoices::new(&[]);
+/// let choices: &mut dyn Choices = &mut dry;
+/// assert!(!choices.chance("a rare thing", 99, 100));
+/// assert_eq!(choices.between("rows", 1, 4), 1);
+/// assert_eq!(choices.pick("type", &["bigint", "text"]), Some(&"bigint"));
+/// assert_eq!(choices.weighted("action", &[0, 3, 5]), Some(1));
+/// ```
 pub trait Choices {
     /// A number in `0..bound`. `label` says what is decided; `bound` is at
     /// least 1 (a bound of 0 is read as 1).

@@ -13,6 +13,19 @@ use crate::script::{Command, Value};
 ///
 /// In this order: what is measured, then the text itself, which is
 /// printed only where nothing else tells two scripts apart.
+///
+/// ```
+/// use clusterd_fuzz::script::text::parse;
+/// use clusterd_fuzz::shrink::Complexity;
+///
+/// let commands = |text: &str| parse(text).unwrap().commands();
+/// let one = commands("write-rows shard=s ts=900\n  7 long\n----\n");
+/// let small = commands("write-rows shard=s ts=0\n  0 a\n----\n");
+/// let two = commands("write-rows shard=s ts=0\n----\n\nreconnect\n----\n");
+/// // Fewer commands beat everything, and small values beat large ones.
+/// assert!(Complexity::of(&one) < Complexity::of(&two));
+/// assert!(Complexity::of(&small) < Complexity::of(&one));
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Complexity<'a> {
     measure: Measure,

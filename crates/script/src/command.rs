@@ -565,50 +565,6 @@ impl Command {
             Command::Kill { .. } => "kill",
         }
     }
-
-    /// Whether upstream's driver knows this command in this form.
-    pub fn is_upstream(&self) -> bool {
-        match self {
-            Command::StartPeek { .. }
-            | Command::AwaitPeek { .. }
-            | Command::CancelPeek { .. }
-            | Command::DowngradeSince { .. }
-            | Command::Restart
-            | Command::Kill { .. }
-            | Command::PeekCount { .. }
-            | Command::ExpectCount { .. }
-            | Command::ExpectError { .. }
-            | Command::AllowCompaction { frontier: None, .. } => false,
-            Command::WriteRows {
-                rows, part_bytes, ..
-            } => part_bytes.is_none() && rows.iter().all(|row| row.diff == 1),
-            Command::CreateDataflow(df) => {
-                let upstream = |export: &Export| match export {
-                    Export::Subscribe { snapshot, .. } => *snapshot,
-                    Export::MaterializedView {
-                        not_null, refresh, ..
-                    } => not_null.is_empty() && refresh.is_none(),
-                    Export::Index { .. } => true,
-                };
-                df.join.is_none() && df.until.is_none() && df.exports.iter().all(upstream)
-            }
-            Command::Peek { selection, .. } => selection.is_everything(),
-            Command::CreateInstance { .. }
-            | Command::UpdateConfiguration { .. }
-            | Command::InitializationComplete
-            | Command::Reconnect
-            | Command::DefineSchema { .. }
-            | Command::WriteSingleTs { .. }
-            | Command::WriteSpread { .. }
-            | Command::DefineIndex { .. }
-            | Command::Schedule { .. }
-            | Command::AllowCompaction { .. }
-            | Command::AllowWrites { .. }
-            | Command::AwaitFrontier { .. }
-            | Command::Count { .. }
-            | Command::AwaitSubscribe { .. } => true,
-        }
-    }
 }
 
 fn default_timeout() -> u64 {
