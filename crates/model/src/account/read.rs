@@ -33,10 +33,9 @@ impl Model {
     /// key columns first, then the others in order.
     pub fn peek_answer(&self, id: GlobalId, ts: Timestamp) -> Expected {
         if let Some(shard) = self.peeked_shard(id) {
-            return self
-                .sizes
-                .now()
-                .answer(self.shard_contents(shard, ts), true);
+            let contents = self.shard_contents(shard, ts);
+            let entries = entries(&contents);
+            return self.sizes.now().answer(contents, true, entries);
         }
         match self.readable(id) {
             Ok(collection) => {
@@ -48,9 +47,9 @@ impl Model {
                     return Expected::Errors(error);
                 }
                 let contents = self.contents_since(collection, ts, &collection.since);
-                self.sizes
-                    .now()
-                    .answer(physical(collection, contents, None), true)
+                let contents = physical(collection, contents, None);
+                let entries = entries(&contents);
+                self.sizes.now().answer(contents, true, entries)
             }
             Err(undefined) => Expected::Undefined(undefined),
         }
@@ -95,6 +94,7 @@ impl Model {
             (None, _) | (_, None) => answer,
         };
         let answer = looked_up(answer);
+        let entries = entries(&answer);
         let answer = match &finish.computed {
             None => answer,
             Some(computed) => {
@@ -107,7 +107,7 @@ impl Model {
                 compute(computed, finish, peek.spec.ts, answer, ever)
             }
         };
-        peek.sizes.answer(answer, finish.is_everything())
+        peek.sizes.answer(answer, finish.is_everything(), entries)
     }
 
     /// The errors that a peek of an index may be answered for what it computes of rows of
@@ -486,6 +486,15 @@ fn peek_texts(evaluated: &Evaluated) -> ErrorTexts {
     let faults = evaluated.faults();
     faults.for_each(|fault| errors.extend(fault.peek_texts()));
     errors
+}
+
+/// How many different rows are looked at: each is an entry of its own in the answer,
+/// though what is computed of several may be the same (`spec/replica.md` §5.4).
+fn entries(answer: &Expected) -> u64 {
+    match answer {
+        Expected::Rows(rows) | Expected::Either(rows, _) => rows.iter().count() as u64,
+        Expected::Errors(_) | Expected::Undefined(_) => 0,
+    }
 }
 
 /// The rows of an index whose key is one of these values. Errors are not looked

@@ -126,8 +126,8 @@ impl SizeLimits {
     }
 
     /// What a peek must be answered under these limits; `is_whole` if it asks for all
-    /// of the rows.
-    pub(super) fn answer(&self, answer: Expected, is_whole: bool) -> Expected {
+    /// of the rows. They are told in so many `entries` at most.
+    pub(super) fn answer(&self, answer: Expected, is_whole: bool, entries: u64) -> Expected {
         if self.is_none() {
             return answer;
         }
@@ -138,7 +138,7 @@ impl SizeLimits {
                 return answer.or_error(self.errors());
             }
         };
-        if !self.may_refuse(generous(rows)) {
+        if !self.may_refuse(generous(rows).max(entries.saturating_mul(longest(rows)))) {
             return answer;
         }
         let is_refused = is_whole && self.refuse(encoded(rows.iter().map(|(row, _)| row)));
@@ -167,6 +167,12 @@ pub fn generous(rows: &Multiset) -> u64 {
         .sum()
 }
 
+/// More than one entry of these rows counts.
+fn longest(rows: &Multiset) -> u64 {
+    let lengths = rows.iter().map(|(row, _)| row.bytes().len() as u64);
+    lengths.max().unwrap_or(0) + ROW_HEAD
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,15 +193,15 @@ mod tests {
     fn a_result_far_below_the_limit_is_answered_and_one_beyond_is_not() {
         let ten = Expected::Rows(rows(10));
         let size = encoded(rows(10).iter().map(|(row, _)| row));
-        assert_eq!(limited(u64::MAX).answer(ten.clone(), true), ten);
-        assert_eq!(limited(100 * size).answer(ten.clone(), true), ten);
-        let refused = limited(size - 1).answer(ten.clone(), true);
+        assert_eq!(limited(u64::MAX).answer(ten.clone(), true, 10), ten);
+        assert_eq!(limited(100 * size).answer(ten.clone(), true, 10), ten);
+        let refused = limited(size - 1).answer(ten.clone(), true, 10);
         assert_eq!(refused, Expected::Errors(limited(size - 1).errors()));
         // Near the limit, and where some rows are enough, both are right.
         let either = Expected::Either(rows(10), limited(size).errors());
-        assert_eq!(limited(size).answer(ten.clone(), true), either);
+        assert_eq!(limited(size).answer(ten.clone(), true, 10), either);
         let either = Expected::Either(rows(10), limited(size - 1).errors());
-        assert_eq!(limited(size - 1).answer(ten, false), either);
+        assert_eq!(limited(size - 1).answer(ten, false, 10), either);
     }
 
     #[test]
