@@ -34,10 +34,14 @@ pub fn expected_blocks(commands: &[Command], release: Release) -> Vec<Option<Str
 /// A script of these commands, with the blocks that the model fixes for a replica
 /// of this release.
 pub fn with_blocks(commands: &[Command], release: Release) -> Script {
+    script_of(commands, &expected_blocks(commands, release))
+}
+
+/// A script of these commands and blocks; an empty one where none is fixed.
+pub fn script_of(commands: &[Command], blocks: &[Option<String>]) -> Script {
     let mut script = Script::from_commands(commands.iter().cloned());
-    let blocks = expected_blocks(commands, release);
     for (stanza, block) in script.stanzas_mut().zip(blocks) {
-        stanza.expected = block.unwrap_or_default();
+        stanza.expected = block.clone().unwrap_or_default();
     }
     script
 }

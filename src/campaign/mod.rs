@@ -45,7 +45,7 @@ use crate::shrink::Budget;
 
 pub use aftermath::Aftermath;
 use aftermath::Pursuit;
-pub use blocks::{expected_blocks, with_blocks};
+pub use blocks::{expected_blocks, script_of, with_blocks};
 pub use canary::Canary;
 pub use case::{CaseOptions, Outcome, run_case};
 pub use event::{CampaignEvent, CaseReport, Found, Reporter, Summary};

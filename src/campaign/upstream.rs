@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::blocks::expected_blocks;
+use super::blocks::{expected_blocks, script_of};
 use super::case::{CaseOptions, Outcome};
 use super::lab::{Lab, Seat, Shape};
 use super::viable::{Limits, endless, viable};
@@ -22,7 +22,7 @@ use crate::plan::cells;
 use crate::protocol::Release;
 use crate::script::interpret::{Effect, Interpreter, Uuids};
 use crate::script::upstream::translate;
-use crate::script::{Command, Export, Script, Selection};
+use crate::script::{Command, Export, Selection};
 use crate::shrink::{Commands, without};
 
 /// Of the patience for one thing, how often a whole script may take it.
@@ -30,12 +30,12 @@ const PATIENCES: u32 = 3;
 
 /// Upstream's driver and the clusterd of its environment.
 pub struct UpstreamLab {
-    pub driver: UpstreamDriver,
-    pub release: Release,
+    driver: UpstreamDriver,
+    release: Release,
     /// Scripts, and what the driver said of them, a folder a run.
-    pub directory: PathBuf,
-    pub patience: Duration,
-    pub stand_ins: Vec<Box<dyn Lab>>,
+    directory: PathBuf,
+    patience: Duration,
+    stand_ins: Vec<Box<dyn Lab>>,
     runs: AtomicU64,
 }
 
@@ -113,7 +113,7 @@ impl UpstreamLab {
         let (places, said): (Vec<usize>, Vec<Command>) = said.into_iter().unzip();
         let said: Vec<Command> = said.into_iter().map(|c| self.in_time(c)).collect();
         let blocks = expected_blocks(&said, self.release);
-        let script = script(&said, &blocks);
+        let script = script_of(&said, &blocks);
         let run = self.runs.fetch_add(1, Ordering::Relaxed);
         let directory = self.directory.join(format!("run-{run}"));
         let patience = self.patience * PATIENCES;
@@ -155,15 +155,6 @@ impl UpstreamLab {
             other => other,
         }
     }
-}
-
-/// A script with these blocks; empty ones where several answers are right.
-fn script(commands: &[Command], blocks: &[Option<String>]) -> Script {
-    let mut script = Script::from_commands(commands.iter().cloned());
-    for (stanza, block) in script.stanzas_mut().zip(blocks) {
-        stanza.expected = block.clone().unwrap_or_default();
-    }
-    script
 }
 
 /// The situations that the script itself makes, whatever the replica says, and what it

@@ -3,10 +3,10 @@
 use super::args::Export;
 use super::run::read;
 use super::{CliError, Done, out};
-use crate::campaign::expected_blocks;
+use crate::campaign::{expected_blocks, script_of};
 use crate::driver::play::Source;
 use crate::script::upstream::translate;
-use crate::script::{Command, Item, Script};
+use crate::script::{Command, Item};
 
 /// Prints the script, with the answers that the model expects.
 ///
@@ -32,10 +32,7 @@ pub fn export(args: &Export) -> Done {
     };
     let said: Vec<Command> = said.into_iter().map(|(_, command)| command).collect();
     let blocks = expected_blocks(&said, release);
-    let mut script = Script::from_commands(said);
-    for (stanza, block) in script.stanzas_mut().zip(&blocks) {
-        stanza.expected = block.clone().unwrap_or_default();
-    }
+    let mut script = script_of(&said, &blocks);
     // What a script begins with says what it is for.
     let comments = text.lines().take_while(|line| line.starts_with('#'));
     let comments: Vec<Item> = comments

@@ -4,9 +4,10 @@
 //! Invariant: a candidate has as many columns as the operator that it replaces; it
 //! reads the same values wherever they stand then.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::parts::{changed, shorter};
+use super::prune::Moved;
 use crate::plan::{Relation, scalar};
 use crate::protocol::v26_30::MirScalarExpr;
 
@@ -53,9 +54,6 @@ fn of_project(input: &Relation, outputs: &[usize]) -> Vec<Relation> {
         .filter_map(over)
         .collect()
 }
-
-/// Where columns went.
-type Moved = BTreeMap<usize, usize>;
 
 /// What gives at least the columns that are used with less work: the input of a
 /// projection, a Map without a scalar that none of them is made of. With where the

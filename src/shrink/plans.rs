@@ -12,8 +12,8 @@ use std::collections::BTreeSet;
 use super::edits::Commands;
 use super::inputs::over_plainer_inputs;
 use super::parts::{fitted, shorter, without_a_part};
-use crate::plan::{Globals, Relation, resolve_types, scalar};
-use crate::protocol::v26_30::{BinaryFunc, Id, MirScalarExpr, UnaryFunc, VariadicFunc};
+use crate::plan::{Globals, Relation, functions, resolve_types, scalar};
+use crate::protocol::v26_30::{Id, MirScalarExpr, UnaryFunc, VariadicFunc};
 use crate::repr::LocalId;
 use crate::script::interpret::{Interpreter, Uuids};
 use crate::script::{Command, Plan};
@@ -227,15 +227,7 @@ fn is_predicate(expr: &MirScalarExpr) -> bool {
             func,
             UnaryFunc::Not | UnaryFunc::IsNull | UnaryFunc::IsTrue | UnaryFunc::IsFalse
         ),
-        MirScalarExpr::CallBinary { func, .. } => matches!(
-            func,
-            BinaryFunc::Eq
-                | BinaryFunc::NotEq
-                | BinaryFunc::Lt
-                | BinaryFunc::Lte
-                | BinaryFunc::Gt
-                | BinaryFunc::Gte
-        ),
+        MirScalarExpr::CallBinary { func, .. } => functions::is_comparison(func),
         MirScalarExpr::CallVariadic { func, .. } => {
             matches!(func, VariadicFunc::And | VariadicFunc::Or)
         }

@@ -325,13 +325,16 @@ fn from_token(token: &str, ty: &SqlScalarType) -> Result<Value, ValueError> {
 }
 
 fn literal(text: &str, ty: &SqlScalarType) -> Result<Value, ValueError> {
-    let literal = Literal::read(text, &ty.to_repr());
-    literal
-        .map(Value::Literal)
-        .ok_or_else(|| ValueError::Literal {
+    let typ = ty.to_repr();
+    let literal = Literal::read(text, &typ).map(Value::Literal);
+    literal.ok_or_else(|| match Literal::number(0, &typ) {
+        Some(example) => ValueError::Literal {
             text: text.to_string(),
-            typ: type_name(&ty.to_repr()),
-        })
+            typ: type_name(&typ),
+            example: example.to_string(),
+        },
+        None => ValueError::Type(ty.clone()),
+    })
 }
 
 fn from_json(json: &serde_json::Value, ty: &SqlScalarType) -> Result<Value, ValueError> {

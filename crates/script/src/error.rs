@@ -113,9 +113,14 @@ pub enum ValueError {
     OutOfRange,
     #[error("row number {0} does not fit into a bigint")]
     RowNumber(u64),
-    #[error("parsing {text:?} as {typ}: expected what a literal of a plan has in its quotes")]
-    Literal { text: String, typ: String },
-    #[error("a synthetic row has no values of type {0:?}")]
+    #[error("parsing {text:?} as {typ}: expected a value as {example:?}")]
+    Literal {
+        text: String,
+        typ: String,
+        /// The text of a value of the type.
+        example: String,
+    },
+    #[error("scripts have no values of type {0:?}")]
     Type(SqlScalarType),
 }
 

@@ -67,7 +67,7 @@ pub fn translate(
                 Some(Command::AwaitPeek { peek: awaited, .. }),
             ) if peek == awaited => {
                 at += 1;
-                Ok(Some(plain_peek(*id, schema, *ts)))
+                said(&plain_peek(*id, schema, *ts), release)
             }
             (command, _) => said(command, release).and_then(|said| {
                 held.lacks(command, &commands[at + 1..])
@@ -106,7 +106,7 @@ fn plain_peek(id: GlobalId, schema: &Option<String>, ts: Timestamp) -> Command {
 fn said(command: &Command, release: Release) -> Result<Option<Command>, String> {
     let lacks = |what: &str| Err(what.to_string());
     if let Some(id) = other_id(command, release) {
-        return Err(format!("id {id}: ids of users only"));
+        return Err(format!("name for the id {id}, which is none of a user"));
     }
     let said = match command {
         Command::CreateInstance { settings, .. } if !settings.is_empty() => {
@@ -262,7 +262,7 @@ impl Held {
             }
             let written_later = later.iter().any(|c| c.written_shard() == Some(*shard));
             let upper = self.uppers.get(*shard).copied().unwrap_or(0);
-            self.read.contains(*shard) && (written_later || as_of + 1 < upper)
+            self.read.contains(*shard) && (written_later || as_of.saturating_add(1) < upper)
         };
         let shards = command.read_shards();
         let lost = shards.iter().find(|shard| is_lost(shard))?;

@@ -34,8 +34,7 @@ impl Model {
     pub fn peek_answer(&self, id: GlobalId, ts: Timestamp) -> Expected {
         if let Some(shard) = self.peeked_shard(id) {
             let contents = self.shard_contents(shard, ts);
-            let entries = entries(&contents);
-            return self.sizes.now().answer(contents, true, entries);
+            return self.sizes.now().answer(contents, true, None);
         }
         match self.readable(id) {
             Ok(collection) => {
@@ -48,8 +47,7 @@ impl Model {
                 }
                 let contents = self.contents_since(collection, ts, &collection.since);
                 let contents = physical(collection, contents, None);
-                let entries = entries(&contents);
-                self.sizes.now().answer(contents, true, entries)
+                self.sizes.now().answer(contents, true, None)
             }
             Err(undefined) => Expected::Undefined(undefined),
         }
@@ -94,7 +92,7 @@ impl Model {
             (None, _) | (_, None) => answer,
         };
         let answer = looked_up(answer);
-        let entries = entries(&answer);
+        let entries = finish.computed.as_ref().map(|_| entries(&answer));
         let answer = match &finish.computed {
             None => answer,
             Some(computed) => {

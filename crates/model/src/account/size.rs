@@ -126,8 +126,13 @@ impl SizeLimits {
     }
 
     /// What a peek must be answered under these limits; `is_whole` if it asks for all
-    /// of the rows. They are told in so many `entries` at most.
-    pub(super) fn answer(&self, answer: Expected, is_whole: bool, entries: u64) -> Expected {
+    /// of the rows. What is computed of rows comes in so many `entries` at most.
+    pub(super) fn answer(
+        &self,
+        answer: Expected,
+        is_whole: bool,
+        entries: Option<u64>,
+    ) -> Expected {
         if self.is_none() {
             return answer;
         }
@@ -138,7 +143,11 @@ impl SizeLimits {
                 return answer.or_error(self.errors());
             }
         };
-        if !self.may_refuse(generous(rows).max(entries.saturating_mul(longest(rows)))) {
+        let size = match entries {
+            None => generous(rows),
+            Some(entries) => entries.saturating_mul(longest(rows)),
+        };
+        if !self.may_refuse(size) {
             return answer;
         }
         let is_refused = is_whole && self.refuse(encoded(rows.iter().map(|(row, _)| row)));
@@ -193,15 +202,15 @@ mod tests {
     fn a_result_far_below_the_limit_is_answered_and_one_beyond_is_not() {
         let ten = Expected::Rows(rows(10));
         let size = encoded(rows(10).iter().map(|(row, _)| row));
-        assert_eq!(limited(u64::MAX).answer(ten.clone(), true, 10), ten);
-        assert_eq!(limited(100 * size).answer(ten.clone(), true, 10), ten);
-        let refused = limited(size - 1).answer(ten.clone(), true, 10);
+        assert_eq!(limited(u64::MAX).answer(ten.clone(), true, None), ten);
+        assert_eq!(limited(100 * size).answer(ten.clone(), true, None), ten);
+        let refused = limited(size - 1).answer(ten.clone(), true, None);
         assert_eq!(refused, Expected::Errors(limited(size - 1).errors()));
         // Near the limit, and where some rows are enough, both are right.
         let either = Expected::Either(rows(10), limited(size).errors());
-        assert_eq!(limited(size).answer(ten.clone(), true, 10), either);
+        assert_eq!(limited(size).answer(ten.clone(), true, None), either);
         let either = Expected::Either(rows(10), limited(size - 1).errors());
-        assert_eq!(limited(size - 1).answer(ten, false, 10), either);
+        assert_eq!(limited(size - 1).answer(ten, false, None), either);
     }
 
     #[test]

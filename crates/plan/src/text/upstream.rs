@@ -46,7 +46,7 @@ fn operator_lacks(operator: &Relation, release: Release) -> Option<String> {
         Relation::Get { id, .. } => match id {
             Id::Global(GlobalId::User(_)) | Id::Local(_) => None,
             Id::Global(id) if !release.plans_name_functions() => {
-                Some(format!("`Get {id}`: ids of users only"))
+                Some(format!("name for the id {id}, which is none of a user"))
             }
             Id::Global(_) => None,
         },
