@@ -11,7 +11,7 @@ use repr::{Diff, Row};
 /// Rows with their multiplicities; consolidated at all times.
 ///
 /// ```
-/// use model::multiset::Multiset;
+/// use model::Multiset;
 /// use repr::{Datum, Row};
 ///
 /// let row = |n| Row::pack([Datum::Int64(n)]);
@@ -111,7 +111,7 @@ impl Multiset {
     /// What must be added to `other` to get `self`.
     ///
     /// ```
-    /// use model::multiset::Multiset;
+    /// use model::Multiset;
     /// use repr::{Datum, Row};
     ///
     /// let row = |n| Row::pack([Datum::Int64(n)]);
