@@ -9,9 +9,9 @@ use std::sync::Arc;
 use clusterd_fuzz::invariants::{self, Checker};
 use clusterd_fuzz::protocol::v26_30::{
     ComputeResponse, FrontiersResponse, OpenTelemetryContext, PeekResponse, RowCollection,
-    SubscribeBatch, SubscribeResponse, UpdateCollection,
+    StashedPeekResponse, SubscribeBatch, SubscribeResponse, UpdateCollection,
 };
-use clusterd_fuzz::repr::{Antichain, Datum, GlobalId, Row};
+use clusterd_fuzz::repr::{Antichain, Datum, GlobalId, RelationDesc, Row, ShardId};
 use clusterd_fuzz::script::event::{Event, ShardContents, Wait};
 use clusterd_fuzz::script::interpret::{Interpreter, Uuids};
 use clusterd_fuzz::script::text::parse_command;
@@ -112,6 +112,23 @@ fn rows(n: u64, rows: &[(i64, &str)]) -> Step {
     )
 }
 
+/// An answer that was read from the stash, and says that it has `says` rows there.
+fn stashed(n: u64, rows: &[(i64, &str)], says: u64) -> Step {
+    let counted: Vec<(Row, NonZeroUsize)> = rows
+        .iter()
+        .map(|(n, text)| (row(*n, text), NonZeroUsize::MIN))
+        .collect();
+    let stashed = StashedPeekResponse {
+        num_rows_batches: says,
+        encoded_size_bytes: 0,
+        relation_desc: RelationDesc::default(),
+        shard_id: ShardId(peek(n)),
+        batches: Vec::new(),
+        inline_rows: vec![RowCollection::default(), RowCollection::from_rows(&counted)],
+    };
+    answer(n, PeekResponse::Stashed(Box::new(stashed)))
+}
+
 fn error(n: u64, text: &str) -> Step {
     answer(n, PeekResponse::Error(text.to_string()))
 }
@@ -180,6 +197,10 @@ fn indexed() -> Vec<Step> {
     steps
 }
 
+const STASH: &str = "update-configuration
+  enable_compute_peek_response_stash bool true
+  compute_peek_response_stash_threshold_bytes usize 0";
+
 const SUBSCRIBE: &str = "create-dataflow as-of=0
   import source=1000 shard=s upper=2
   build id=2000
@@ -243,6 +264,10 @@ fn table() -> Vec<(&'static str, Vec<Step>, Vec<Step>)> {
     };
     let limited = |limit| {
         let steps = vec![Do(limit), Do("peek id=1001 ts=0"), rows(1, A)];
+        and(indexed(), steps)
+    };
+    let stashing = |answer| {
+        let steps = vec![Do(STASH), Do("peek id=1001 ts=0"), answer];
         and(indexed(), steps)
     };
     let gone = |next| {
@@ -498,6 +523,11 @@ fn table() -> Vec<(&'static str, Vec<Step>, Vec<Step>)> {
             "I-33",
             gone(Note(Event::ShardReleased { shard: "s".into() })),
             gone(waited(Wait::Released { shard: "s".into() })),
+        ),
+        (
+            "I-34",
+            stashing(stashed(1, A, 1)),
+            stashing(stashed(1, A, 2)),
         ),
     ]
 }

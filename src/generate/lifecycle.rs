@@ -9,6 +9,7 @@ use super::tally::Worth;
 use super::world::{NEVER, World};
 use crate::model::{Expected, size};
 use crate::repr::{GlobalId, Timestamp};
+use crate::script::config::{PEEK_STASH, PEEK_STASH_THRESHOLD, STASH_THRESHOLD_BYTES};
 use crate::script::{Command, MAX_RESULT_SIZE, Setting};
 
 /// Switches that change how a replica works and never what it answers
@@ -65,6 +66,9 @@ impl World<'_> {
         if self.choices.chance("limit results", 1, 4) {
             return self.limit_results();
         }
+        if self.choices.chance("stash results", 1, 3) {
+            return self.stash_results();
+        }
         let settings = self.settings();
         self.emit(Command::UpdateConfiguration { settings }, Worth::Shows)
     }
@@ -108,6 +112,31 @@ impl World<'_> {
             _ => u64::MAX,
         };
         self.set(MAX_RESULT_SIZE, "u64", &bytes.to_string(), Worth::Shows)
+    }
+
+    /// Has answers stashed: all, those above about what some rows take, or the large
+    /// ones; or none any more.
+    pub fn stash_results(&mut self) -> bool {
+        let threshold = match self
+            .choices
+            .weighted("threshold of the stash", &[3, 3, 1, 1])
+        {
+            Some(0) => Some(0),
+            Some(1) => Some(self.choices.between("bytes that are sent", 32, 256)),
+            Some(2) => Some(STASH_THRESHOLD_BYTES as u64),
+            _ => None,
+        };
+        let setting = |name: &str, ty: &str, value: String| Setting {
+            name: name.to_string(),
+            ty: ty.to_string(),
+            value,
+        };
+        let enabled = setting(PEEK_STASH, "bool", threshold.is_some().to_string());
+        let mut settings = vec![enabled];
+        if let Some(bytes) = threshold {
+            settings.push(setting(PEEK_STASH_THRESHOLD, "usize", bytes.to_string()));
+        }
+        self.emit(Command::UpdateConfiguration { settings }, Worth::Shows)
     }
 
     /// Compacts an index; often looks at it before and after.

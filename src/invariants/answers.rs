@@ -37,9 +37,7 @@ pub fn first<'e, 'm>(
 /// was valid and asked for everything.
 pub fn sound<'a>(event: &Event, model: &'a Model) -> Option<Answer<'a>> {
     let (uuid, answer, peek) = first(event, model)?;
-    let PeekResponse::Rows(collections) = answer else {
-        return None;
-    };
+    let collections = answer.collections()?;
     let whole = peek.spec.finish.is_everything();
     let valid = whole && !peek.disturbed && peek.since.less_equal(peek.spec.ts);
     if !valid {

@@ -3,7 +3,7 @@
 
 use super::{Breach, Invariant, Place, Verdicts, described};
 use crate::model::Model;
-use crate::protocol::v26_30::{ComputeResponse, PeekResponse};
+use crate::protocol::v26_30::ComputeResponse;
 use crate::repr::Row;
 use crate::script::event::Event;
 
@@ -16,9 +16,10 @@ impl Invariant for Sorted {
         let Event::Response(response) = event else {
             return;
         };
-        let ComputeResponse::PeekResponse(uuid, PeekResponse::Rows(collections), _) =
-            response.as_ref()
-        else {
+        let ComputeResponse::PeekResponse(uuid, answer, _) = response.as_ref() else {
+            return;
+        };
+        let Some(collections) = answer.collections() else {
             return;
         };
         let Some(peek) = model.session().peeks.get(uuid) else {

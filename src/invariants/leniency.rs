@@ -39,7 +39,6 @@ leniencies! {
     Unevaluated, "L-02", "the model does not evaluate the plan at this time";
     Impatient, "L-03", "a wait ran out before it proves anything";
     Unsettled, "L-04", "the run ended before what was owed came, and nothing was waited for";
-    Stashed, "L-05", "the answer lies in a shard";
     Overflow, "L-06", "a count beyond 64 bits may have ended the replica";
     // Accepted.
     EarlyErrors, "L-07", "an answer that may be an error or rows";

@@ -49,6 +49,7 @@ mod i30_view_upper;
 mod i31_same_meaning;
 mod i32_result_size;
 mod i33_released;
+mod i34_stash;
 
 pub use checker::Checker;
 pub use i13_no_crash::after_case;
@@ -140,6 +141,7 @@ pub fn all_under(conditions: Conditions) -> Vec<Box<dyn Invariant>> {
         Box::new(i31_same_meaning::SameMeaning::default()),
         Box::new(i32_result_size::ResultSize),
         Box::new(i33_released::Released { patience_ms }),
+        Box::new(i34_stash::Stash { one_worker }),
     ]
 }
 

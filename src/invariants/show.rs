@@ -22,6 +22,11 @@ pub fn rows_of(collections: &[RowCollection]) -> Result<Multiset, String> {
     Ok(rows)
 }
 
+/// The same of an answer; `None` if it has no rows, or they were not read.
+pub fn rows_in(answer: &PeekResponse) -> Option<Result<Multiset, String>> {
+    answer.collections().map(rows_of)
+}
+
 pub use crate::model::row_text as row;
 
 /// `2 rows: (1, "a"), (2, "b") x 3`.
@@ -88,11 +93,11 @@ pub fn expected(expected: &Expected) -> String {
 /// What a peek was answered.
 pub fn answer(response: &PeekResponse) -> String {
     match response {
-        PeekResponse::Rows(collections) => match rows_of(collections) {
-            Ok(multiset) => rows(&multiset),
-            Err(text) => format!("rows that do not decode: {text}"),
+        PeekResponse::Rows(_) | PeekResponse::Stashed(_) => match rows_in(response) {
+            Some(Ok(multiset)) => rows(&multiset),
+            Some(Err(text)) => format!("rows that do not decode: {text}"),
+            None => "rows in the stash that could not be read".to_string(),
         },
-        PeekResponse::Stashed(_) => "a stashed answer".to_string(),
         PeekResponse::Error(text) => format!("the error `{text}`"),
         PeekResponse::Canceled => "canceled".to_string(),
     }

@@ -15,6 +15,7 @@ pub mod play;
 mod process;
 pub mod runner;
 mod session;
+mod stash;
 mod target;
 pub mod upstream;
 
@@ -33,8 +34,17 @@ pub use target::{DEATH, Link, LinkClosed, OnItsOwn, Received, Target, TargetErro
 
 use protocol::Release;
 use protocol::neutral::ComputeCommand;
-use protocol::v26_30::{ComputeResponse, PersistLocation};
+use protocol::v26_30::{ComputeResponse, PeekResponse, PersistLocation};
 use script::Replica;
+use stash::unstash;
+
+/// An answer whose rows could not be read from the stash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StashLost {
+    pub uuid: Uuid,
+    /// What is wrong with what the answer names.
+    pub why: String,
+}
 
 /// A driver of a cluster over one persist location: of one replica, or of two that
 /// are told the same.
@@ -61,6 +71,8 @@ struct Contact {
 pub enum Polled {
     /// The replica said this; the session has taken note of it.
     Response(Arc<ComputeResponse>),
+    /// The same, and its rows could not be read from the stash.
+    Unread(Arc<ComputeResponse>, StashLost),
     /// Nothing in time, or nothing that could still come.
     Idle,
     /// The session is over without the driver's doing. `ended` tells how the
@@ -213,11 +225,36 @@ impl Driver {
     /// The next thing that a replica says, in at most `patience`, and which one it is.
     /// Of two, one without a session is not listened to.
     pub fn poll(&mut self, patience: Duration) -> (Replica, Polled) {
-        let (replica, polled) = self.poll_some(patience);
-        if let Polled::Response(response) = &polled {
-            self.keep(replica, || Said::ByReplica(Arc::clone(response)));
+        match self.poll_some(patience) {
+            (replica, Polled::Response(response)) => {
+                self.keep(replica, || Said::ByReplica(Arc::clone(&response)));
+                (replica, self.heard(replica, response))
+            }
+            other => other,
         }
-        (replica, polled)
+    }
+
+    /// Takes note of a response; rows that lie in the stash are read from there.
+    fn heard(&mut self, replica: Replica, mut response: Arc<ComputeResponse>) -> Polled {
+        let mut unread = None;
+        if let ComputeResponse::PeekResponse(uuid, PeekResponse::Stashed(stashed), context) =
+            response.as_ref()
+        {
+            let mut stashed = stashed.clone();
+            match unstash(self.host.client(), &mut stashed) {
+                Ok(()) => {
+                    let answer = PeekResponse::Stashed(stashed);
+                    let read = ComputeResponse::PeekResponse(*uuid, answer, context.clone());
+                    response = Arc::new(read);
+                }
+                Err(why) => unread = Some(StashLost { uuid: *uuid, why }),
+            }
+        }
+        self.contact_mut(replica).session.absorb(&response);
+        match unread {
+            None => Polled::Response(response),
+            Some(lost) => Polled::Unread(response, lost),
+        }
     }
 
     fn poll_some(&mut self, patience: Duration) -> (Replica, Polled) {
@@ -249,7 +286,7 @@ impl Driver {
                 let contact = self.contact_mut(replica);
                 match contact.poll(slice) {
                     Polled::Idle => {}
-                    said @ (Polled::Response(_) | Polled::Closed { .. }) => {
+                    said @ (Polled::Response(_) | Polled::Unread(..) | Polled::Closed { .. }) => {
                         return (replica, said);
                     }
                 }
@@ -335,10 +372,7 @@ impl Contact {
             };
         };
         match link.recv(patience) {
-            Received::Response(response) => {
-                self.session.absorb(&response);
-                Polled::Response(Arc::new(response))
-            }
+            Received::Response(response) => Polled::Response(Arc::new(response)),
             Received::Idle => Polled::Idle,
             Received::Closed(LinkClosed(reason)) => {
                 self.link = None;

@@ -16,7 +16,7 @@ mod rehearsal;
 
 pub use account::{
     Collection, Invalid, Life, Model, Peek, Permission, REFUSAL, Session, Shard, SizeLimits,
-    Unwise, shard_refusal,
+    StashUse, Unwise, shard_refusal,
 };
 pub use account::{dataflow, size};
 pub use answer::{ErrorTexts, Expected, Undefined, row_text};

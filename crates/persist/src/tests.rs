@@ -209,8 +209,8 @@ fn staged_batches_of_several_threads_are_appended_as_one() {
             .collect();
         threads.into_iter().map(|t| t.join().unwrap()).collect()
     });
-    let sent = batches.pop().unwrap().encode();
-    batches.push(writer.decode_batch(&sent).unwrap());
+    let sent = batches.pop().unwrap().into_transmittable().unwrap();
+    batches.push(writer.receive(sent).unwrap());
     // [0, 4) is written already: the rest is cut to fit.
     writer.advance_upper(&at(4)).unwrap();
     let mismatch = writer.append(&mut batches, at(0), at(10)).unwrap();

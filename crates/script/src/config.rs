@@ -50,6 +50,41 @@ impl Configuration {
     }
 }
 
+/// Whether workers may put the rows of answers into the stash.
+pub const PEEK_STASH: &str = "enable_compute_peek_response_stash";
+
+/// Beyond how many bytes they do.
+pub const PEEK_STASH_THRESHOLD: &str = "compute_peek_response_stash_threshold_bytes";
+
+/// The threshold of a replica that was not told another one (`spec/replica.md`
+/// §5.6).
+pub const STASH_THRESHOLD_BYTES: usize = 10 * 1024;
+
+/// What an update says of the stash; what it does not name stays as it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StashUpdate {
+    pub enabled: Option<bool>,
+    pub threshold_bytes: Option<u64>,
+}
+
+impl StashUpdate {
+    /// What these values say. Of another type, they end the replica.
+    pub fn of(updates: &BTreeMap<String, ConfigVal>) -> Self {
+        let enabled = match updates.get(PEEK_STASH) {
+            Some(ConfigVal::Bool(enabled)) => Some(*enabled),
+            Some(_) | None => None,
+        };
+        let threshold_bytes = match updates.get(PEEK_STASH_THRESHOLD) {
+            Some(ConfigVal::Usize(bytes)) => Some(*bytes as u64),
+            Some(_) | None => None,
+        };
+        StashUpdate {
+            enabled,
+            threshold_bytes,
+        }
+    }
+}
+
 /// The values of settings, by name.
 ///
 /// Errors: as of [`value`].

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::command::Refresh;
+use super::config::StashUpdate;
 use super::selection::Finish;
 use plan::Relation;
 use plan::lower::JoinKind;
@@ -32,11 +33,17 @@ pub enum Event {
     SessionStarted {
         session: u64,
     },
-    InstanceCreated,
+    /// What the configuration that it begins with says counts where there was no
+    /// instance, and the release has one.
+    InstanceCreated {
+        stash: StashUpdate,
+    },
     InitializationComplete,
-    /// The most bytes that a result may take from now on, where that changes.
+    /// The most bytes that a result may take from now on, and when answers go into
+    /// the stash, where these change.
     ConfigurationUpdated {
         max_result_size: Option<u64>,
+        stash: StashUpdate,
     },
     /// A `CreateDataflow` was sent.
     DataflowCreated(Arc<DataflowSpec>),
@@ -81,6 +88,11 @@ pub enum Event {
     },
     /// The replica said something (merged over its processes).
     Response(Arc<ComputeResponse>),
+    /// The rows of an answer lie in the stash, and the driver could not read them.
+    StashUnread {
+        uuid: Uuid,
+        why: String,
+    },
     /// A wait ended without what it waited for.
     WaitTimedOut {
         wait: Wait,
@@ -117,7 +129,7 @@ impl Event {
     /// Whether this is a command that was sent to the replica.
     pub fn is_compute_command(&self) -> bool {
         match self {
-            Event::InstanceCreated
+            Event::InstanceCreated { .. }
             | Event::InitializationComplete
             | Event::ConfigurationUpdated { .. }
             | Event::DataflowCreated(_)
@@ -138,6 +150,7 @@ impl Event {
             | Event::ShardRead(_)
             | Event::ShardReleased { .. }
             | Event::Response(_)
+            | Event::StashUnread { .. }
             | Event::WaitTimedOut { .. }
             | Event::ConnectionLost { .. }
             | Event::TargetDied { .. }
@@ -152,7 +165,7 @@ impl Event {
         match self {
             Event::Command { .. }
             | Event::SessionStarted { .. }
-            | Event::InstanceCreated
+            | Event::InstanceCreated { .. }
             | Event::InitializationComplete
             | Event::ConfigurationUpdated { .. }
             | Event::DataflowCreated(_)
@@ -171,6 +184,7 @@ impl Event {
             Event::ShardRead(_)
             | Event::ShardReleased { .. }
             | Event::Response(_)
+            | Event::StashUnread { .. }
             | Event::WaitTimedOut { .. }
             | Event::ConnectionLost { .. }
             | Event::TargetDied { .. }

@@ -10,7 +10,7 @@ use std::fmt;
 
 use super::cell::RowLine;
 use super::command::{Command, CreateDataflow, Export, Selection};
-use super::config::MAX_RESULT_SIZE;
+use super::config::{MAX_RESULT_SIZE, PEEK_STASH};
 use super::data::is_extension;
 use plan::text::unsayable;
 use protocol::Release;
@@ -121,6 +121,10 @@ fn said(command: &Command, release: Release) -> Result<Option<Command>, String> 
                 .any(|setting| setting.name == MAX_RESULT_SIZE)
             {
                 return lacks("limit of result sizes");
+            }
+            let stash = settings.iter().find(|setting| setting.name == PEEK_STASH);
+            if stash.is_some_and(|setting| setting.value != "false") {
+                return lacks("way to read answers from the stash");
             }
             command.clone()
         }

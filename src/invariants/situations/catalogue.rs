@@ -32,6 +32,8 @@ situations! {
     PeekSorted, "a peek with an order, a limit and an offset";
     PeekFails, "a peek is answered by an error of its collection";
     PeekFailsOfNegative, "a peek is refused because of a negative count";
+    PeekStashed, "an answer lies in the stash";
+    PeekPartlyStashed, "a part of an answer lies in the stash, and the rest was sent";
     PeekTooLarge, "a peek is refused because its answer is too large";
     PeekViewBelowSince, "a peek of a view's shard below the since of the shard";
     PeekHeals, "a collection with an error at one time is read without one at another";

@@ -72,12 +72,13 @@ impl Situations {
             Event::ShardRead(contents) => self.shard_read(contents),
             Event::Response(response) => self.heard(response, model),
             Event::Command { .. }
-            | Event::InstanceCreated
+            | Event::InstanceCreated { .. }
             | Event::InitializationComplete
             | Event::PeerKilled
             | Event::Replaced { .. }
             | Event::ShardInDoubt { .. }
             | Event::ShardReleased { .. }
+            | Event::StashUnread { .. }
             | Event::WaitTimedOut { .. }
             | Event::ConnectionLost { .. }
             | Event::TargetDied { .. }

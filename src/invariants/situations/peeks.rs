@@ -61,6 +61,15 @@ impl Situations {
             return;
         };
         let id = peek.spec.id;
+        if let PeekResponse::Stashed(stashed) = answer {
+            self.see(Situation::PeekStashed);
+            let sent = stashed.inline_rows.split_last().map(|(_, sent)| sent);
+            let mut sent = sent.into_iter().flatten();
+            self.see_if(
+                sent.any(|rows| rows != &Default::default()),
+                Situation::PeekPartlyStashed,
+            );
+        }
         match answer {
             PeekResponse::Rows(_) | PeekResponse::Stashed(_) => {
                 self.see_if(self.past.failed.contains(&id), Situation::PeekHeals);

@@ -9,11 +9,11 @@ use crate::ChangeError;
 use plan::cells;
 use protocol::neutral::{ComputeCommand, InstanceConfig};
 use protocol::v26_30::{
-    self, CollectionMetadata, ComputeParameters, ConfigUpdates, Peek, PeekTarget,
+    self, CollectionMetadata, ComputeParameters, ConfigUpdates, ConfigVal, Peek, PeekTarget,
 };
 use repr::RelationDesc;
 use script::Replica;
-use script::config::Configuration;
+use script::config::{Configuration, PEEK_STASH_THRESHOLD, STASH_THRESHOLD_BYTES};
 use script::event::{Event, PeekSpec};
 use script::interpret::{Effect, PeekOf, Target, Whose};
 
@@ -126,6 +126,11 @@ impl Runner<'_> {
         };
         let updates = &mut parameters.dyncfg_updates.updates;
         updates.clone_from(&configuration.updates);
+        if is_first {
+            let threshold = ConfigVal::Usize(STASH_THRESHOLD_BYTES);
+            let name = PEEK_STASH_THRESHOLD.to_string();
+            updates.entry(name).or_insert(threshold);
+        }
         parameters
     }
 

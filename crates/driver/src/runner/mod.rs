@@ -450,15 +450,17 @@ impl<'a> Runner<'a> {
 ///
 /// Errors: what else the answer is, as golden blocks show it.
 fn rows_of(answer: PeekResponse) -> Result<Vec<(Row, usize)>, String> {
-    match answer {
-        PeekResponse::Rows(collections) => {
-            let mut rows = Vec::new();
-            for collection in collections {
-                rows.extend(collection.rows().map_err(|e| e.to_string())?);
-            }
-            Ok(rows)
+    if let Some(collections) = answer.collections() {
+        let mut rows = Vec::new();
+        for collection in collections {
+            rows.extend(collection.rows().map_err(|e| e.to_string())?);
         }
-        PeekResponse::Stashed(_) => Err("unexpected stashed peek result".to_string()),
+        return Ok(rows);
+    }
+    match answer {
+        PeekResponse::Rows(_) | PeekResponse::Stashed(_) => {
+            Err("unexpected stashed peek result".to_string())
+        }
         PeekResponse::Error(text) => Err(format!("peek error: {text}")),
         PeekResponse::Canceled => Err("peek canceled".to_string()),
     }

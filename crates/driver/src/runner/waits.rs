@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use super::{GivenUp, Runner, Standing};
-use crate::{Frontiers, Polled, Session};
+use crate::{Frontiers, Polled, Session, StashLost};
 use protocol::v26_30::ComputeResponse;
 use repr::{Antichain, GlobalId};
 use script::Replica;
@@ -40,6 +40,11 @@ impl Runner<'_> {
                     | ComputeResponse::Status(_) => false,
                 };
                 self.emit_of(replica, &Event::Response(response));
+                true
+            }
+            Polled::Unread(response, StashLost { uuid, why }) => {
+                self.emit_of(replica, &Event::Response(response));
+                self.emit_of(replica, &Event::StashUnread { uuid, why });
                 true
             }
             Polled::Idle => false,

@@ -6,6 +6,7 @@
 
 use std::cmp::Ordering;
 use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
 
 use crate::eval::compare_columns;
 use crate::mutants::PeekSeams;
@@ -23,15 +24,19 @@ pub struct Collector<'a> {
     finishing: &'a RowSetFinishing,
     max_result_size: u64,
     seams: PeekSeams,
+    /// Beyond so many bytes the rows go into the stash; `None` for never.
+    stash_beyond: Option<u64>,
     rows: Vec<(Row, NonZeroUsize)>,
     bytes: u64,
 }
 
-/// Whether more rows are wanted.
-pub enum More {
-    Wanted,
+/// Why no more rows are wanted.
+#[derive(Debug)]
+pub enum Full {
     /// This is the answer.
-    Enough(PeekResponse),
+    Answer(PeekResponse),
+    /// The rows, from the first one on, go into the stash.
+    Stash,
 }
 
 /// The order of rows in an answer.
@@ -55,9 +60,16 @@ impl<'a> Collector<'a> {
             finishing,
             max_result_size,
             seams,
+            stash_beyond: None,
             rows: Vec::new(),
             bytes: 0,
         }
+    }
+
+    /// Sends what has more bytes than this into the stash.
+    pub fn stashing(mut self, beyond: Option<u64>) -> Self {
+        self.stash_beyond = beyond;
+        self
     }
 
     /// How many rows are needed at most; None for all.
@@ -67,21 +79,24 @@ impl<'a> Collector<'a> {
     }
 
     /// Takes a row.
-    pub fn push(&mut self, row: Row, copies: NonZeroUsize) -> More {
+    pub fn push(&mut self, row: Row, copies: NonZeroUsize) -> ControlFlow<Full> {
         self.bytes += row_bytes(&row);
+        if self.stash_beyond.is_some_and(|beyond| self.bytes > beyond) {
+            return ControlFlow::Break(Full::Stash);
+        }
         if self.bytes > self.max_result_size {
             let limit = ByteSize(self.max_result_size);
             let text = format!("result exceeds max size of {limit}");
-            return More::Enough(PeekResponse::Error(text));
+            return ControlFlow::Break(Full::Answer(PeekResponse::Error(text)));
         }
         self.rows.push((row, copies));
         let Some(needed) = self.needed() else {
-            return More::Wanted;
+            return ControlFlow::Continue(());
         };
         let ordered = !self.finishing.order_by.is_empty();
         if self.seams.has_enough(ordered, self.rows.len(), needed) {
             self.rows.truncate(needed);
-            return More::Enough(self.answer());
+            return ControlFlow::Break(Full::Answer(self.answer()));
         }
         if self.rows.len() >= needed.saturating_mul(2) {
             self.sort();
@@ -89,7 +104,7 @@ impl<'a> Collector<'a> {
                 self.bytes = self.bytes.saturating_sub(row_bytes(&row));
             }
         }
-        More::Wanted
+        ControlFlow::Continue(())
     }
 
     fn sort(&mut self) {
@@ -132,11 +147,12 @@ mod tests {
         for v in values {
             let row = Row::pack([Datum::Int64(*v)]);
             match collector.push(row, NonZeroUsize::MIN) {
-                More::Wanted => {}
-                More::Enough(enough) => {
+                ControlFlow::Continue(()) => {}
+                ControlFlow::Break(Full::Answer(enough)) => {
                     answer = Some(enough);
                     break;
                 }
+                ControlFlow::Break(Full::Stash) => panic!("no stash was asked for"),
             }
         }
         let PeekResponse::Rows(rows) = answer.unwrap_or_else(|| collector.answer()) else {

@@ -18,10 +18,11 @@ use super::collection::{Collection, CollectionKind, DataflowHandle, ReportedFron
 use super::dataflow::build;
 use super::environment::Environment;
 use super::history::{History, exports};
-use super::peek::IndexPeek;
+use super::peek::{AnswerSizes, IndexPeek};
 use super::persist_peek::{Pending, PersistPeek};
 use super::persist_settings::PersistSettings;
 use super::start::StartSignal;
+use super::stash::{Stash, StashSettings};
 use super::traces::{TraceBundle, upper};
 use crate::halt::End;
 use crate::mutants::DroppedViews;
@@ -51,6 +52,7 @@ pub struct Instance {
     pub(super) max_result_size: Rc<Cell<u64>>,
     pub(super) maintenance_interval: Duration,
     persist: Arc<PersistSettings>,
+    stash: StashSettings,
     pub(super) collections: BTreeMap<GlobalId, Collection>,
     pub(super) traces: BTreeMap<GlobalId, TraceBundle>,
     pub(super) peeks: BTreeMap<Uuid, Pending>,
@@ -73,6 +75,7 @@ impl Instance {
             max_result_size: Rc::new(Cell::new(u64::MAX)),
             maintenance_interval: Duration::from_millis(10),
             persist: Arc::default(),
+            stash: StashSettings::default(),
             collections: BTreeMap::new(),
             traces: BTreeMap::new(),
             peeks: BTreeMap::new(),
@@ -140,6 +143,7 @@ impl Instance {
             self.maintenance_interval = interval;
         }
         self.persist.update(updates);
+        self.stash.update(updates);
         Ok(())
     }
 
@@ -299,9 +303,17 @@ impl Instance {
     /// Answers the peeks that can be answered.
     pub fn process_peeks(&mut self) {
         let seams = self.env.seams.peek();
+        let sizes = AnswerSizes {
+            max_result_size: self.max_result_size.get(),
+            stash_settings: self.stash,
+            stash: Stash {
+                host: &self.env.host,
+                location: &self.config.common.peek_stash_persist_location,
+            },
+        };
         let mut ready = Vec::new();
         for (uuid, peek) in &mut self.peeks {
-            if let Some(response) = peek.try_answer(self.max_result_size.get(), seams) {
+            if let Some(response) = peek.try_answer(&sizes, seams) {
                 ready.push((*uuid, response));
             }
         }

@@ -19,6 +19,8 @@ mod persist_peek;
 mod persist_settings;
 mod reconcile;
 mod start;
+mod stash;
+mod stash_wire;
 mod traces;
 mod worker;
 

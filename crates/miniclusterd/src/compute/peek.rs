@@ -5,16 +5,25 @@
 //! exactly once.
 
 use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
 
 use differential_dataflow::trace::cursor::cursor_list;
 use differential_dataflow::trace::{Cursor, TraceReader};
 
-use super::finishing::{Collector, More};
+use super::finishing::{Collector, Full};
+use super::stash::{Stash, StashSettings};
 use super::traces::{TraceBundle, timely_frontier, upper};
 use crate::eval::{Arena, eval_safe};
 use crate::mutants::PeekSeams;
 use protocol::v26_30::{Peek, PeekResponse};
 use repr::{Antichain, Datum, Diff, Row, Timestamp};
+
+/// What decides by their size how rows are answered.
+pub struct AnswerSizes<'a> {
+    pub max_result_size: u64,
+    pub stash_settings: StashSettings,
+    pub stash: Stash<'a>,
+}
 
 /// A peek of an index that is not answered yet.
 pub struct IndexPeek {
@@ -36,7 +45,11 @@ impl IndexPeek {
     }
 
     /// The answer, if the index is complete at the peek's time.
-    pub fn try_answer(&mut self, max_result_size: u64, seams: PeekSeams) -> Option<PeekResponse> {
+    pub fn try_answer(
+        &mut self,
+        sizes: &AnswerSizes<'_>,
+        seams: PeekSeams,
+    ) -> Option<PeekResponse> {
         let time = self.peek.timestamp;
         let complete = [upper(&mut self.trace.oks), upper(&mut self.trace.errs)];
         if !complete.iter().all(|upper| seams.ready_at(time, upper)) {
@@ -52,7 +65,8 @@ impl IndexPeek {
         if let Some(text) = seams.error(self.error(reads)) {
             return Some(PeekResponse::Error(text));
         }
-        Some(self.rows(reads, max_result_size, seams))
+        let answer = self.rows(reads, sizes, seams);
+        Some(answer.unwrap_or_else(PeekResponse::Error))
     }
 
     /// The text of the first error at a time.
@@ -86,9 +100,43 @@ impl IndexPeek {
         None
     }
 
-    fn rows(&self, reads: Timestamp, max_result_size: u64, seams: PeekSeams) -> PeekResponse {
+    /// The rows of the answer, or where they are.
+    ///
+    /// Errors: the text of an error in their place.
+    fn rows(
+        &self,
+        reads: Timestamp,
+        sizes: &AnswerSizes<'_>,
+        seams: PeekSeams,
+    ) -> Result<PeekResponse, String> {
+        let beyond = sizes.stash_settings.threshold_of(&self.peek, seams);
+        let collector = Collector::new(&self.peek.finishing, sizes.max_result_size, seams);
+        let mut collector = collector.stashing(beyond);
+        let walked = self.walk(reads, seams, |row, copies| collector.push(row, copies))?;
+        match walked {
+            ControlFlow::Continue(()) => Ok(collector.answer()),
+            ControlFlow::Break(Full::Answer(answer)) => Ok(answer),
+            ControlFlow::Break(Full::Stash) => {
+                let mut upload = sizes.stash.upload(&self.peek, seams)?;
+                let walked = self.walk(reads, seams, |row, copies| upload.push(row, copies))?;
+                if let ControlFlow::Break(result) = walked {
+                    result?;
+                }
+                upload.answer(&self.peek)
+            }
+        }
+    }
+
+    /// Gives the rows of the answer to `take`, until that breaks.
+    ///
+    /// Errors: the text of an error in their place.
+    fn walk<B>(
+        &self,
+        reads: Timestamp,
+        seams: PeekSeams,
+        mut take: impl FnMut(Row, NonZeroUsize) -> ControlFlow<B>,
+    ) -> Result<ControlFlow<B>, String> {
         let peek = &*self.peek;
-        let mut collector = Collector::new(&peek.finishing, max_result_size, seams);
         let mut batches = Vec::new();
         self.trace
             .oks
@@ -125,7 +173,7 @@ impl IndexPeek {
             while let Some(value) = cursor.get_val(&batches) {
                 looked += 1;
                 if seams.has_looked_enough(looked, &peek.finishing) {
-                    return collector.answer();
+                    return Ok(ControlFlow::Continue(()));
                 }
                 let row = key.iter().chain(value.iter());
                 let columns = seams.columns_of(row, literal.iter().flat_map(Row::iter));
@@ -138,13 +186,10 @@ impl IndexPeek {
                     });
                     count
                 };
-                match self.entry(columns, count, seams) {
-                    Ok(Some((row, copies))) => match collector.push(row, copies) {
-                        More::Wanted => {}
-                        More::Enough(answer) => return answer,
-                    },
-                    Ok(None) => {}
-                    Err(error) => return PeekResponse::Error(error),
+                if let Some((row, copies)) = self.entry(columns, count, seams)?
+                    && let ControlFlow::Break(broken) = take(row, copies)
+                {
+                    return Ok(ControlFlow::Break(broken));
                 }
                 cursor.step_val(&batches);
             }
@@ -152,7 +197,7 @@ impl IndexPeek {
                 cursor.step_key(&batches);
             }
         }
-        collector.answer()
+        Ok(ControlFlow::Continue(()))
     }
 
     /// The row that the answer has for an entry with these columns, and how often.

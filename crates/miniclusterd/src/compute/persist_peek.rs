@@ -4,10 +4,11 @@
 //! go before rows.
 
 use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
 
 use super::environment::Host;
-use super::finishing::{Collector, More};
-use super::peek::IndexPeek;
+use super::finishing::{Collector, Full};
+use super::peek::{AnswerSizes, IndexPeek};
 use crate::errors::DataflowError;
 use crate::eval::{Arena, eval_safe};
 use crate::halt::End;
@@ -31,10 +32,14 @@ impl Pending {
     }
 
     /// The answer, if there is one already.
-    pub fn try_answer(&mut self, max_result_size: u64, seams: PeekSeams) -> Option<PeekResponse> {
+    pub fn try_answer(
+        &mut self,
+        sizes: &AnswerSizes<'_>,
+        seams: PeekSeams,
+    ) -> Option<PeekResponse> {
         match self {
-            Pending::Index(pending) => pending.try_answer(max_result_size, seams),
-            Pending::Persist(pending) => pending.try_answer(max_result_size, seams),
+            Pending::Index(pending) => pending.try_answer(sizes, seams),
+            Pending::Persist(pending) => pending.try_answer(sizes.max_result_size, seams),
         }
     }
 }
@@ -134,8 +139,11 @@ impl PersistPeek {
             let copies = usize::try_from(diff).ok().and_then(NonZeroUsize::new);
             if let (Some(answer), Some(copies)) = (answer, copies) {
                 match collector.push(answer, copies) {
-                    More::Wanted => {}
-                    More::Enough(answer) => return Ok(Some(answer)),
+                    ControlFlow::Continue(()) => {}
+                    ControlFlow::Break(Full::Answer(answer)) => return Ok(Some(answer)),
+                    ControlFlow::Break(Full::Stash) => {
+                        return Err("rows of a shard go into no stash".to_string());
+                    }
                 }
             }
         }

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::environment::Environment;
 use super::instance::{Instance, Outgoing};
 use crate::halt::End;
+use crate::mutants::ConfigurationSeams;
 use protocol::neutral::{ComputeCommand, DataflowDescription, Expr, RenderPlan};
 
 /// One worker of the replica.
@@ -24,11 +25,13 @@ pub struct Worker {
     collecting: Option<Vec<ComputeCommand>>,
     instance: Option<Instance>,
     out: Vec<(Uuid, Outgoing)>,
+    configuration: ConfigurationSeams,
 }
 
 impl Worker {
     pub fn new(timely: TimelyWorker, env: Environment) -> Self {
         Worker {
+            configuration: env.seams.configuration(),
             timely,
             env,
             nonce: None,
@@ -74,10 +77,14 @@ impl Worker {
             }
             return Ok(());
         }
-        self.apply(command)
+        for command in self.configuration.later(command) {
+            self.apply(command)?;
+        }
+        Ok(())
     }
 
     fn initialize(&mut self, commands: Vec<ComputeCommand>) -> Result<(), End> {
+        let commands = self.configuration.initialized(commands);
         if let Some(instance) = &mut self.instance {
             return instance.reconcile(&mut self.timely, commands);
         }

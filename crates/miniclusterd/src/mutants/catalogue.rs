@@ -133,6 +133,14 @@ mutants! {
         "after a reconnect every peek is answered twice";
     AnswersReversed, Peek, "answers-reversed",
         "the rows of an answer come in the opposite order";
+    HandshakeWaits, Lifecycle, "handshake-configuration-waits",
+        "what is configured before initialization is complete counts from the next update on";
+    StashesUnasked, Peek, "stashes-unasked",
+        "a large answer goes into the stash although the replica was told to use none";
+    StashForgetsOffset, Peek, "stash-forgets-offset",
+        "the stash gets no more rows than the limit, whatever the offset skips of them";
+    StashCountsEntries, Peek, "stash-counts-entries",
+        "a stashed answer counts a row once, however often it stands in the batch";
     PanicOnHugeLimit, Peek, "panic-on-huge-limit",
         "an ordered peek whose doubled limit overflows ends the process";
 

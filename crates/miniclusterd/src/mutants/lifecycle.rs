@@ -45,6 +45,48 @@ impl LifecycleSeams {
     }
 }
 
+/// The seams of what a worker is configured to.
+#[derive(Debug)]
+pub struct ConfigurationSeams {
+    mutants: Mutants,
+    waiting: Vec<ComputeCommand>,
+}
+
+impl ConfigurationSeams {
+    pub(super) fn new(mutants: Mutants) -> Self {
+        ConfigurationSeams {
+            mutants,
+            waiting: Vec::new(),
+        }
+    }
+
+    /// What counts of the commands of an initialization: all of them.
+    pub fn initialized(&mut self, commands: Vec<ComputeCommand>) -> Vec<ComputeCommand> {
+        if !self.mutants.is(Mutant::HandshakeWaits) {
+            return commands;
+        }
+        let configures =
+            |command: &ComputeCommand| matches!(command, ComputeCommand::UpdateConfiguration(_));
+        let (waiting, counts) = commands.into_iter().partition(configures);
+        self.waiting = waiting;
+        counts
+    }
+
+    /// What a later command brings about: itself.
+    pub fn later(&mut self, command: ComputeCommand) -> Vec<ComputeCommand> {
+        let mut commands = Vec::new();
+        if configures(&command) {
+            commands.append(&mut self.waiting);
+        }
+        commands.push(command);
+        commands
+    }
+}
+
+fn configures(command: &ComputeCommand) -> bool {
+    matches!(command, ComputeCommand::UpdateConfiguration(_))
+}
+
 /// The seams of one connection.
 #[derive(Debug, Clone, Copy)]
 pub struct ConnectionSeams {

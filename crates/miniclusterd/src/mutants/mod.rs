@@ -39,7 +39,7 @@ pub(crate) use compaction::CompactionSeams;
 pub(crate) use flat_map::FlatMapSeams;
 pub(crate) use frontier::FrontierSeams;
 pub(crate) use join::JoinSeams;
-pub(crate) use lifecycle::{ConnectionSeams, LifecycleSeams};
+pub(crate) use lifecycle::{ConfigurationSeams, ConnectionSeams, LifecycleSeams};
 pub(crate) use linear::LinearSeams;
 pub(crate) use peek::PeekSeams;
 pub(crate) use pushdown::PushdownSeams;
@@ -125,6 +125,11 @@ impl Seams {
     /// Of a connection; `reconnected` says whether there was one before.
     pub(crate) fn connection(self, reconnected: bool) -> ConnectionSeams {
         ConnectionSeams::new(self.0, reconnected)
+    }
+
+    /// Of one worker: they may keep what it is told.
+    pub(crate) fn configuration(self) -> ConfigurationSeams {
+        ConfigurationSeams::new(self.0)
     }
 
     pub(crate) fn flat_map(self) -> FlatMapSeams {

@@ -69,6 +69,30 @@ impl PeekSeams {
     }
 }
 
+/// The stash.
+impl PeekSeams {
+    /// Whether large answers go into the stash: if the worker was told so.
+    pub fn uses_stash(self, enabled: bool) -> bool {
+        enabled || self.0.is(Mutant::StashesUnasked)
+    }
+
+    /// How many rows are enough for a finishing: what it skips, and what it takes.
+    pub fn stash_needs(self, limit: u64, offset: u64) -> u64 {
+        match self.0.is(Mutant::StashForgetsOffset) {
+            true => limit,
+            false => limit.saturating_add(offset),
+        }
+    }
+
+    /// How many rows an entry is that counts so often.
+    pub fn stash_counts(self, copies: u64) -> u64 {
+        match self.0.is(Mutant::StashCountsEntries) {
+            true => 1,
+            false => copies,
+        }
+    }
+}
+
 /// Contents.
 impl PeekSeams {
     /// The most bytes of a result, where the client says so many: as many.

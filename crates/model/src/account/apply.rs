@@ -11,6 +11,7 @@ use super::dataflow::{self, Dataflow};
 use super::reconcile::Baseline;
 use super::session::{Collection, Peek, Permission, Session};
 use super::size::ResultSizes;
+use super::stash::Stash;
 use super::unread::Unread;
 use super::view::{View, asserted};
 use crate::answer::Expected;
@@ -32,13 +33,23 @@ impl Model {
         match event {
             Event::Command { step } => self.step = *step,
             Event::SessionStarted { session } => self.start_session(*session),
-            Event::InstanceCreated => self.session.instance_created = true,
+            Event::InstanceCreated { stash } => {
+                self.session.instance_created = true;
+                if self.release.configures_instances() {
+                    self.stash.set_perhaps(stash);
+                }
+            }
             Event::InitializationComplete => self.complete_initialization(),
-            Event::ConfigurationUpdated { max_result_size } => {
+            Event::ConfigurationUpdated {
+                max_result_size,
+                stash,
+            } => {
                 if let Some(bytes) = max_result_size {
                     self.sizes.set(*bytes);
                     self.session.limit_results(&self.sizes.now());
                 }
+                self.stash.set(stash);
+                self.session.use_stash(self.stash.now());
             }
             Event::DataflowCreated(spec) => self.create(spec),
             Event::Scheduled { id } => {
@@ -60,12 +71,16 @@ impl Model {
             }
             Event::PeekSent(spec) => {
                 let collection = self.session.collections.get(&spec.id);
+                let is_index =
+                    collection.is_some_and(|c| matches!(c.export, ExportSpec::Index { .. }));
+                let streams = is_index && spec.finish.order_by.is_empty();
                 let peek = Peek {
                     spec: spec.clone(),
                     sent: self.session.sent,
                     since: collection.map(|c| c.since.clone()).unwrap_or_default(),
                     compacted: collection.and_then(|c| c.compacted.clone()),
                     sizes: self.sizes.now(),
+                    stash: streams.then(|| self.stash.now()),
                     canceled: false,
                     answered: false,
                     disturbed: collection.is_some_and(|c| c.disturbed),
@@ -104,6 +119,7 @@ impl Model {
             Event::PeerKilled => self.leased.extend(self.read.iter().cloned()),
             Event::ShardRead(_)
             | Event::ShardReleased { .. }
+            | Event::StashUnread { .. }
             | Event::WaitTimedOut { .. }
             | Event::TargetLogged { .. }
             | Event::Finished => {}
@@ -115,6 +131,7 @@ impl Model {
     fn forget_process(&mut self) {
         self.leased.append(&mut self.read);
         self.sizes = ResultSizes::default();
+        self.stash = Stash::default();
         self.session = Session::default();
         self.baseline = Baseline::default();
         self.unread = Unread::default();
@@ -130,6 +147,7 @@ impl Model {
             self.baseline = Baseline::of(&self.session);
         }
         self.sizes.reconnect();
+        self.stash.reconnect();
         self.session = Session::new(number);
         self.lost = false;
     }
@@ -219,10 +237,8 @@ impl Model {
     fn hear(&mut self, response: &ComputeResponse) {
         match response {
             ComputeResponse::PeekResponse(uuid, answer, _) => match answer {
-                PeekResponse::Rows(_) => self.rows_answered(*uuid),
-                PeekResponse::Stashed(_) | PeekResponse::Error(_) | PeekResponse::Canceled => {
-                    self.peek_answered(*uuid);
-                }
+                PeekResponse::Rows(_) | PeekResponse::Stashed(_) => self.rows_answered(*uuid),
+                PeekResponse::Error(_) | PeekResponse::Canceled => self.peek_answered(*uuid),
             },
             ComputeResponse::Frontiers(id, report) => {
                 // A view that may not write yet has only its output frontier to tell

@@ -16,6 +16,7 @@ mod refresh;
 mod session;
 mod shard;
 pub mod size;
+mod stash;
 mod unread;
 mod valid;
 mod view;
@@ -30,9 +31,11 @@ pub use read::{REFUSAL, shard_refusal};
 pub use session::{Collection, Life, Peek, Permission, Session};
 pub use shard::Shard;
 pub use size::SizeLimits;
+pub use stash::StashUse;
 
 use self::reconcile::Baseline;
 use self::size::ResultSizes;
+use self::stash::Stash;
 use self::unread::Unread;
 use self::view::Views;
 use crate::eval::Evaluated;
@@ -60,6 +63,7 @@ pub struct Model {
     /// Those that dataflows of an earlier process read: it let go of nothing.
     leased: BTreeSet<String>,
     sizes: ResultSizes,
+    stash: Stash,
     release: Release,
     step: usize,
     invalid: Option<(usize, Invalid)>,

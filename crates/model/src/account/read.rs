@@ -105,7 +105,9 @@ impl Model {
                 compute(computed, finish, peek.spec.ts, answer, ever)
             }
         };
-        peek.sizes.answer(answer, finish.is_everything(), entries)
+        // What lies in the stash is not measured.
+        let is_whole = finish.is_everything() && !peek.may_be_stashed();
+        peek.sizes.answer(answer, is_whole, entries)
     }
 
     /// The errors that a peek of an index may be answered for what it computes of rows of

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::dataflow::Dataflow;
 use super::size::SizeLimits;
+use super::stash::StashUse;
 use repr::{Antichain, GlobalId, Timestamp};
 use script::event::{ExportSpec, PeekSpec};
 
@@ -125,10 +126,19 @@ pub struct Peek {
     pub compacted: Option<Antichain>,
     /// How large the answer may be, by the limits that held since it was sent.
     pub sizes: SizeLimits,
+    /// When its rows lie in the stash; never those of a shard, or in an order.
+    pub stash: Option<StashUse>,
     pub canceled: bool,
     pub answered: bool,
     /// Its collection was dropped while it waited.
     pub disturbed: bool,
+}
+
+impl Peek {
+    /// Whether its rows may lie in the stash.
+    pub fn may_be_stashed(&self) -> bool {
+        self.stash.is_some_and(|stash| stash.may)
+    }
 }
 
 impl Session {
@@ -196,6 +206,15 @@ impl Session {
         }
         for collection in self.collections.values_mut() {
             collection.sizes.widen(sizes);
+        }
+    }
+
+    /// Answers lie in the stash under these conditions from now on, also those that
+    /// are awaited.
+    pub fn use_stash(&mut self, now: StashUse) {
+        let awaited = self.peeks.values_mut().filter(|peek| !peek.answered);
+        for stash in awaited.filter_map(|peek| peek.stash.as_mut()) {
+            stash.widen(now);
         }
     }
 

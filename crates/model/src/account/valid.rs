@@ -20,7 +20,7 @@ impl Model {
     /// [`Model::apply`].
     pub fn check(&self, event: &Event) -> Result<(), Invalid> {
         match event {
-            Event::InstanceCreated => self.check_instance(),
+            Event::InstanceCreated { .. } => self.check_instance(),
             Event::InitializationComplete | Event::ConfigurationUpdated { .. } => {
                 self.check_session()
             }
@@ -50,6 +50,7 @@ impl Model {
             | Event::Response(_)
             | Event::ShardInDoubt { .. }
             | Event::ShardReleased { .. }
+            | Event::StashUnread { .. }
             | Event::WaitTimedOut { .. }
             | Event::ConnectionLost { .. }
             | Event::TargetDied { .. }

@@ -7,18 +7,19 @@ use arrow::array::StructArray;
 use bytes::Bytes;
 use prost::Message;
 
+use super::config::PersistConfig;
 use super::error::PersistError;
-use super::shard::CachedShard;
+use super::shard::{CachedShard, ShardBlobs};
 use crate::format::corrupt::Corrupt;
 use crate::format::description::{Description, frontier_from_proto};
 use crate::format::part::{Columns, PartDesc, decode_inline, decode_parquet, encode_parquet};
-use crate::format::rows::decode_schemas;
 use crate::format::rows::stats::{encode_key_lower, encode_stats};
+use crate::format::rows::{KeyReader, decode_schemas};
 use crate::format::trace::{HollowBatch, check_part};
 use crate::format::wire::state::{
     Empty, PartFormat, PartKind, ProtoHollowBatchPart, ProtoHollowRun,
 };
-use repr::{Antichain, Diff, Timestamp};
+use repr::{Antichain, Diff, RelationDesc, Timestamp};
 
 /// How deep runs may refer to runs.
 const MAX_RUN_DEPTH: usize = 16;
@@ -28,7 +29,7 @@ const WRITER_KEY: &str = "n2603000";
 
 /// The parts of a batch with references to runs resolved.
 pub(crate) fn flat_parts(
-    shard: &CachedShard,
+    shard: &ShardBlobs,
     batch: &HollowBatch,
 ) -> Result<Vec<ProtoHollowBatchPart>, PersistError> {
     let mut parts = Vec::with_capacity(batch.parts.len());
@@ -37,7 +38,7 @@ pub(crate) fn flat_parts(
 }
 
 fn resolve(
-    shard: &CachedShard,
+    shard: &ShardBlobs,
     from: &[ProtoHollowBatchPart],
     depth: usize,
     into: &mut Vec<ProtoHollowBatchPart>,
@@ -63,7 +64,7 @@ fn resolve(
     Ok(())
 }
 
-fn missing(shard: &CachedShard, key: &str) -> PersistError {
+fn missing(shard: &ShardBlobs, key: &str) -> PersistError {
     PersistError::MissingBlob {
         shard: shard.id,
         key: shard.blob_key(key),
@@ -96,7 +97,7 @@ impl Fetched {
 
 /// Fetches a part that is no reference to a run.
 pub(crate) fn fetch_part(
-    shard: &CachedShard,
+    shard: &ShardBlobs,
     part: &ProtoHollowBatchPart,
     registered: &Description,
 ) -> Result<Fetched, PersistError> {
@@ -128,6 +129,20 @@ pub(crate) fn fetch_part(
     })
 }
 
+/// The keys of a part that was fetched, as rows of `desc`.
+pub(crate) fn read_as<'k>(
+    shard: &ShardBlobs,
+    desc: &RelationDesc,
+    part: &ProtoHollowBatchPart,
+    fetched: &'k Fetched,
+) -> Result<KeyReader<'k>, PersistError> {
+    KeyReader::new(desc, &fetched.columns.keys).map_err(|why| PersistError::Incompatible {
+        shard: shard.id,
+        part: part_name(part),
+        why,
+    })
+}
+
 /// What a part says of its keys beside them: statistics, and its least key.
 #[derive(Default)]
 struct Hints {
@@ -135,47 +150,64 @@ struct Hints {
     structured_key_lower: Option<Bytes>,
 }
 
-/// The hints of keys that are written with this schema. None where the schema is
-/// not known.
+/// The hints of keys of this schema. None where the schema is not known.
 fn hints(
-    shard: &CachedShard,
+    config: &PersistConfig,
     keys: &StructArray,
-    schema_id: Option<u64>,
+    desc: Option<&RelationDesc>,
 ) -> Result<Hints, Corrupt> {
-    let config = &shard.stores.config;
-    let state = shard.state();
-    let schema = schema_id.and_then(|id| state.schemas.get(&id));
-    let (true, Some(schema)) = (config.stats_collection, schema) else {
+    let (true, Some(desc)) = (config.stats_collection, desc) else {
         return Ok(Hints::default());
     };
-    let desc = decode_schemas(schema)?;
-    let stats = encode_stats(&desc, keys, config.stats_budget_bytes)?;
+    let stats = encode_stats(desc, keys, config.stats_budget_bytes)?;
     Ok(Hints {
         key_stats: Some(stats),
         structured_key_lower: encode_key_lower(keys, config.structured_key_lower_len)?,
     })
 }
 
+/// The schema that a part's keys are written with: its number in the state, where
+/// it is registered there, and what it says, where that is known.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct WriteSchema {
+    pub id: Option<u64>,
+    pub desc: Option<RelationDesc>,
+}
+
+impl WriteSchema {
+    /// The one with this number in the shard's state.
+    pub fn registered(shard: &CachedShard, id: Option<u64>) -> Result<Self, PersistError> {
+        let state = shard.state();
+        let encoded = id.and_then(|id| state.schemas.get(&id));
+        let desc = encoded.map(|encoded| decode_schemas(encoded)).transpose();
+        Ok(WriteSchema {
+            id,
+            desc: desc.map_err(|e| shard.corrupt(e))?,
+        })
+    }
+}
+
 /// Writes a part to blob.
 pub(crate) fn write_part(
-    shard: &CachedShard,
+    shard: &ShardBlobs,
     desc: &PartDesc,
     index: u64,
     keys: &StructArray,
     times: &[Timestamp],
     diffs: &[Diff],
-    schema_id: Option<u64>,
+    schema: &WriteSchema,
 ) -> Result<ProtoHollowBatchPart, PersistError> {
     let bytes = encode_parquet(desc, index, keys, times, diffs).map_err(|e| shard.corrupt(e))?;
     let key = format!("{WRITER_KEY}/{}", shard.stores.config.uuid_text("p"));
     shard.set_blob(&key, &bytes)?;
-    let hints = hints(shard, keys, schema_id).map_err(|e| shard.corrupt(e))?;
+    let config = &shard.stores.config;
+    let hints = hints(config, keys, schema.desc.as_ref()).map_err(|e| shard.corrupt(e))?;
     Ok(ProtoHollowBatchPart {
         kind: Some(PartKind::Key(key)),
         encoded_size_bytes: bytes.len() as u64,
         diffs_sum: Some(diffs.iter().fold(0, |sum: i64, d| sum.wrapping_add(*d))),
         format: Some(PartFormat::Structured(Empty {})),
-        schema_id,
+        schema_id: schema.id,
         key_stats: hints.key_stats,
         structured_key_lower: hints.structured_key_lower,
         ..ProtoHollowBatchPart::default()

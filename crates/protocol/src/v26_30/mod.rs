@@ -18,7 +18,7 @@ mod neutral;
 mod response;
 mod rows;
 mod scalar;
-mod stash;
+pub mod stash;
 
 pub use command::*;
 pub use dataflow::*;

@@ -32,6 +32,20 @@ pub enum PeekResponse {
     Canceled,
 }
 
+impl PeekResponse {
+    /// The rows that the answer came with, if it has rows: those of a stashed one
+    /// once its batches were read.
+    pub fn collections(&self) -> Option<&[RowCollection]> {
+        match self {
+            PeekResponse::Rows(rows) => Some(rows),
+            PeekResponse::Stashed(stashed) if stashed.batches.is_empty() => {
+                Some(&stashed.inline_rows)
+            }
+            PeekResponse::Stashed(_) | PeekResponse::Error(_) | PeekResponse::Canceled => None,
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum SubscribeResponse {
     Batch(SubscribeBatch),

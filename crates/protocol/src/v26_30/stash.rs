@@ -1,6 +1,5 @@
 //! Answers that were stashed in persist: serde forms of persist's messages.
-//! Source: `spec/ctp.md` §3.4. The driver turns the stash off; these types only
-//! decode what a replica might send anyway.
+//! Source: `spec/ctp.md` §3.4.
 //!
 //! Invariant: serde order is wire order (plain fields first, then the oneofs).
 

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::Target;
 use crate::append::Append;
-use crate::config::Configuration;
+use crate::config::{Configuration, StashUpdate};
 use crate::dataflow::Assembled;
 use crate::event::{Event, PeekSpec};
 use protocol::v26_30::ConfigVal;
@@ -107,9 +107,12 @@ impl Effect {
             Effect::Kill {
                 whose: Whose::Peer, ..
             } => Event::PeerKilled,
-            Effect::CreateInstance { .. } => Event::InstanceCreated,
+            Effect::CreateInstance { initial, .. } => Event::InstanceCreated {
+                stash: StashUpdate::of(&initial),
+            },
             Effect::Configure(configuration) => Event::ConfigurationUpdated {
                 max_result_size: configuration.max_result_size,
+                stash: StashUpdate::of(&configuration.updates),
             },
             Effect::CompleteInitialization => Event::InitializationComplete,
             Effect::CreateDataflow(assembled) => Event::DataflowCreated(Arc::new(assembled.spec)),

@@ -19,6 +19,7 @@ pub use effect::{Effect, PeekOf, Whose};
 
 use super::append::Append;
 use super::command::*;
+use super::config::PEEK_STASH;
 use super::config::{self, Configuration};
 use super::data::{self, Schemas};
 use super::dataflow::{self, Assembled, AssembledCount, Named};
@@ -32,9 +33,6 @@ use protocol::v26_30::ConfigVal;
 use repr::{
     Antichain, GlobalId, RelationDesc, ReprColumnType, ReprScalarType, SqlScalarType, Timestamp,
 };
-
-/// The switch that makes a replica answer peeks with the rows themselves.
-const PEEK_STASH: &str = "enable_compute_peek_response_stash";
 
 /// One thing to do, or to wait for.
 #[derive(Debug, Clone)]

@@ -122,6 +122,21 @@ pub struct ProtoVersionedData {
     pub data: Bytes,
 }
 
+/// A batch on its way between processes (`spec/persist.md` §3.7).
+#[derive(Clone, PartialEq, Message)]
+pub struct ProtoBatch {
+    #[prost(string, tag = "1")]
+    pub shard_id: String,
+    #[prost(string, tag = "2")]
+    pub version: String,
+    #[prost(message, optional, tag = "3")]
+    pub batch: Option<ProtoHollowBatch>,
+    #[prost(bytes = "bytes", tag = "5")]
+    pub key_schema: Bytes,
+    #[prost(bytes = "bytes", tag = "6")]
+    pub val_schema: Bytes,
+}
+
 /// A batch of the trace.
 #[derive(Clone, PartialEq, Message)]
 pub struct ProtoHollowBatch {

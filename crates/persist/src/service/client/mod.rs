@@ -21,7 +21,7 @@ use crate::service::lease::ReaderLease;
 use crate::service::maintenance::MaintenanceRunner;
 use crate::service::pubsub::Subscription;
 use crate::service::shard::{
-    CachedShard, ChangeListener, Notifications, RoutineMaintenance, Stores,
+    CachedShard, ChangeListener, Notifications, RoutineMaintenance, ShardBlobs, Stores,
 };
 use crate::service::shards::Shards;
 use repr::{Antichain, RelationDesc, ShardId};
@@ -130,6 +130,11 @@ impl PersistClient {
             }
         }
         Ok(shard)
+    }
+
+    /// Where the blobs of a shard lie; the shard need not exist.
+    pub(crate) fn blobs_of(&self, id: ShardId) -> ShardBlobs {
+        ShardBlobs::new(id, Arc::clone(&self.stores))
     }
 
     /// Where the maintenance of its shards is done.

@@ -3,24 +3,21 @@
 //!
 //! Invariant: a batch's blobs are written before it can be appended.
 
-use std::sync::Arc;
-
 use arrow::array::{Array, StructArray};
 use arrow::compute::concat;
-use prost::Message;
 
 use crate::format::corrupt::Corrupt;
 use crate::format::description::Description;
 use crate::format::part::{Keys, PartDesc, decode_inline, encode_inline};
-use crate::format::rows::{KeyBuilder, SourceDatum};
+use crate::format::rows::{KeyBuilder, SourceDatum, Update, encode_schemas};
 use crate::format::trace::HollowBatch;
 use crate::format::wire::state::{
-    PartKind, ProtoHollowBatch, ProtoHollowBatchPart, ProtoRunMeta, UNORDERED_ORDER,
+    PartKind, ProtoBatch, ProtoHollowBatchPart, ProtoRunMeta, UNORDERED_ORDER,
 };
 use crate::service::config::PartSizes;
 use crate::service::error::PersistError;
-use crate::service::part::write_part;
-use crate::service::shard::CachedShard;
+use crate::service::part::{WriteSchema, fetch_part, flat_parts, read_as, write_part};
+use crate::service::shard::ShardBlobs;
 use repr::{Antichain, Diff, RelationDesc, ShardId, Timestamp};
 
 /// Times and diffs take 16 bytes of a row's size.
@@ -29,8 +26,8 @@ const TIME_AND_DIFF: usize = 16;
 /// A batch in the making. It may be filled on any thread.
 #[derive(Debug)]
 pub struct BatchBuilder {
-    shard: Arc<CachedShard>,
-    schema_id: Option<u64>,
+    shard: ShardBlobs,
+    schema: WriteSchema,
     sizes: PartSizes,
     lower: Antichain,
     keys: KeyBuilder,
@@ -44,15 +41,18 @@ pub struct BatchBuilder {
 
 impl BatchBuilder {
     pub(super) fn new(
-        shard: &Arc<CachedShard>,
+        shard: &ShardBlobs,
         desc: &RelationDesc,
         schema_id: Option<u64>,
         sizes: PartSizes,
         lower: Antichain,
     ) -> Self {
         BatchBuilder {
-            shard: Arc::clone(shard),
-            schema_id,
+            shard: shard.clone(),
+            schema: WriteSchema {
+                id: schema_id,
+                desc: Some(desc.clone()),
+            },
             sizes,
             lower,
             keys: KeyBuilder::new(desc),
@@ -117,7 +117,7 @@ impl BatchBuilder {
             let bytes = encode_inline(&desc, &keys, &times, &diffs);
             ProtoHollowBatchPart {
                 kind: Some(PartKind::Inline(bytes.map_err(|e| self.shard.corrupt(e))?)),
-                schema_id: self.schema_id,
+                schema_id: self.schema.id,
                 ..ProtoHollowBatchPart::default()
             }
         } else {
@@ -129,7 +129,7 @@ impl BatchBuilder {
                 &keys,
                 &times,
                 &diffs,
-                self.schema_id,
+                &self.schema,
             )?
         };
         self.parts.push(part);
@@ -155,7 +155,7 @@ impl BatchBuilder {
         let runs = self.parts.len();
         let meta = ProtoRunMeta {
             order: UNORDERED_ORDER,
-            schema_id: self.schema_id,
+            schema_id: self.schema.id,
             ..ProtoRunMeta::default()
         };
         Ok(Batch {
@@ -167,6 +167,7 @@ impl BatchBuilder {
                 runs: (1..runs as u64).collect(),
                 run_meta: vec![meta; runs],
             },
+            desc: self.schema.desc,
             shard: self.shard,
         })
     }
@@ -176,23 +177,10 @@ impl BatchBuilder {
 /// another thread, or, encoded, to another process.
 #[derive(Debug)]
 pub struct Batch {
-    pub(super) shard: Arc<CachedShard>,
+    pub(super) shard: ShardBlobs,
     pub(super) hollow: HollowBatch,
-}
-
-/// A batch on its way between processes (`spec/persist.md` §3.7).
-#[derive(Clone, PartialEq, Message)]
-struct ProtoBatch {
-    #[prost(string, tag = "1")]
-    shard_id: String,
-    #[prost(string, tag = "2")]
-    version: String,
-    #[prost(message, optional, tag = "3")]
-    batch: Option<ProtoHollowBatch>,
-    #[prost(bytes = "vec", tag = "5")]
-    key_schema: Vec<u8>,
-    #[prost(bytes = "vec", tag = "6")]
-    val_schema: Vec<u8>,
+    /// What it was written as; unknown of one that came from another process.
+    desc: Option<RelationDesc>,
 }
 
 impl Batch {
@@ -216,29 +204,53 @@ impl Batch {
         self.hollow.len == 0
     }
 
-    /// The bytes for another process (`ProtoBatch`).
-    pub fn encode(&self) -> Vec<u8> {
-        ProtoBatch {
+    /// The bytes of its parts, wherever they are.
+    pub fn encoded_size_bytes(&self) -> u64 {
+        let parts = self.hollow.parts.iter();
+        let in_blob: u64 = parts.map(|part| part.encoded_size_bytes).sum();
+        in_blob + self.hollow.inline_bytes() as u64
+    }
+
+    /// What is sent to another process. The sender lets go of it: from then on the
+    /// blobs are the receiver's to delete.
+    pub fn into_transmittable(self) -> Result<ProtoBatch, PersistError> {
+        let schemas = self.desc.as_ref().map(encode_schemas).transpose();
+        let schemas = schemas.map_err(|e| self.shard.corrupt(e))?;
+        let (key_schema, val_schema) = schemas.map(|s| (s.key, s.val)).unwrap_or_default();
+        Ok(ProtoBatch {
             shard_id: self.shard.id.to_string(),
             version: self.shard.stores.config.version.to_string(),
             batch: Some(self.hollow.to_proto()),
-            key_schema: Vec::new(),
-            val_schema: Vec::new(),
-        }
-        .encode_to_vec()
+            key_schema,
+            val_schema,
+        })
     }
 
-    pub(super) fn decode(shard: &Arc<CachedShard>, bytes: &[u8]) -> Result<Self, PersistError> {
+    pub(crate) fn received(shard: &ShardBlobs, proto: ProtoBatch) -> Result<Self, PersistError> {
         let bad = |why: String| shard.corrupt(Corrupt::new("staged batch", why));
-        let proto = ProtoBatch::decode(bytes).map_err(|e| bad(e.to_string()))?;
         if proto.shard_id != shard.id.to_string() {
             return Err(bad(format!("it is for shard `{}`", proto.shard_id)));
         }
         let batch = proto.batch.ok_or_else(|| bad("it is empty".into()))?;
         Ok(Batch {
-            shard: Arc::clone(shard),
+            shard: shard.clone(),
             hollow: HollowBatch::from_proto(batch).map_err(|e| shard.corrupt(e))?,
+            desc: None,
         })
+    }
+
+    /// Its updates, read as rows of `desc`; neither sorted nor consolidated.
+    pub fn updates(&self, desc: &RelationDesc) -> Result<Vec<Update>, PersistError> {
+        let mut updates = Vec::new();
+        for part in flat_parts(&self.shard, &self.hollow)? {
+            let fetched = fetch_part(&self.shard, &part, &self.hollow.desc)?;
+            let keys = read_as(&self.shard, desc, &part, &fetched)?;
+            for (i, t, d) in fetched.updates() {
+                let key = keys.get(i).map_err(|e| self.shard.corrupt(e))?;
+                updates.push((key, t, d));
+            }
+        }
+        Ok(updates)
     }
 
     /// Deletes the blobs of a batch that is not going to be appended.
@@ -250,8 +262,8 @@ impl Batch {
     }
 
     /// Moves what was meant for the state into one blob: the state is full.
-    pub(super) fn spill_inline(&mut self) -> Result<(), PersistError> {
-        let shard = Arc::clone(&self.shard);
+    pub(super) fn spill_inline(&mut self, written: &RelationDesc) -> Result<(), PersistError> {
+        let shard = self.shard.clone();
         let corrupt = |e| shard.corrupt(e);
         let (mut keys, mut times, mut diffs) = (Vec::new(), Vec::new(), Vec::new());
         let (mut parts, mut metas) = (Vec::new(), Vec::new());
@@ -285,7 +297,11 @@ impl Batch {
             concat(&arrays).map_err(|e| corrupt(Corrupt::new("inline part", e.to_string())))?;
         let joined = StructArray::from(joined.to_data());
         let desc = PartDesc::of_write(lower, Antichain::empty());
-        let part = write_part(&shard, &desc, 0, &joined, &times, &diffs, schema_id)?;
+        let schema = WriteSchema {
+            id: schema_id,
+            desc: Some(written.clone()),
+        };
+        let part = write_part(&shard, &desc, 0, &joined, &times, &diffs, &schema)?;
         parts.push(part);
         metas.push(meta);
         self.hollow.runs = (1..parts.len() as u64).collect();

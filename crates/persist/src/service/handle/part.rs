@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use crate::format::description::Description;
 use crate::format::rows::stats::{PartStats, decode_stats};
-use crate::format::rows::{KeyReader, Update, decode_schemas};
+use crate::format::rows::{Update, decode_schemas};
 use crate::format::trace::HollowBatch;
 use crate::format::wire::state::ProtoHollowBatchPart;
 use crate::service::error::PersistError;
-use crate::service::part::{fetch_part, flat_parts, part_name};
+use crate::service::part::{fetch_part, flat_parts, part_name, read_as};
 use crate::service::shard::{CachedShard, SeqNoLease};
 use repr::{RelationDesc, ShardId, Timestamp};
 
@@ -123,13 +123,7 @@ impl LeasedPart {
     /// Fetches the part's updates to the end of `updates`.
     pub fn fetch_into(&self, updates: &mut Vec<Update>) -> Result<(), PersistError> {
         let fetched = fetch_part(&self.shard, &self.part, &self.registered)?;
-        let keys = KeyReader::new(&self.schema.desc, &fetched.columns.keys).map_err(|why| {
-            PersistError::Incompatible {
-                shard: self.shard.id,
-                part: part_name(&self.part),
-                why,
-            }
-        })?;
+        let keys = read_as(&self.shard, &self.schema.desc, &self.part, &fetched)?;
         for (i, t, d) in fetched.updates() {
             let t = match self.wanted {
                 Wanted::Snapshot { as_of } if t <= as_of => as_of,

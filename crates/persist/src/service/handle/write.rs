@@ -10,6 +10,7 @@ use super::batch::{Batch, BatchBuilder};
 use crate::format::description::Description;
 use crate::format::rows::{Update, encode_schemas, same_schema};
 use crate::format::trace::HollowBatch;
+use crate::format::wire::state::ProtoBatch;
 use crate::service::client::PersistClient;
 use crate::service::config::PartSizes;
 use crate::service::error::{PersistError, UpperMismatch};
@@ -48,6 +49,25 @@ impl PersistClient {
             sizes: self.config().part_sizes(),
             wrote: false,
         })
+    }
+
+    /// A builder of a batch of rows of `desc` that never becomes a part of its
+    /// shard, which need not exist: it is handed on as it is, and read from there.
+    /// Its times are at or beyond `lower`.
+    pub fn builder_of_staged(
+        &self,
+        shard: ShardId,
+        desc: &RelationDesc,
+        lower: Antichain,
+    ) -> BatchBuilder {
+        let sizes = self.config().part_sizes();
+        BatchBuilder::new(&self.blobs_of(shard), desc, None, sizes, lower)
+    }
+
+    /// A staged batch that another process handed on, of a shard that need not
+    /// exist.
+    pub fn receive_staged(&self, shard: ShardId, batch: ProtoBatch) -> Result<Batch, PersistError> {
+        Batch::received(&self.blobs_of(shard), batch)
     }
 
     /// Registers a shard's schema, or finds it. `SchemaMismatch` if the shard
@@ -121,8 +141,8 @@ impl WriteHandle {
     }
 
     /// A batch that was staged in another process.
-    pub fn decode_batch(&self, bytes: &[u8]) -> Result<Batch, PersistError> {
-        Batch::decode(&self.shard, bytes)
+    pub fn receive(&self, batch: ProtoBatch) -> Result<Batch, PersistError> {
+        Batch::received(&self.shard, batch)
     }
 
     /// Writes `updates`, all at times in `[expected_upper, new_upper)`, iff
@@ -188,7 +208,7 @@ impl WriteHandle {
                 }),
                 AppendOutcome::InlineBackpressure => {
                     for batch in batches.iter_mut() {
-                        batch.spill_inline()?;
+                        batch.spill_inline(&self.desc)?;
                     }
                     request.batch = Arc::new(joined(batches, &lower, &upper));
                     continue;

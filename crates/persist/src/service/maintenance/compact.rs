@@ -17,7 +17,7 @@ use crate::format::part::{Keys, key_order};
 use crate::format::trace::{HollowBatch, MergeReq};
 use crate::format::wire::state::{ProtoHollowBatchPart, ProtoRunMeta, STRUCTURED_ORDER};
 use crate::service::error::PersistError;
-use crate::service::part::{fetch_part, flat_parts, write_part};
+use crate::service::part::{WriteSchema, fetch_part, flat_parts, write_part};
 use crate::service::shard::{CachedShard, RoutineMaintenance};
 use repr::{Diff, Timestamp};
 
@@ -178,6 +178,7 @@ impl Inputs {
     ) -> Result<Vec<ProtoHollowBatchPart>, PersistError> {
         let bytes = self.keys.get_array_memory_size() / self.times.len().max(1) + 16;
         let rows = (shard.stores.config.blob_target_size / bytes).max(1);
+        let schema = WriteSchema::registered(shard, self.schema_id)?;
         let mut parts = Vec::new();
         for (index, kept) in kept.chunks(rows).enumerate() {
             let range = index * rows..index * rows + kept.len();
@@ -189,7 +190,7 @@ impl Inputs {
                 &keys,
                 &times[range.clone()],
                 &diffs[range],
-                self.schema_id,
+                &schema,
             )?);
         }
         Ok(parts)

@@ -21,13 +21,6 @@ impl CachedShard {
         })
     }
 
-    pub(crate) fn usage(&self, why: impl Into<String>) -> PersistError {
-        PersistError::Usage {
-            shard: self.id,
-            why: why.into(),
-        }
-    }
-
     /// Registers a reader at the shard's since (or the critical readers').
     pub(crate) fn register_leased_reader(
         &self,

@@ -5,6 +5,7 @@
 //! forward.
 
 mod append;
+mod blobs;
 mod commands;
 mod commit;
 mod fresh;
@@ -12,6 +13,7 @@ mod load;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -20,6 +22,8 @@ use bytes::Bytes;
 use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
 
 pub use append::{AppendOutcome, AppendRequest};
+pub(crate) use blobs::ShardBlobs;
+use blobs::store_error;
 pub(crate) use commit::RoutineMaintenance;
 use fresh::Freshness;
 pub(crate) use fresh::{Notifications, PubSubStatus};
@@ -27,7 +31,7 @@ pub(crate) use fresh::{Notifications, PubSubStatus};
 use super::blob::Blob;
 use super::config::PersistConfig;
 use super::consensus::Consensus;
-use super::error::{PersistError, StoreError};
+use super::error::PersistError;
 use super::retry::retry;
 use crate::format::corrupt::Corrupt;
 use crate::format::seqno::SeqNo;
@@ -67,9 +71,7 @@ pub trait ChangeListener: Send + Sync + fmt::Debug {
 /// A shard as this process knows it, and the way to commit to it.
 #[derive(Debug)]
 pub(crate) struct CachedShard {
-    pub id: ShardId,
-    pub key: String,
-    pub stores: Arc<Stores>,
+    blobs: ShardBlobs,
     /// Held while a command of this process is being committed, so that our
     /// own threads do not make each other's attempts fail.
     committing: Mutex<()>,
@@ -94,15 +96,21 @@ struct Cached {
     fresh: Freshness,
 }
 
+impl Deref for CachedShard {
+    type Target = ShardBlobs;
+
+    fn deref(&self) -> &ShardBlobs {
+        &self.blobs
+    }
+}
+
 impl CachedShard {
     /// Opens the shard, creating it if it does not exist.
     pub fn open(id: ShardId, stores: Arc<Stores>) -> Result<CachedShard, PersistError> {
         let state = load::load_or_init(id, &stores)?;
         let fresh = Freshness::new(state.seqno, &stores.config);
         Ok(CachedShard {
-            id,
-            key: id.to_string(),
-            stores,
+            blobs: ShardBlobs::new(id, stores),
             committing: Mutex::new(()),
             cached: Mutex::new(Cached {
                 state: Arc::new(state),
@@ -274,49 +282,6 @@ impl CachedShard {
     fn lock_leases(&self) -> MutexGuard<'_, HashMap<u64, Leased>> {
         self.leases.lock()
     }
-
-    pub(crate) fn store_error(&self, source: StoreError) -> PersistError {
-        store_error(self.id, source)
-    }
-
-    pub(crate) fn corrupt(&self, source: Corrupt) -> PersistError {
-        PersistError::Corrupt {
-            shard: self.id,
-            source,
-        }
-    }
-
-    /// The full key of a partial one.
-    pub(crate) fn blob_key(&self, partial: &str) -> String {
-        format!("{}/{partial}", self.key)
-    }
-
-    pub(crate) fn get_blob(&self, partial: &str) -> Result<Option<Bytes>, PersistError> {
-        let key = self.blob_key(partial);
-        retry(self.stores.config.retry_for, || self.stores.blob.get(&key))
-            .map_err(|e| self.store_error(e))
-    }
-
-    pub(crate) fn set_blob(&self, partial: &str, value: &Bytes) -> Result<(), PersistError> {
-        let key = self.blob_key(partial);
-        retry(self.stores.config.retry_for, || {
-            self.stores.blob.set(&key, value.clone())
-        })
-        .map_err(|e| self.store_error(e))
-    }
-
-    pub(crate) fn delete_blob(&self, partial: &str) -> Result<(), PersistError> {
-        let key = self.blob_key(partial);
-        retry(self.stores.config.retry_for, || {
-            self.stores.blob.delete(&key)
-        })
-        .map(|_| ())
-        .map_err(|e| self.store_error(e))
-    }
-}
-
-fn store_error(shard: ShardId, source: StoreError) -> PersistError {
-    PersistError::Store { shard, source }
 }
 
 /// A hold on a seqno; dropping it lets go.
