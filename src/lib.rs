@@ -13,4 +13,5 @@ pub mod cli;
 pub mod generate;
 pub mod invariants;
 pub mod known;
+pub mod schedule;
 pub mod shrink;

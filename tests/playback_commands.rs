@@ -16,8 +16,10 @@
 mod golden;
 mod recording;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use clusterd_fuzz::driver::{Frontiers, Session};
@@ -31,7 +33,7 @@ use clusterd_fuzz::protocol::neutral::{ComputeCommand, DataflowDescription};
 use clusterd_fuzz::protocol::v26_30::{
     ComputeResponse, ComputeSinkConnection, PeekResponse, SubscribeResponse,
 };
-use clusterd_fuzz::replica::in_process::{Config, InProcess};
+use clusterd_fuzz::replica::in_process::{Config, InProcess, InTurn};
 use clusterd_fuzz::replica::meter::Limits;
 use clusterd_fuzz::replica::mutants::Mutants;
 use clusterd_fuzz::repr::{Antichain, Diff, GlobalId, Row, ShardId, Timestamp};
@@ -125,7 +127,7 @@ fn play(
         release: RELEASE,
         mutants: Mutants::none(),
         persist: Arc::clone(client),
-        seed: 26,
+        scheduler: Rc::new(RefCell::new(InTurn)),
         limits: Limits::default(),
     });
     let mut all = Vec::new();

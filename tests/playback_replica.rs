@@ -51,7 +51,7 @@ fn play(name: &str, workers: usize, seed: u64) -> Vec<String> {
 fn rest(driver: &mut Driver) -> Option<String> {
     loop {
         match driver.poll(Duration::from_secs(1)).1 {
-            Polled::Response(_) => {}
+            Polled::Response(_) | Polled::Unread(..) => {}
             Polled::Idle => return None,
             Polled::Closed { ended, .. } => return ended,
         }

@@ -19,7 +19,7 @@ use clusterd_fuzz::persist::{PersistClient, PersistConfig, open_blob, open_conse
 use clusterd_fuzz::protocol::Release;
 use clusterd_fuzz::protocol::neutral::ComputeCommand;
 use clusterd_fuzz::protocol::v26_30::PersistLocation;
-use clusterd_fuzz::replica::in_process::{Config, InProcess};
+use clusterd_fuzz::replica::in_process::{Config, InProcess, InTurn};
 use clusterd_fuzz::replica::meter::Limits;
 use clusterd_fuzz::replica::mutants::{Mutant, Mutants};
 use clusterd_fuzz::script::Command;
@@ -60,7 +60,7 @@ impl Lab for SilentLab {
             release: Release::default(),
             mutants: Mutants::none(),
             persist: Arc::clone(&client),
-            seed,
+            scheduler: Rc::new(RefCell::new(InTurn)),
             limits: Limits::default(),
         });
         let silent = Silent {
@@ -77,6 +77,7 @@ impl Lab for SilentLab {
             driver: Driver::new(PersistHost::new(client, location), Box::new(silent)),
             tells: None,
             tenants: Vec::new(),
+            conductor: None,
         })
     }
 
@@ -90,6 +91,7 @@ impl Lab for SilentLab {
             one_worker: false,
             linger: Duration::ZERO,
             record: false,
+            schedule: None,
         }
     }
 

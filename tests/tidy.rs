@@ -12,10 +12,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms of the fuzzer in order: a room may use the rooms before it.
-const ROOMS: [&str; 7] = [
+const ROOMS: [&str; 8] = [
     "known",
     "invariants",
     "generate",
+    "schedule",
     "shrink",
     "explore",
     "campaign",
@@ -23,10 +24,14 @@ const ROOMS: [&str; 7] = [
 ];
 
 /// Crates that a room may not name, though the package depends on them.
-const FORBIDDEN: [(&str, &[&str]); 5] = [
+const FORBIDDEN: [(&str, &[&str]); 6] = [
     ("known", &["driver", "persist", "replica"]),
     ("invariants", &["driver", "persist", "replica"]),
     ("generate", &["driver", "persist", "replica"]),
+    (
+        "schedule",
+        &["driver", "persist", "replica", "model", "script"],
+    ),
     ("shrink", &["driver", "persist", "replica"]),
     ("campaign", &["replica"]),
 ];

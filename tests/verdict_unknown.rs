@@ -25,7 +25,7 @@ use clusterd_fuzz::persist::{Consensus, PersistClient, PersistConfig, SeqNo, Sto
 use clusterd_fuzz::protocol::Release;
 use clusterd_fuzz::protocol::neutral::ComputeCommand;
 use clusterd_fuzz::protocol::v26_30::PersistLocation;
-use clusterd_fuzz::replica::in_process::{Config, InProcess};
+use clusterd_fuzz::replica::in_process::{Config, InProcess, InTurn};
 use clusterd_fuzz::replica::meter::Limits;
 use clusterd_fuzz::replica::mutants::Mutants;
 use clusterd_fuzz::script::Command;
@@ -117,7 +117,7 @@ impl Lab for LosingLab {
             release: Release::default(),
             mutants: Mutants::none(),
             persist: PersistClient::new(blob.clone(), store.clone(), config(seed)),
-            seed,
+            scheduler: Rc::new(RefCell::new(InTurn)),
             limits: Limits::default(),
         });
         let losing = Arc::new(Losing {
@@ -136,6 +136,7 @@ impl Lab for LosingLab {
             driver: Driver::new(PersistHost::new(client, location), Box::new(target)),
             tells: Some(seed),
             tenants: Vec::new(),
+            conductor: None,
         })
     }
 
@@ -149,6 +150,7 @@ impl Lab for LosingLab {
             one_worker: false,
             linger: Duration::ZERO,
             record: false,
+            schedule: None,
         }
     }
 

@@ -10,6 +10,7 @@ use super::lab::{Lab, Seat, Shape};
 use crate::driver::{CtpTarget, OnItsOwn, Target};
 use crate::invariants::{Violation, after_case};
 use crate::protocol::Release;
+use crate::schedule::Schedule;
 use crate::script::event::Event;
 
 /// For how long a target is looked at after a run of a late finding; most of what a target does too late,
@@ -80,7 +81,16 @@ impl Lab for Pursuit<'_> {
     }
 
     fn seat(&self, shape: Shape, seed: u64) -> Result<Seat, String> {
-        let seat = self.lab.seat(shape, seed)?;
+        self.seat_under(shape, seed, None)
+    }
+
+    fn seat_under(
+        &self,
+        shape: Shape,
+        seed: u64,
+        schedule: Option<&Schedule>,
+    ) -> Result<Seat, String> {
+        let seat = self.lab.seat_under(shape, seed, schedule)?;
         Ok(Seat {
             tells: None,
             ..seat

@@ -15,6 +15,7 @@ use crate::invariants::situations::Situation;
 use crate::invariants::{self, Checker, Conditions, Counts, Uses, Violation};
 use crate::model::Model;
 use crate::plan::cells;
+use crate::schedule::Schedule;
 use crate::script::event::{Event, FrontierKind, ShardContents, Wait};
 use crate::script::output::Output;
 use crate::script::{Command, Replica};
@@ -35,6 +36,9 @@ pub struct CaseOptions {
     pub linger: Duration,
     /// Keeps what crossed the connections, and what the shards hold at the end.
     pub record: bool,
+    /// What steps next, where a schedule decides that; it is looked for, if this does
+    /// not say.
+    pub schedule: Option<Schedule>,
 }
 
 /// What became of a case.
@@ -67,6 +71,8 @@ pub struct Outcome {
     pub log: Vec<String>,
     /// What the target's processes logged, if that was to be kept and is ours.
     pub target_log: Option<String>,
+    /// What stepped when, where a schedule decides that.
+    pub schedule: Option<Schedule>,
     /// What is kept of the run beside its answers, if that was asked for.
     pub traffic: Option<Traffic>,
 }

@@ -19,17 +19,23 @@ use super::case::{CaseOptions, Outcome};
 use super::jury::{Jury, Run, Trial};
 use super::lab::{Lab, Shape, run_with};
 use super::rate::{Rate, Standard};
+use super::replay::REPLAYED;
 use super::skeleton::{Skeleton, panic_place};
 use super::viable::{Limits, endless, viable};
+use crate::generate::Stream;
 use crate::invariants::Violation;
 use crate::known::KnownBugs;
 use crate::protocol::Release;
+use crate::schedule::{Schedule, calmer};
 use crate::script::Command;
 use crate::shrink::{Budget, Commands, Judge, Shrunk, shrink_with, without};
 
 /// While shrinking, something counts as stuck after this long; the result is
 /// confirmed with the whole patience.
 const SHRINK_PATIENCE: Duration = Duration::from_millis(1500);
+
+/// Runs that the search for a calm schedule takes.
+const SCHEDULES_TRIED: usize = 400;
 
 /// Runs on one worker, all of which must show what several showed first.
 const ON_ONE_WORKER: u64 = 3;
@@ -61,6 +67,9 @@ pub struct Finding {
     pub reproduced: bool,
     /// How often the simplest script shows it.
     pub rate: Rate,
+    /// The calmest schedule found under which it always shows, if it shows only
+    /// sometimes.
+    pub schedule: Option<Schedule>,
     /// Scripts that were run to shrink it.
     pub runs: usize,
     /// Nothing makes it simpler any more.
@@ -288,6 +297,7 @@ impl<'a> Hunt<'a> {
             release: lab.release(),
             reproduced: false,
             rate: Rate::default(),
+            schedule: None,
             runs,
             at_fixpoint: false,
             log: Vec::new(),
@@ -381,8 +391,10 @@ impl<'a> Hunt<'a> {
             finding.rate = last.tell(&finding.commands);
             finding.runs = last.runs();
         }
-        if !finding.show(&trial, budget) && !budget.stop.is_raised() {
-            finding.show(&exact, budget);
+        let shown = finding.show(&trial, budget)
+            || !budget.stop.is_raised() && finding.show(&exact, budget);
+        if shown && trial.is_seeded() && !finding.rate.is_reliable() {
+            finding.pin(&trial, budget);
         }
         (finding, trail)
     }
@@ -405,6 +417,14 @@ struct LabTrial<'a> {
     as_found: bool,
     /// Takes what is broken in other ways.
     strays: Option<&'a Strays>,
+}
+
+/// How one run is made, beside its script.
+#[derive(Debug, Clone)]
+struct Luck {
+    seed: u64,
+    /// Looked for by the seed, if there is none.
+    schedule: Option<Schedule>,
 }
 
 impl LabTrial<'_> {
@@ -432,17 +452,43 @@ impl LabTrial<'_> {
             true => self.seed,
             false => drawn(self.seed, commands, run.number),
         };
+        let luck = Luck {
+            seed,
+            schedule: None,
+        };
+        self.run_under(commands, luck, run.patient, keep_log)
+    }
+
+    fn run_under(
+        &self,
+        commands: &[Command],
+        luck: Luck,
+        patient: bool,
+        keep_log: bool,
+    ) -> Result<Outcome, String> {
+        let Luck { seed, schedule } = luck;
         let whole = self.lab.options(seed);
-        let patience = match run.patient {
+        let patience = match patient {
             true => whole.patience,
             false => whole.patience.min(SHRINK_PATIENCE),
         };
         let options = CaseOptions {
             patience,
             keep_log,
+            schedule,
             ..whole
         };
         run_with(self.lab, commands, self.shape, seed, &options)
+    }
+
+    /// What a replay of the script under this schedule shows, if that is the finding.
+    fn replayed(&self, commands: &[Command], schedule: Option<Schedule>) -> Option<Outcome> {
+        let luck = Luck {
+            seed: REPLAYED,
+            schedule,
+        };
+        let outcome = self.run_under(commands, luck, true, true).ok()?;
+        outcome.has(&self.signature).then_some(outcome)
     }
 }
 
@@ -484,6 +530,70 @@ fn drawn(seed: u64, commands: &[Command], number: u64) -> u64 {
 }
 
 impl Finding {
+    /// Looks for the calmest schedule under which a replay of the script shows the
+    /// finding, and keeps what it then shows.
+    fn pin(&mut self, trial: &LabTrial<'_>, budget: Budget) {
+        let calm = Schedule::default();
+        let mut runs = 1;
+        let shown = trial.replayed(&self.commands, Some(calm.clone()));
+        let mut best = shown.map(|outcome| (calm, outcome));
+        let mut seed = self.case;
+        while best.is_none() && runs < SCHEDULES_TRIED && !budget.stop.is_raised() {
+            runs += 1;
+            seed = Stream::Schedule { number: 1 }.seed(seed);
+            let luck = Luck {
+                seed,
+                schedule: None,
+            };
+            let ran = trial.run_under(&self.commands, luck, false, false);
+            let schedule = ran.ok().filter(|outcome| outcome.has(&self.signature));
+            let Some(schedule) = schedule.and_then(|outcome| outcome.schedule) else {
+                continue;
+            };
+            runs += 1;
+            let shown = trial.replayed(&self.commands, Some(schedule.clone()));
+            best = shown.map(|outcome| (schedule, outcome));
+        }
+        let Some((mut schedule, mut outcome)) = best else {
+            self.runs += runs;
+            return;
+        };
+        calmer(&mut schedule, |candidate| {
+            runs += 1;
+            let left = runs < SCHEDULES_TRIED && !budget.stop.is_raised();
+            let shown = left.then(|| trial.replayed(&self.commands, Some(candidate.clone())));
+            match shown.flatten() {
+                Some(shown) => {
+                    outcome = shown;
+                    true
+                }
+                None => false,
+            }
+        });
+        self.runs += runs;
+        self.keep(outcome);
+        self.schedule = Some(schedule);
+    }
+
+    /// Keeps what a run shows; whether that is the finding.
+    fn keep(&mut self, outcome: Outcome) -> bool {
+        let same = |v: &&Violation| v.signature() == self.signature;
+        let Some(violation) = outcome.violations.iter().find(same) else {
+            return false;
+        };
+        self.violation = violation.clone();
+        let told = [Some(&violation.observed), outcome.target_log.as_ref()];
+        let place = told
+            .into_iter()
+            .flatten()
+            .find_map(|text| panic_place(text));
+        self.skeleton = Skeleton::of(&self.commands).at(place);
+        self.log = outcome.log;
+        self.endless = outcome.endless;
+        self.target_log = outcome.target_log;
+        true
+    }
+
     /// Runs the commands with the whole patience until they show the finding,
     /// and keeps what they then show. False if they never do.
     fn show(&mut self, trial: &LabTrial<'_>, budget: Budget) -> bool {
@@ -501,18 +611,7 @@ impl Finding {
             let Ok(outcome) = trial.run(&self.commands, run, true) else {
                 continue;
             };
-            let same = |v: &&Violation| v.signature() == self.signature;
-            if let Some(violation) = outcome.violations.iter().find(same) {
-                self.violation = violation.clone();
-                let told = [Some(&violation.observed), outcome.target_log.as_ref()];
-                let place = told
-                    .into_iter()
-                    .flatten()
-                    .find_map(|text| panic_place(text));
-                self.skeleton = Skeleton::of(&self.commands).at(place);
-                self.log = outcome.log;
-                self.endless = outcome.endless;
-                self.target_log = outcome.target_log;
+            if self.keep(outcome) {
                 return true;
             }
         }
@@ -542,11 +641,18 @@ impl Finding {
         }
         if self.reproduced {
             let _ = writeln!(text, "# shows: {}", self.rate);
-            if !self.rate.is_reliable() {
-                let _ = writeln!(
-                    text,
-                    "# It shows only sometimes: no script was found that shows it in 9 of 10 runs."
-                );
+            match &self.schedule {
+                Some(schedule) => {
+                    let _ = writeln!(text, "# schedule: {schedule}");
+                    let _ = writeln!(text, "# Under this schedule it always shows (in process).");
+                }
+                None if !self.rate.is_reliable() => {
+                    let _ = writeln!(
+                        text,
+                        "# It shows only sometimes: no script was found that shows it in 9 of 10 runs."
+                    );
+                }
+                None => {}
             }
         }
         let Shape { processes, workers } = self.shape;

@@ -6,8 +6,10 @@
 //! (one that is attached to is the only one there is, and always is); what a
 //! target does while no case uses it is told, and no case begins on it then.
 
+use std::cell::RefCell;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -23,6 +25,7 @@ use crate::driver::{
 use crate::persist::{PersistClient, PersistConfig, PubSubServer};
 use crate::protocol::v26_30::PersistLocation;
 use crate::protocol::{Announced, Release};
+use crate::schedule::{Conductor, Schedule};
 use crate::script::Command;
 
 /// How many processes and workers a replica has.
@@ -56,6 +59,8 @@ pub struct Seat {
     pub tells: Option<u64>,
     /// The replicas, if they can serve another case, in their order.
     pub tenants: Vec<Tenant>,
+    /// What decides the schedule, if anything does.
+    pub conductor: Option<Rc<RefCell<Conductor>>>,
 }
 
 /// A target that is one replica of a seat.
@@ -75,6 +80,16 @@ pub trait Lab: Sync {
     ///
     /// Errors: one line that says what could not be started.
     fn seat(&self, shape: Shape, seed: u64) -> Result<Seat, String>;
+
+    /// The same under this schedule, if a schedule decides here what steps next.
+    fn seat_under(
+        &self,
+        shape: Shape,
+        seed: u64,
+        _schedule: Option<&Schedule>,
+    ) -> Result<Seat, String> {
+        self.seat(shape, seed)
+    }
 
     /// Takes a seat back. `spoiled` says that its target was lost, or broke an
     /// invariant: what it would do next is no bug.
@@ -438,6 +453,7 @@ impl Lab for ProcessLab {
             shape,
             tells: Some(seed),
             tenants,
+            conductor: None,
         })
     }
 
@@ -447,6 +463,7 @@ impl Lab for ProcessLab {
             shape,
             tells,
             tenants,
+            conductor: _,
         } = seat;
         // The session ends before the next one begins.
         drop(driver);
@@ -497,6 +514,7 @@ impl Lab for ProcessLab {
             one_worker: false,
             linger: Duration::ZERO,
             record: false,
+            schedule: None,
         }
     }
 
@@ -556,7 +574,7 @@ pub fn run_with(
         return ran;
     }
     loop {
-        let mut seat = lab.seat(shape, seed)?;
+        let mut seat = lab.seat_under(shape, seed, options.schedule.as_ref())?;
         let options = CaseOptions {
             one_worker: shape == Shape::ONE,
             ..options.clone()
@@ -595,6 +613,8 @@ pub fn run_with(
             let logs: Vec<String> = logs.collect();
             outcome.target_log = Some(logs.concat()).filter(|_| !logs.is_empty());
         }
+        let conductor = seat.conductor.as_ref();
+        outcome.schedule = conductor.map(|conductor| conductor.borrow().schedule());
         let spoiled = outcome.lost || broken;
         lab.leave(seat, spoiled);
         return Ok(outcome);

@@ -7,11 +7,12 @@
 use std::path::Path;
 
 use super::blocks::expected_blocks;
-use super::case::Outcome;
-use super::lab::{Lab, Shape, run_in};
+use super::case::{CaseOptions, Outcome};
+use super::lab::{Lab, Shape, run_with};
 use crate::driver::play::{Source, block};
 use crate::invariants::Violation;
 use crate::protocol::{Announced, AnnouncedError};
+use crate::schedule::{Schedule, ScheduleError};
 
 /// What a script's header says, as `# name: value` lines.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub struct Facts {
     pub replicas: Option<usize>,
     /// The mutants of the second replica that break it.
     pub second_mutants: Vec<String>,
+    /// The schedule under which it shows, where not every one does.
+    pub schedule: Option<Schedule>,
     /// The version of the second replica, where it is not that of the first.
     pub second_protocol: Option<Announced>,
 }
@@ -73,6 +76,12 @@ impl Facts {
                 "protocol" => facts.protocol = Some(announced()?),
                 "replicas" => facts.replicas = Some(number()?),
                 "second-mutant" => facts.second_mutants.push(value.to_string()),
+                "schedule" => {
+                    let schedule = value.parse();
+                    facts.schedule = Some(schedule.map_err(|error: ScheduleError| {
+                        format!("line {}: `{name}`: {error}", at + 1)
+                    })?);
+                }
                 "second-protocol" => facts.second_protocol = Some(announced()?),
                 _ => {}
             }
@@ -137,6 +146,9 @@ pub enum ReplayError {
     Target(String),
 }
 
+/// The seed of a replay, for what no schedule decides.
+pub(super) const REPLAYED: u64 = 0;
+
 /// Replays the script in `text`, which came from `path`, on a target of this
 /// shape.
 pub fn replay(
@@ -148,7 +160,12 @@ pub fn replay(
     let shown = path.display();
     let source = Source::parse(text).map_err(|e| ReplayError::Script(format!("{shown}: {e}")))?;
     let commands = source.commands();
-    let outcome: Outcome = run_in(lab, &commands, shape, 0)
+    let facts = Facts::parse(text).map_err(|e| ReplayError::Script(format!("{shown}: {e}")))?;
+    let options = CaseOptions {
+        schedule: facts.schedule,
+        ..lab.options(REPLAYED)
+    };
+    let outcome: Outcome = run_with(lab, &commands, shape, REPLAYED, &options)
         .map_err(|e| ReplayError::Target(format!("{shown}: {e}")))?;
     if outcome.unknown.is_some() {
         return Ok(Replayed {

@@ -85,6 +85,7 @@ impl Lab for UpstreamLab {
             one_worker: false,
             linger: Duration::ZERO,
             record: false,
+            schedule: None,
         }
     }
 

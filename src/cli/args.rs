@@ -13,6 +13,7 @@ use crate::campaign::Shape;
 use crate::driver::ALARMS;
 use crate::protocol::{Announced, Release};
 use crate::replica;
+use crate::schedule::Search;
 
 /// How many of a hundred dataflows have plans of operators.
 const DEFAULT_OPERATORS: u64 = 50;
@@ -86,6 +87,9 @@ pub struct TargetArgs {
     /// Processes of the replica (default: 1).
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=16))]
     pub processes: Option<u16>,
+    /// How schedules of the workers are looked for in process: uniform, walk, pct, pos.
+    #[arg(long, value_name = "NAME", default_value_t)]
+    pub scheduler: Search,
     /// Cases that one started target serves before it is thrown away
     /// (default: 1 for mini, 50 for spawn:).
     #[arg(long, value_name = "N")]
@@ -415,6 +419,9 @@ pub struct Mutants {
     /// The first seed; the others follow it.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// As it is given to `fuzz` (may repeat: a row for each).
+    #[arg(long, value_name = "NAME", default_value = "uniform")]
+    pub scheduler: Vec<Search>,
     /// Seconds after which a hunt is given up.
     #[arg(long, default_value_t = 60)]
     pub seconds: u64,

@@ -1,8 +1,8 @@
 //! The in-process lab: a miniclusterd without processes, sockets or a clock,
-//! over shards in memory, stepped by a seeded scheduler. A case repeats exactly.
+//! over shards in memory, stepped as a schedule says. A case repeats exactly.
 //!
 //! Invariant: every seat has a replica and a store of its own; with a second
-//! replica, both are of that store.
+//! replica, both are of that store, and one schedule is that of both.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -19,9 +19,11 @@ use crate::persist::{PersistClient, PersistConfig, open_blob, open_consensus};
 use crate::protocol::Release;
 use crate::protocol::neutral::ComputeCommand;
 use crate::protocol::v26_30::PersistLocation;
-use crate::replica::in_process::{Config, InProcess};
+use crate::replica::in_process::{Config, InProcess, Runnable, Scheduler};
 use crate::replica::meter::Limits;
 use crate::replica::mutants::Mutants;
+use crate::schedule::{Conductor, Pause, Schedule, Search, Task};
+use crate::script::Replica;
 
 /// Hands out in-process replicas.
 #[derive(Debug, Clone)]
@@ -30,6 +32,7 @@ pub struct InProcessLab {
     second: Option<Mini>,
     keep_log: bool,
     limits: Limits,
+    search: Search,
 }
 
 /// What a replica is.
@@ -49,7 +52,14 @@ impl InProcessLab {
             second: None,
             keep_log,
             limits: Limits::default(),
+            search: Search::default(),
         }
+    }
+
+    /// Looks for schedules in this way.
+    pub fn with_search(mut self, search: Search) -> Self {
+        self.search = search;
+        self
     }
 
     /// With replicas of this release.
@@ -77,21 +87,63 @@ impl InProcessLab {
         kind: Mini,
         client: Arc<PersistClient>,
         shape: Shape,
-        seed: u64,
+        conductor: &Conducted,
+        which: Replica,
     ) -> InProcessTarget {
+        let workers = shape.processes * shape.workers;
+        let first_worker = match which {
+            Replica::First => 0,
+            Replica::Second => workers,
+        };
+        let scheduler = Workers {
+            conductor: Rc::clone(conductor),
+            first_worker,
+        };
         InProcessTarget {
             config: Config {
-                workers: shape.processes * shape.workers,
+                workers,
                 mutants: kind.mutants,
                 release: kind.release,
                 persist: client,
-                seed: Stream::Steps.seed(seed),
+                scheduler: Rc::new(RefCell::new(scheduler)),
                 limits: self.limits,
             },
             replica: Rc::default(),
-            pace: None,
+            conductor: Rc::clone(conductor),
             other: None,
         }
+    }
+}
+
+/// What decides the schedule of a case.
+type Conducted = Rc<RefCell<Conductor>>;
+
+/// The workers of one replica among the tasks of a case.
+#[derive(Debug)]
+struct Workers {
+    conductor: Conducted,
+    first_worker: usize,
+}
+
+impl Workers {
+    fn task(&self, of: Runnable) -> Task {
+        let Runnable { worker, waiting } = of;
+        Task {
+            worker: self.first_worker + worker,
+            waiting,
+        }
+    }
+}
+
+impl Scheduler for Workers {
+    fn next(&mut self, runnable: &[Runnable]) -> usize {
+        let tasks: Vec<Task> = runnable.iter().map(|of| self.task(*of)).collect();
+        self.conductor.borrow_mut().next(&tasks)
+    }
+
+    fn commands(&mut self, of: Runnable) -> usize {
+        let task = self.task(of);
+        self.conductor.borrow_mut().commands(task)
     }
 }
 
@@ -110,6 +162,20 @@ impl Lab for InProcessLab {
 
     /// Workers of several processes become workers of the one that there is.
     fn seat(&self, shape: Shape, seed: u64) -> Result<Seat, String> {
+        self.seat_under(shape, seed, None)
+    }
+
+    fn seat_under(
+        &self,
+        shape: Shape,
+        seed: u64,
+        schedule: Option<&Schedule>,
+    ) -> Result<Seat, String> {
+        let conductor = match schedule {
+            Some(schedule) => Conductor::following(schedule),
+            None => Conductor::searching(self.search, seed),
+        };
+        let conductor = Rc::new(RefCell::new(conductor));
         let clock = Arc::new(ManualClock::new(0));
         let consensus = open_consensus("mem:").map_err(|e| e.to_string())?;
         let blob = open_blob("mem:").map_err(|e| e.to_string())?;
@@ -118,12 +184,11 @@ impl Lab for InProcessLab {
             PersistClient::new(Arc::clone(&blob), Arc::clone(&consensus), settings)
         };
         let host = client(&self.first, seed);
-        let mut first = self.target(self.first, Arc::clone(&host), shape, seed);
+        let target = |kind, client, which| self.target(kind, client, shape, &conductor, which);
+        let mut first = target(self.first, Arc::clone(&host), Replica::First);
         let second = self.second.map(|kind| {
-            let seed = Stream::Peer.seed(seed);
-            first.pace = Some(Pace(seed));
-            let mut second = self.target(kind, client(&kind, seed), shape, seed);
-            second.pace = Some(Pace(Stream::Peer.seed(seed)));
+            let client = client(&kind, Stream::Peer.seed(seed));
+            let mut second = target(kind, client, Replica::Second);
             first.other = Some(second.config.clone());
             second.other = Some(first.config.clone());
             second
@@ -140,6 +205,7 @@ impl Lab for InProcessLab {
             shape,
             tells: Some(seed),
             tenants: Vec::new(),
+            conductor: Some(conductor),
         })
     }
 
@@ -154,6 +220,7 @@ impl Lab for InProcessLab {
             one_worker: false,
             linger: Duration::ZERO,
             record: false,
+            schedule: None,
         }
     }
 
@@ -171,23 +238,9 @@ impl Lab for InProcessLab {
 struct InProcessTarget {
     config: Config,
     replica: Rc<RefCell<Option<InProcess>>>,
-    /// How far it comes in its turn, where there is another replica.
-    pace: Option<Pace>,
+    conductor: Conducted,
     /// What it becomes when it is replaced: what its peer began as.
     other: Option<Config>,
-}
-
-/// Decides by a seed how many rounds a replica takes before its peer has its turn.
-#[derive(Debug, Clone, Copy)]
-struct Pace(u64);
-
-impl Pace {
-    /// At least one, so that each turn comes further.
-    fn rounds(&mut self) -> u64 {
-        const MOST: u64 = 3;
-        self.0 = Stream::Peer.seed(self.0);
-        1 + self.0 % MOST
-    }
 }
 
 impl Target for InProcessTarget {
@@ -202,7 +255,8 @@ impl Target for InProcessTarget {
         Ok(Box::new(InProcessLink {
             replica: Rc::clone(&self.replica),
             release: self.config.release,
-            pace: self.pace,
+            conductor: Rc::clone(&self.conductor),
+            was_passed_over: false,
         }))
     }
 
@@ -231,7 +285,7 @@ impl Target for InProcessTarget {
 
     fn at_rest(&self) -> Option<bool> {
         let replica = self.replica.borrow();
-        Some(!replica.as_ref().is_some_and(InProcess::is_busy))
+        Some(replica.as_ref().is_none_or(InProcess::is_at_rest))
     }
 
     fn endless(&mut self) -> Option<String> {
@@ -243,7 +297,9 @@ impl Target for InProcessTarget {
 struct InProcessLink {
     replica: Rc<RefCell<Option<InProcess>>>,
     release: Release,
-    pace: Option<Pace>,
+    conductor: Conducted,
+    /// It has not stepped in the last look, and was not sent anything since.
+    was_passed_over: bool,
 }
 
 /// The command as a replica of the release hears it: what comes out of its wire may
@@ -264,6 +320,7 @@ fn heard(command: &ComputeCommand, release: Release) -> Result<ComputeCommand, S
 
 impl Link for InProcessLink {
     fn send(&mut self, command: &ComputeCommand) -> Result<(), LinkClosed> {
+        self.was_passed_over = false;
         let heard = heard(command, self.release).map_err(LinkClosed)?;
         match self.replica.borrow_mut().as_mut() {
             Some(replica) => {
@@ -282,8 +339,9 @@ impl Link for InProcessLink {
         let Some(replica) = slot.as_mut() else {
             return Received::Closed(LinkClosed("the replica was killed".to_string()));
         };
+        replica.wake();
         let start = Instant::now();
-        let mut rounds = self.pace.as_mut().map_or(1, Pace::rounds);
+        let mut left: Option<u64> = None;
         loop {
             if let Some(response) = replica.recv() {
                 return Received::Response(response);
@@ -291,16 +349,41 @@ impl Link for InProcessLink {
             if let Some(status) = replica.ended() {
                 return Received::Closed(LinkClosed(status.to_string()));
             }
-            // A look without patience advances the replica by a round or a few, so
-            // that commands meet it in the middle of things.
-            // What steps for ever is not waited for.
-            rounds = rounds.saturating_sub(1);
-            if !replica.step() || rounds == 0 && start.elapsed() >= patience {
+            // A look without patience advances the replica by as much as the schedule
+            // says, so that commands meet it in the middle of things. What steps for
+            // ever is not waited for.
+            let steps = match (patience.is_zero(), left) {
+                (true, None) => {
+                    let pause = self.conductor.borrow_mut().pause();
+                    let steps = steps_in(pause, replica.workers(), self.was_passed_over);
+                    self.was_passed_over = steps == 0;
+                    steps
+                }
+                (true, Some(left)) => left,
+                (false, _) if start.elapsed() >= patience => 0,
+                (false, _) => 1,
+            };
+            if steps == 0 || !replica.step() {
                 return match replica.recv() {
                     Some(response) => Received::Response(response),
                     None => Received::Idle,
                 };
             }
+            left = Some(steps - 1);
+        }
+    }
+}
+
+/// The steps of a pause. One that was passed over comes further now, so that what waits
+/// for it does not wait for ever.
+fn steps_in(pause: Pause, workers: usize, was_passed_over: bool) -> u64 {
+    /// What is not at rest after so many steps may never be.
+    const TO_REST: u64 = 100_000;
+    match pause {
+        Pause::ToRest => TO_REST,
+        Pause::Rounds(rounds) => {
+            let rounds = rounds.max(u32::from(was_passed_over));
+            u64::from(rounds) * workers as u64
         }
     }
 }

@@ -35,7 +35,9 @@ pub fn open(args: &TargetArgs, keep_log: bool) -> Result<OpenLab, CliError> {
     if let TargetKind::InProcess = args.target {
         check_in_process(args)?;
         return Ok(OpenLab {
-            lab: Box::new(in_process(&first, second.as_ref(), keep_log)),
+            lab: Box::new(
+                in_process(&first, second.as_ref(), keep_log).with_search(args.scheduler),
+            ),
             _scratch: None,
         });
     }

@@ -11,6 +11,7 @@ use super::{CliError, Done, InProcessLab, out, signals};
 use crate::campaign::{CampaignConfig, Lab, MatrixRow, Solved, matrix};
 use crate::generate::Profile;
 use crate::replica::mutants::Mutant;
+use crate::schedule::Search;
 use crate::shrink::Budget;
 
 /// Seconds to spend on shrinking one finding.
@@ -23,17 +24,26 @@ pub fn mutants(args: &Mutants) -> Done {
         true => Mutant::ALL.to_vec(),
         false => args.mutant.clone(),
     };
-    let lab = |mutant: &Mutant| -> (String, Box<dyn Lab>) {
-        let lab = InProcessLab::new((*mutant).into(), false);
+    let is_one = args.scheduler.len() == 1;
+    let lab = |mutant: &Mutant, search: Search| -> (String, Box<dyn Lab>) {
+        let lab = InProcessLab::new((*mutant).into(), false).with_search(search);
         // What is a bug in later releases only is hunted in the first of them.
         let release = args.protocol.release.max(mutant.since());
         let mut lab = lab.with_release(release);
         if mutant.takes_two() {
             lab = lab.with_second((*mutant).into(), release);
         }
-        (mutant.name().to_string(), Box::new(lab))
+        let name = match is_one {
+            true => mutant.name().to_string(),
+            false => format!("{} ({search})", mutant.name()),
+        };
+        (name, Box::new(lab))
     };
-    let bugs: Vec<_> = mutants.iter().map(lab).collect();
+    let searches = args.scheduler.iter().copied();
+    let bugs: Vec<_> = (mutants.iter())
+        .flat_map(|mutant| searches.clone().map(move |search| (mutant, search)))
+        .map(|(mutant, search)| lab(mutant, search))
+        .collect();
     let seeds: Vec<u64> = (args.seed..).take(args.seeds as usize).collect();
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let config = CampaignConfig {
@@ -67,7 +77,7 @@ pub fn mutants(args: &Mutants) -> Done {
     if let Format::Text = args.format {
         out::print(summary(&rows))?;
     }
-    match mutants.len() - rows.len() {
+    match bugs.len() - rows.len() {
         0 => Ok(rows.iter().all(|row| row.solved() > 0)),
         left => Err(CliError::Unknown(format!(
             "{left} mutants were not hunted to the end"

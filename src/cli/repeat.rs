@@ -7,6 +7,7 @@ use super::args::{
     DEFAULT_PATIENCE, DEFAULT_PUBSUB, DEFAULT_SCHEDULES, Fuzz, KnownArgs, SecondArgs, TargetArgs,
 };
 use crate::driver::ALARMS;
+use crate::schedule::Search;
 
 /// The part that every case of the campaign has in common.
 pub fn command(args: &Fuzz, seed: u64) -> String {
@@ -52,6 +53,7 @@ fn target(args: &TargetArgs, flag: &mut dyn FnMut(&str, String)) {
         mutant,
         workers,
         processes,
+        scheduler,
         cases_per_start,
         consensus,
         blob,
@@ -87,6 +89,9 @@ fn target(args: &TargetArgs, flag: &mut dyn FnMut(&str, String)) {
         if let Some(url) = url {
             flag(name, without_password(url));
         }
+    }
+    if *scheduler != Search::default() {
+        flag("scheduler", scheduler.to_string());
     }
     if pubsub.to_string() != DEFAULT_PUBSUB {
         flag("pubsub", pubsub.to_string());

@@ -1,14 +1,16 @@
 //! The replica without a process: all workers on the calling thread, stepped
-//! in an order that a seed decides.
+//! in an order that a scheduler decides.
 //!
-//! Invariants: the same seed, commands and shard changes between the same steps
-//! give the same responses; no clock is read, no thread outlives a call, and
+//! Invariants: the same answers of the scheduler, commands and shard changes between
+//! the same steps give the same responses; no clock is read, no thread outlives a call, and
 //! an end of the replica is a state, not an exit; a step ends, whatever a
 //! dataflow makes.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use timely::communication::Allocator;
@@ -26,6 +28,39 @@ use protocol::Release;
 use protocol::neutral::ComputeCommand;
 use protocol::v26_30::ComputeResponse;
 
+/// A worker that may have something to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Runnable {
+    pub worker: usize,
+    /// Commands that it has not applied yet.
+    pub waiting: usize,
+}
+
+/// Decides what the workers do next.
+pub trait Scheduler: fmt::Debug {
+    /// The place of the worker that steps next; there is one at least, and the first
+    /// is the one whose turn it would be.
+    fn next(&mut self, runnable: &[Runnable]) -> usize;
+
+    /// How many of the commands that wait for it a worker applies in this step: all,
+    /// or fewer, but one if any waits.
+    fn commands(&mut self, of: Runnable) -> usize;
+}
+
+/// The workers take turns, and apply what waits.
+#[derive(Debug, Clone, Copy)]
+pub struct InTurn;
+
+impl Scheduler for InTurn {
+    fn next(&mut self, _runnable: &[Runnable]) -> usize {
+        0
+    }
+
+    fn commands(&mut self, of: Runnable) -> usize {
+        of.waiting
+    }
+}
+
 /// The configuration of an in-process replica.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -36,8 +71,8 @@ pub struct Config {
     pub release: Release,
     /// Reads and writes every shard, whatever location commands name.
     pub persist: Arc<PersistClient>,
-    /// Decides the schedule of the workers.
-    pub seed: u64,
+    /// Decides the schedule of the workers; a replica that is made anew goes on with it.
+    pub scheduler: Rc<RefCell<dyn Scheduler>>,
     /// How much an operator may make of a row; beyond that the replica rests.
     pub limits: Limits,
 }
@@ -46,6 +81,8 @@ pub struct Config {
 struct Slot {
     worker: Worker,
     queue: VecDeque<(Uuid, ComputeCommand)>,
+    /// It did nothing in its last step, and nothing happened since.
+    idle: bool,
 }
 
 /// The replica in this process.
@@ -54,15 +91,19 @@ pub struct InProcess {
     seams: Seams,
     fate: Fate,
     meter: Meter,
-    random: u64,
+    scheduler: Rc<RefCell<dyn Scheduler>>,
+    /// The worker that stepped last.
+    last: usize,
     connection: Option<(Uuid, Outlet)>,
     responses: VecDeque<ComputeResponse>,
     ended: Option<End>,
     /// A step did not end by itself: on a thread of its own the replica would
     /// be in it for ever.
     stuck: bool,
-    /// Whether anything happened in the last step.
+    /// Whether anything may still happen, as of the last step.
     busy: bool,
+    /// Whether anything happened since the last look at the world.
+    stirred: bool,
 }
 
 impl InProcess {
@@ -85,6 +126,7 @@ impl InProcess {
                     env.clone(),
                 ),
                 queue: VecDeque::new(),
+                idle: false,
             })
             .collect();
         InProcess {
@@ -92,13 +134,28 @@ impl InProcess {
             seams,
             fate,
             meter,
-            random: config.seed,
+            scheduler: config.scheduler,
+            last: config.workers.saturating_sub(1),
             connection: None,
             responses: VecDeque::new(),
             ended: None,
             stuck: false,
             busy: false,
+            stirred: false,
         }
+    }
+
+    /// Something beside the replica may have changed, a shard for example: each worker
+    /// looks again before they count as at rest.
+    pub fn wake(&mut self) {
+        self.stirred = false;
+        self.slots.iter_mut().for_each(|slot| slot.idle = false);
+    }
+
+    /// Whether every worker has looked since it was woken, and none did anything.
+    pub fn is_at_rest(&self) -> bool {
+        let over = self.ended.is_some() || self.stuck;
+        !self.stirred && (over || self.slots.iter().all(|slot| slot.idle))
     }
 
     /// A new connection that said `Hello` with this nonce. The one before it
@@ -124,6 +181,7 @@ impl InProcess {
         outlet.observe(&command);
         for slot in &mut self.slots {
             slot.queue.push_back((*nonce, command.clone()));
+            slot.idle = false;
         }
     }
 
@@ -147,8 +205,14 @@ impl InProcess {
         self.meter.noted()
     }
 
-    /// One round over the workers. Gives whether anything happened; if not,
-    /// nothing will until a command is sent or a shard changes.
+    /// How many workers it has.
+    pub fn workers(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// A step of one worker. Gives whether anything may happen still; if not, nothing
+    /// will until a command is sent or a shard changes, and the next step is the first
+    /// look of them all.
     pub fn step(&mut self) -> bool {
         self.busy = self.try_step();
         self.busy
@@ -159,8 +223,8 @@ impl InProcess {
             return false;
         }
         // A panic of an operator aborts the real process.
-        let round = catch_unwind(AssertUnwindSafe(|| self.round()));
-        match round {
+        let stepped = catch_unwind(AssertUnwindSafe(|| self.step_one()));
+        match stepped {
             Ok(any) => {
                 self.ended = self.fate.get();
                 any || self.ended.is_some()
@@ -181,47 +245,57 @@ impl InProcess {
         }
     }
 
-    fn round(&mut self) -> bool {
-        let mut order: Vec<usize> = (0..self.slots.len()).collect();
-        for at in (1..order.len()).rev() {
-            order.swap(at, self.below(at + 1));
+    fn step_one(&mut self) -> bool {
+        if self.slots.iter().all(|slot| slot.idle) {
+            self.slots.iter_mut().for_each(|slot| slot.idle = false);
         }
-        let mut any = false;
-        for index in order {
-            // At least one if there is any, so that each round comes further.
-            let queued = self.slots[index].queue.len();
-            let commands = queued.min(1 + self.below(queued.max(1)));
-            let slot = &mut self.slots[index];
-            any |= slot.worker.poll();
-            slot.worker.maintain();
-            any |= step(&mut slot.worker.timely);
-            for (nonce, command) in slot.queue.drain(..commands) {
-                slot.worker.command(nonce, command);
-                any = true;
-            }
-            slot.worker.answer();
-            for (nonce, response) in slot.worker.take_responses() {
-                any = true;
-                if let Some((current, outlet)) = &mut self.connection
-                    && *current == nonce
-                {
-                    self.responses.extend(outlet.absorb(index, response));
-                }
-            }
-            if self.fate.get().is_some() {
-                return true;
+        let workers = self.slots.len();
+        let in_turn = (1..=workers).map(|distance| (self.last + distance) % workers);
+        let runnable: Vec<Runnable> = in_turn
+            .filter(|worker| !self.slots[*worker].idle)
+            .map(|worker| Runnable {
+                worker,
+                waiting: self.slots[worker].queue.len(),
+            })
+            .collect();
+        let (place, commands) = {
+            let mut scheduler = self.scheduler.borrow_mut();
+            let place = scheduler.next(&runnable).min(runnable.len() - 1);
+            (place, scheduler.commands(runnable[place]))
+        };
+        let Runnable { worker, waiting } = runnable[place];
+        self.last = worker;
+        let any = self.work(worker, commands.clamp(waiting.min(1), waiting));
+        self.stirred |= any;
+        if any {
+            // What it did may have reached any of them.
+            self.slots.iter_mut().for_each(|slot| slot.idle = false);
+        } else {
+            self.slots[worker].idle = true;
+        }
+        !self.slots.iter().all(|slot| slot.idle)
+    }
+
+    /// What one worker does in a step; whether that was anything.
+    fn work(&mut self, worker: usize, commands: usize) -> bool {
+        let slot = &mut self.slots[worker];
+        let mut any = slot.worker.poll();
+        slot.worker.maintain();
+        any |= step(&mut slot.worker.timely);
+        for (nonce, command) in slot.queue.drain(..commands) {
+            slot.worker.command(nonce, command);
+            any = true;
+        }
+        slot.worker.answer();
+        for (nonce, response) in slot.worker.take_responses() {
+            any = true;
+            if let Some((current, outlet)) = &mut self.connection
+                && *current == nonce
+            {
+                self.responses.extend(outlet.absorb(worker, response));
             }
         }
         any
-    }
-
-    /// A number below `bound` (SplitMix64; good enough for schedules).
-    fn below(&mut self, bound: usize) -> usize {
-        self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.random;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) % bound as u64) as usize
     }
 }
 

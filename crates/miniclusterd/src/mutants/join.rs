@@ -1,7 +1,11 @@
 //! What meets in a join, and which changes do.
 
+use differential_dataflow::operators::arrange::Arranged;
+use differential_dataflow::trace::{BatchCursor, Cursor, Navigable, TraceReader};
+
+use super::overtaken::pass_over_cancelled;
 use super::{Mutant, Mutants};
-use repr::{Datum, Row};
+use repr::{Datum, Diff, Row};
 
 #[derive(Debug, Clone, Copy)]
 pub struct JoinSeams(pub(super) Mutants);
@@ -33,6 +37,24 @@ impl JoinSeams {
             *last = *before;
         }
         Some(columns)
+    }
+
+    /// What a linear join hears of an arrangement whose other input is `other`: every
+    /// batch.
+    pub fn heard<'s, A, B>(
+        self,
+        arranged: Arranged<'s, A>,
+        other: &Arranged<'s, B>,
+    ) -> Arranged<'s, A>
+    where
+        A: TraceReader<Batch: Navigable> + Clone + 'static,
+        B: TraceReader<Time = A::Time> + Clone + 'static,
+        BatchCursor<A>: Cursor<Time = A::Time, Diff = Diff>,
+    {
+        match self.0.is(Mutant::JoinPassesOverCancelled) {
+            true => pass_over_cancelled(arranged, other.clone()),
+            false => arranged,
+        }
     }
 
     /// Whether the changes of `source` see those of `lookup` at the same time:

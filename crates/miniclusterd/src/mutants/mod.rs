@@ -20,6 +20,7 @@ mod frontier;
 mod join;
 mod lifecycle;
 mod linear;
+mod overtaken;
 mod peek;
 mod pushdown;
 mod reconciliation;

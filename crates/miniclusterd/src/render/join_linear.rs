@@ -176,7 +176,9 @@ where
     for<'a> BatchCursor<B>: Cursor<Key<'a> = &'a Row, Val<'a> = &'a Row>,
 {
     let seams = ctx.settings.seams.join();
-    stream.join_core(lookup, move |key: &Row, a: &Row, b: &Row| {
+    let heard = seams.heard(stream.clone(), &lookup);
+    let lookup = seams.heard(lookup, &stream);
+    heard.join_core(lookup, move |key: &Row, a: &Row, b: &Row| {
         let datums = seams.matched(key, a, b)?;
         let arena = Arena::new();
         match closure.apply(datums, &arena) {
