@@ -72,11 +72,19 @@ pub struct Outcome {
 }
 
 /// What a run leaves beside its answers.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Traffic {
     pub frames: Vec<Frame>,
-    /// What the shards hold at the end; nothing if they could not be read.
-    pub shards: Vec<ShardContents>,
+    /// What the shards hold at the end, or why they could not be read.
+    pub shards: Result<Vec<ShardContents>, String>,
+}
+
+impl Traffic {
+    /// Why the shards could not be read, if they could not.
+    pub fn unread(&self) -> Option<String> {
+        let why = self.shards.as_ref().err()?;
+        Some(format!("reading the shards: {why}"))
+    }
 }
 
 impl Outcome {
@@ -155,9 +163,10 @@ pub fn run_case(
     if options.record {
         outcome.traffic = Some(Traffic {
             frames: runner.take_frames(),
-            shards: runner.read_shards().unwrap_or_default(),
+            shards: runner.read_shards(),
         });
     }
+    let unread_shards = outcome.traffic.as_ref().and_then(Traffic::unread);
     outcome.lost = runner.is_lost();
     outcome.endless = runner.endless();
     outcome.cells = runner.cells().clone();
@@ -166,6 +175,7 @@ pub fn run_case(
         .doubt()
         .map(ToString::to_string)
         .or(unread)
+        .or(unread_shards)
         .filter(|_| !watched.is_broken());
     let driver = runner.into_driver();
     watched.tell(&mut outcome);
