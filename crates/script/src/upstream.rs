@@ -55,6 +55,7 @@ pub fn translate(
     let mut held = Held::default();
     let mut at = 0;
     while let Some(command) = commands.get(at) {
+        let place = at;
         let next = commands.get(at + 1);
         let translated = match (command, next) {
             (
@@ -63,11 +64,18 @@ pub fn translate(
                     id,
                     schema,
                     ts,
+                    selection,
                 },
                 Some(Command::AwaitPeek { peek: awaited, .. }),
             ) if peek == awaited => {
                 at += 1;
-                said(&plain_peek(*id, schema, *ts), release)
+                let awaited = Command::Peek {
+                    id: *id,
+                    schema: schema.clone(),
+                    ts: *ts,
+                    selection: selection.clone(),
+                };
+                said(&awaited, release)
             }
             (command, _) => said(command, release).and_then(|said| {
                 held.lacks(command, &commands[at + 1..])
@@ -77,7 +85,7 @@ pub fn translate(
         match translated {
             Ok(command) => out.extend(command.map(|command| (at, command))),
             Err(lacks) => obstacles.push(Obstacle {
-                at,
+                at: place,
                 verb: command.verb(),
                 lacks,
             }),
