@@ -166,7 +166,6 @@ pub fn run_case(
             shards: runner.read_shards(),
         });
     }
-    let unread_shards = outcome.traffic.as_ref().and_then(Traffic::unread);
     outcome.lost = runner.is_lost();
     outcome.endless = runner.endless();
     outcome.cells = runner.cells().clone();
@@ -175,7 +174,7 @@ pub fn run_case(
         .doubt()
         .map(ToString::to_string)
         .or(unread)
-        .or(unread_shards)
+        .or_else(|| outcome.traffic.as_ref()?.unread())
         .filter(|_| !watched.is_broken());
     let driver = runner.into_driver();
     watched.tell(&mut outcome);

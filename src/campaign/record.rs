@@ -257,6 +257,37 @@ pub struct Compared {
     pub undecided: Option<String>,
 }
 
+impl Compared {
+    /// Holds the shards of a run against those of the record; what differs.
+    fn add_shards(
+        &mut self,
+        recorded: Result<Vec<ShardLine>, String>,
+        observed: Result<Vec<ShardContents>, String>,
+    ) -> Vec<Difference> {
+        let (recorded, observed) = match (recorded, observed) {
+            (Ok(recorded), Ok(observed)) => (recorded, observed),
+            (Err(why), _) => {
+                let why = format!("the record has no shards: {why}");
+                self.undecided.get_or_insert(why);
+                return Vec::new();
+            }
+            (Ok(_), Err(why)) => {
+                let why = format!("reading the shards: {why}");
+                self.undecided.get_or_insert(why);
+                return Vec::new();
+            }
+        };
+        let mut differences = Vec::new();
+        for observed in observed.iter().map(ShardLine::of) {
+            if let Some(recorded) = recorded.iter().find(|known| known.shard == observed.shard) {
+                self.compared += 1;
+                differences.extend(observed.difference(recorded));
+            }
+        }
+        differences
+    }
+}
+
 /// A difference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
@@ -314,27 +345,8 @@ pub fn compare(
     }
     // What ended early left its shards wherever they were.
     let is_whole = outcome.answers.len() == commands.len() && !outcome.lost;
-    let traffic = outcome.traffic.filter(|_| is_whole);
-    match (recorded, traffic.map(|traffic| traffic.shards)) {
-        (_, None) => {}
-        (Ok(recorded), Some(Ok(observed))) => {
-            for observed in observed.iter().map(ShardLine::of) {
-                let mut known = recorded.iter();
-                let Some(recorded) = known.find(|known| known.shard == observed.shard) else {
-                    continue;
-                };
-                compared.compared += 1;
-                differences.extend(observed.difference(recorded));
-            }
-        }
-        (Err(why), Some(_)) => {
-            let why = format!("the record has no shards, since {why}");
-            compared.undecided.get_or_insert(why);
-        }
-        (Ok(_), Some(Err(why))) => {
-            let why = format!("reading the shards: {why}");
-            compared.undecided.get_or_insert(why);
-        }
+    if let Some(traffic) = outcome.traffic.filter(|_| is_whole) {
+        differences.extend(compared.add_shards(recorded, traffic.shards));
     }
     match known.shown_in(&commands) {
         Some(bug) if !differences.is_empty() => {
@@ -415,6 +427,23 @@ mod tests {
         recorded.write(scratch.path()).unwrap();
         let folder = records(scratch.path()).unwrap().remove(0);
         (scratch, folder.join(SHARDS))
+    }
+
+    #[test]
+    fn shards_that_cannot_be_read_leave_a_comparison_undecided() {
+        let unread = || Err("gone".to_string());
+        for (recorded, observed, why) in [
+            (unread(), Ok(Vec::new()), "the record has no shards: gone"),
+            (
+                Ok(Vec::new()),
+                Err("gone".to_string()),
+                "reading the shards: gone",
+            ),
+        ] {
+            let mut compared = Compared::default();
+            assert_eq!(compared.add_shards(recorded, observed), []);
+            assert_eq!(compared.undecided.as_deref(), Some(why));
+        }
     }
 
     #[test]
