@@ -148,8 +148,9 @@ impl Type {
     }
 }
 
-/// Row number `place` of one common value of this type, starting anew; None if scripts
-/// have no literals of it.
+/// Value number `place` of those that columns of this type have, in a row of its own,
+/// starting anew behind the last; None if no column is drawn of the type, or upstream's
+/// driver has a name for it.
 pub fn literal(typ: &ReprScalarType, place: usize) -> Option<Row> {
     let ty = Type::ALL[Type::UPSTREAMS..].iter();
     let ty = ty.copied().find(|ty| ty.repr() == *typ)?;

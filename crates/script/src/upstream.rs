@@ -349,6 +349,8 @@ mod tests {
             "peek id=2 ts=0 limit=1",
             "define-index source=1 index=3 shard=s key=[1] as-of=0 upper=1",
             "write-rows shard=s ts=1\n  0 a",
+            "start-peek peek=q id=2 ts=0\n  plan\n    Get u2",
+            "await-peek peek=q",
         ]);
         let obstacles = translate(&ours, Release::V26_30).unwrap_err();
         let lines: Vec<String> = obstacles.iter().map(Obstacle::to_string).collect();
@@ -364,6 +366,7 @@ mod tests {
                 "command 7, `peek`: upstream's driver has no selection in a peek",
                 "command 8, `define-index`: upstream's driver has no since that keeps `s` \
                  readable at 0",
+                "command 10, `start-peek`: upstream's driver has no selection in a peek",
             ]
         );
         let later = translate(&ours, Release::V26_39).unwrap_err();
