@@ -78,11 +78,19 @@ pub struct Outcome {
 }
 
 /// What a run leaves beside its answers.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Traffic {
     pub frames: Vec<Frame>,
-    /// What the shards hold at the end; nothing if they could not be read.
-    pub shards: Vec<ShardContents>,
+    /// What the shards hold at the end, or why they could not be read.
+    pub shards: Result<Vec<ShardContents>, String>,
+}
+
+impl Traffic {
+    /// Why the shards could not be read, if they could not.
+    pub fn unread(&self) -> Option<String> {
+        let why = self.shards.as_ref().err()?;
+        Some(format!("reading the shards: {why}"))
+    }
 }
 
 impl Outcome {
@@ -161,7 +169,7 @@ pub fn run_case(
     if options.record {
         outcome.traffic = Some(Traffic {
             frames: runner.take_frames(),
-            shards: runner.read_shards().unwrap_or_default(),
+            shards: runner.read_shards(),
         });
     }
     outcome.lost = runner.is_lost();
@@ -172,6 +180,7 @@ pub fn run_case(
         .doubt()
         .map(ToString::to_string)
         .or(unread)
+        .or_else(|| outcome.traffic.as_ref()?.unread())
         .filter(|_| !watched.is_broken());
     let driver = runner.into_driver();
     watched.tell(&mut outcome);

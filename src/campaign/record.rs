@@ -2,7 +2,8 @@
 //! at, and held against another target, where there is no such target.
 //!
 //! A folder a case: `script.spec`, whose blocks the target filled; `frames.jsonl`, what
-//! crossed the connections; `shards.jsonl`, what the shards held at the end.
+//! crossed the connections; `shards.jsonl`, what the shards held at the end, or why they
+//! could not be read.
 //!
 //! Invariants: a record is told by its files alone; what was there before stays; a
 //! difference is unexplained only where the contract leaves nothing open.
@@ -30,6 +31,9 @@ use crate::script::{Command, Replica, Script};
 const SCRIPT: &str = "script.spec";
 const FRAMES: &str = "frames.jsonl";
 const SHARDS: &str = "shards.jsonl";
+
+/// Why a record has no shards that no driver of ours ran.
+const NOTHING_KEPT: &str = "its run kept nothing beside its answers";
 
 /// A case as it ran.
 pub struct Recorded<'a> {
@@ -66,6 +70,12 @@ struct ShardLine {
     rows: Vec<(String, Timestamp, Diff)>,
     /// How many updates of errors there are.
     errors: usize,
+}
+
+/// What stands in place of the shards where they could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct UnreadLine {
+    unread: String,
 }
 
 impl ShardLine {
@@ -115,6 +125,15 @@ impl ShardLine {
         };
         self.between(since, upper) == other.between(since, upper)
     }
+
+    /// Where it does not agree with the shard that was recorded.
+    fn difference(&self, recorded: &ShardLine) -> Option<Difference> {
+        (!self.agrees_with(recorded)).then(|| Difference {
+            place: format!("shard `{}`", self.shard),
+            recorded: format!("{:?}", recorded.rows),
+            observed: format!("{:?}", self.rows),
+        })
+    }
 }
 
 impl Recorded<'_> {
@@ -128,13 +147,23 @@ impl Recorded<'_> {
             |path: &Path, why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
         fs::create_dir_all(directory).map_err(|e| failed(directory, &e))?;
         fs::create_dir(&folder).map_err(|e| failed(&folder, &e))?;
-        let nothing = Traffic::default();
-        let traffic = self.outcome.traffic.as_ref().unwrap_or(&nothing);
-        let shards = traffic.shards.iter().map(ShardLine::of);
+        let (frames, shards) = match &self.outcome.traffic {
+            Some(Traffic { frames, shards }) => {
+                (frames.as_slice(), shards.as_deref().map_err(String::as_str))
+            }
+            None => (&[][..], Err(NOTHING_KEPT)),
+        };
+        let shards = match shards {
+            Ok(shards) => lines(shards.iter().map(ShardLine::of))?,
+            Err(why) => {
+                let unread = why.to_string();
+                lines(std::iter::once(UnreadLine { unread }))?
+            }
+        };
         let files = [
             (SCRIPT, self.script()),
-            (FRAMES, self.frames(&traffic.frames)?),
-            (SHARDS, lines(shards)?),
+            (FRAMES, self.frames(frames)?),
+            (SHARDS, shards),
         ];
         for (name, text) in files {
             let path = folder.join(name);
@@ -228,6 +257,37 @@ pub struct Compared {
     pub undecided: Option<String>,
 }
 
+impl Compared {
+    /// Holds the shards of a run against those of the record; what differs.
+    fn add_shards(
+        &mut self,
+        recorded: Result<Vec<ShardLine>, String>,
+        observed: Result<Vec<ShardContents>, String>,
+    ) -> Vec<Difference> {
+        let (recorded, observed) = match (recorded, observed) {
+            (Ok(recorded), Ok(observed)) => (recorded, observed),
+            (Err(why), _) => {
+                let why = format!("the record has no shards: {why}");
+                self.undecided.get_or_insert(why);
+                return Vec::new();
+            }
+            (Ok(_), Err(why)) => {
+                let why = format!("reading the shards: {why}");
+                self.undecided.get_or_insert(why);
+                return Vec::new();
+            }
+        };
+        let mut differences = Vec::new();
+        for observed in observed.iter().map(ShardLine::of) {
+            if let Some(recorded) = recorded.iter().find(|known| known.shard == observed.shard) {
+                self.compared += 1;
+                differences.extend(observed.difference(recorded));
+            }
+        }
+        differences
+    }
+}
+
 /// A difference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
@@ -253,7 +313,7 @@ pub fn compare(
     if facts.is_for_two() && lab.replicas() == 1 {
         return Err(bad(&path, &"is of two replicas: expected --second-target"));
     }
-    let shards = read_shards(&folder.join(SHARDS))?;
+    let recorded = read_shards(&folder.join(SHARDS))?;
     let commands = script.commands();
     let shape = shape.or(facts.shape()).unwrap_or(Shape::ONE);
     let options = CaseOptions {
@@ -285,19 +345,8 @@ pub fn compare(
     }
     // What ended early left its shards wherever they were.
     let is_whole = outcome.answers.len() == commands.len() && !outcome.lost;
-    let traffic = outcome.traffic.filter(|_| is_whole).unwrap_or_default();
-    for observed in traffic.shards.iter().map(ShardLine::of) {
-        let Some(recorded) = shards.iter().find(|known| known.shard == observed.shard) else {
-            continue;
-        };
-        compared.compared += 1;
-        if !observed.agrees_with(recorded) {
-            differences.push(Difference {
-                place: format!("shard `{}`", observed.shard),
-                recorded: format!("{:?}", recorded.rows),
-                observed: format!("{:?}", observed.rows),
-            });
-        }
+    if let Some(traffic) = outcome.traffic.filter(|_| is_whole) {
+        differences.extend(compared.add_shards(recorded, traffic.shards));
     }
     match known.shown_in(&commands) {
         Some(bug) if !differences.is_empty() => {
@@ -321,13 +370,20 @@ fn read_script(path: &Path) -> Result<(Facts, Script), ReplayError> {
     }
 }
 
-fn read_shards(path: &Path) -> Result<Vec<ShardLine>, ReplayError> {
+/// The shards of a record, or why it has none.
+///
+/// Errors: a line that says neither.
+fn read_shards(path: &Path) -> Result<Result<Vec<ShardLine>, String>, ReplayError> {
     let text = fs::read_to_string(path).map_err(|e| bad(path, &e))?;
+    if let Ok(UnreadLine { unread }) = serde_json::from_str(&text) {
+        return Ok(Err(unread));
+    }
     let parse = |(at, line): (usize, &str)| {
         let parsed = serde_json::from_str(line);
         parsed.map_err(|e| bad(path, &format!("line {}: {e}", at + 1)))
     };
-    text.lines().enumerate().map(parse).collect()
+    let shards = text.lines().enumerate().map(parse);
+    Ok(Ok(shards.collect::<Result<_, _>>()?))
 }
 
 /// The folders of the records in a folder, in the order of their names.
@@ -343,5 +399,66 @@ pub fn records(directory: &Path) -> Result<Vec<PathBuf>, String> {
     match paths.is_empty() {
         true => Err(failed(&"holds no record, which `fuzz --record` writes")),
         false => Ok(paths),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(shards: Result<Vec<ShardContents>, String>) -> (tempfile::TempDir, PathBuf) {
+        let outcome = Outcome {
+            traffic: Some(Traffic {
+                frames: Vec::new(),
+                shards,
+            }),
+            ..Outcome::default()
+        };
+        let recorded = Recorded {
+            seed: 1,
+            case: 2,
+            shape: Shape::ONE,
+            facts: &[],
+            releases: Vec::new(),
+            commands: &[],
+            outcome: &outcome,
+        };
+        let scratch = tempfile::tempdir().unwrap();
+        recorded.write(scratch.path()).unwrap();
+        let folder = records(scratch.path()).unwrap().remove(0);
+        (scratch, folder.join(SHARDS))
+    }
+
+    #[test]
+    fn shards_that_cannot_be_read_leave_a_comparison_undecided() {
+        let unread = || Err("gone".to_string());
+        for (recorded, observed, why) in [
+            (unread(), Ok(Vec::new()), "the record has no shards: gone"),
+            (
+                Ok(Vec::new()),
+                Err("gone".to_string()),
+                "reading the shards: gone",
+            ),
+        ] {
+            let mut compared = Compared::default();
+            assert_eq!(compared.add_shards(recorded, observed), []);
+            assert_eq!(compared.undecided.as_deref(), Some(why));
+        }
+    }
+
+    #[test]
+    fn a_record_says_why_it_has_no_shards() {
+        let (_scratch, path) = written(Err("blob: no such\nkey".to_string()));
+        assert_eq!(
+            fs::read_to_string(&path).unwrap(),
+            "{\"unread\":\"blob: no such\\nkey\"}\n"
+        );
+        let read = read_shards(&path).unwrap();
+        assert_eq!(read, Err("blob: no such\nkey".to_string()));
+        let (_scratch, path) = written(Ok(Vec::new()));
+        assert_eq!(read_shards(&path).unwrap(), Ok(Vec::new()));
+        fs::write(&path, "{\"shard\":1}\n").unwrap();
+        let error = read_shards(&path).unwrap_err().to_string();
+        assert!(error.contains("line 1"), "{error}");
     }
 }

@@ -149,7 +149,7 @@ impl Register {
 mod tests {
     use super::*;
     use crate::repr::GlobalId;
-    use crate::script::Command;
+    use crate::script::{Command, Selection};
 
     fn skeleton(command: Command) -> Skeleton {
         Skeleton::of(&[command])
@@ -240,6 +240,7 @@ mod tests {
                 id: GlobalId::User(1),
                 schema: None,
                 ts: 0,
+                selection: Selection::default(),
             },
         ];
         register.claim("I-01/a", Skeleton::default);

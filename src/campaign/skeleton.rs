@@ -189,6 +189,10 @@ impl Skeleton {
             Command::CreateDataflow(dataflow) => self.add_dataflow(dataflow),
             Command::AllowCompaction { frontier: None, .. } => self.add("drop"),
             Command::Peek { selection, .. } => self.add_selection(selection),
+            Command::StartPeek { selection, .. } => {
+                self.add(command.verb());
+                self.add_selection(selection);
+            }
             Command::ExpectError { command } => self.add_command(command),
             Command::Kill { replaced, .. } => {
                 self.add(command.verb());
@@ -200,7 +204,6 @@ impl Skeleton {
             | Command::AwaitFrontier { .. }
             | Command::Count { .. }
             | Command::AwaitSubscribe { .. }
-            | Command::StartPeek { .. }
             | Command::AwaitPeek { .. }
             | Command::CancelPeek { .. }
             | Command::DowngradeSince { .. } => self.add(command.verb()),

@@ -333,7 +333,9 @@ fn plainer(mut command: Command) -> Command {
     match &mut command {
         Command::CreateInstance { settings, .. } => settings.clear(),
         Command::WriteRows { rows, .. } => rows.retain(|row| row.diff >= 0),
-        Command::Peek { selection, .. } if selection.plan.is_none() => {
+        Command::Peek { selection, .. } | Command::StartPeek { selection, .. }
+            if selection.plan.is_none() =>
+        {
             *selection = Selection::default();
         }
         other => {

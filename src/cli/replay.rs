@@ -11,7 +11,7 @@ use super::fuzz::known_bugs;
 use super::out::{complain, print};
 use super::run::read;
 use super::{CliError, Done, labs, signals};
-use crate::campaign::{self, Aftermath, Difference, Facts, Lab, Replayed, Shape};
+use crate::campaign::{self, Aftermath, Compared, Difference, Facts, Lab, Replayed, Shape};
 use crate::invariants;
 
 /// How long the last script is given to end its target.
@@ -49,28 +49,54 @@ fn against(args: &Replay, directory: &Path) -> Done {
     let folders = campaign::records(directory).map_err(CliError::Input)?;
     signals::watch(signals::First::Stops)?;
     let open = labs::open(&args.target, false)?;
-    let (mut reached, mut compared, mut left_free, mut unexplained) = (0, 0, 0, 0_usize);
-    let mut known_cases: BTreeMap<String, usize> = BTreeMap::new();
-    let mut undecided: usize = 0;
+    let mut agreement = Agreement::default();
     for folder in &folders {
         if signals::stop().is_raised() {
             break;
         }
-        reached += 1;
-        let shown = folder.display();
         let shape = args.target.shape();
         let one = campaign::compare(open.lab.as_ref(), &known, shape, folder)?;
-        compared += one.compared;
-        left_free += one.left_free;
-        if let Some((id, _)) = &one.known {
-            *known_cases.entry(id.clone()).or_default() += 1;
+        agreement.add(folder, one)?;
+    }
+    agreement.tell(folders.len())?;
+    agreement.verdict(folders.len())
+}
+
+/// How a target fared against records.
+#[derive(Debug, Default)]
+struct Agreement {
+    /// Records that were looked at.
+    reached: usize,
+    /// Answers and shards that were held against each other, in all of them.
+    compared: usize,
+    /// Those that differ where several are right.
+    left_free: usize,
+    /// Records that differ, and nothing explains it.
+    unexplained: usize,
+    /// Records of which something could not be compared.
+    undecided: usize,
+    /// Records that differ and show a known bug, by the bug's id.
+    known: BTreeMap<String, usize>,
+}
+
+impl Agreement {
+    /// Takes in what became of a record, and tells what is not as it was recorded.
+    ///
+    /// Errors: nothing can be told any more.
+    fn add(&mut self, folder: &Path, one: Compared) -> Result<(), CliError> {
+        let shown = folder.display();
+        self.reached += 1;
+        self.compared += one.compared;
+        self.left_free += one.left_free;
+        if let Some((id, _)) = one.known {
+            *self.known.entry(id).or_default() += 1;
         }
-        if let Some(why) = &one.undecided {
-            undecided += 1;
+        if let Some(why) = one.undecided {
+            self.undecided += 1;
             print(format_args!("UNKNOWN: {shown}: {why}\n"))?;
         }
         if !one.unexplained.is_empty() {
-            unexplained += 1;
+            self.unexplained += 1;
             print(format_args!("DIFFERS: {shown}\n"))?;
         }
         for difference in one.unexplained {
@@ -83,22 +109,42 @@ fn against(args: &Replay, directory: &Path) -> Done {
                 "  {place}:\n    recorded: {recorded:?}\n    observed: {observed:?}\n"
             ))?;
         }
+        Ok(())
     }
-    let known_cases = known_cases.iter();
-    let known_cases = known_cases.map(|(id, cases)| format!(", {cases} with the known bug {id}"));
-    print(format_args!(
-        "{reached} of {} cases, {compared} answers and shards compared; {left_free} differ where several are \
-         right; {unexplained} cases differ without an explanation{}\n",
-        folders.len(),
-        known_cases.collect::<String>()
-    ))?;
-    match (unexplained, undecided) {
-        (1.., _) => Ok(false),
-        (0, 0) if reached == folders.len() => Ok(true),
-        (0, _) => Err(CliError::Unknown(format!(
-            "{} cases could not be decided",
-            undecided + folders.len() - reached
-        ))),
+
+    /// Tells it in one line, of so many records.
+    ///
+    /// Errors: nothing can be told any more.
+    fn tell(&self, records: usize) -> Result<(), CliError> {
+        let Agreement {
+            reached,
+            compared,
+            left_free,
+            unexplained,
+            undecided: _,
+            known,
+        } = self;
+        let known = known.iter();
+        let known = known.map(|(id, cases)| format!(", {cases} with the known bug {id}"));
+        print(format_args!(
+            "{reached} of {records} cases, {compared} answers and shards compared; {left_free} differ where several are \
+             right; {unexplained} cases differ without an explanation{}\n",
+            known.collect::<String>()
+        ))
+    }
+
+    /// Whether all that differs is explained.
+    ///
+    /// Errors: it is not known of all of the records.
+    fn verdict(&self, records: usize) -> Done {
+        match (self.unexplained, self.undecided) {
+            (1.., _) => Ok(false),
+            (0, 0) if self.reached == records => Ok(true),
+            (0, _) => Err(CliError::Unknown(format!(
+                "{} cases could not be decided",
+                self.undecided + records - self.reached
+            ))),
+        }
     }
 }
 

@@ -125,12 +125,7 @@ impl World<'_> {
 
     fn write_peek(&mut self, id: GlobalId, ts: Timestamp, worth: Worth) -> bool {
         let selection = self.drawn_selection(id);
-        let reads_columns = !selection.literals.is_empty() || selection.plan.is_some();
-        let schema = match reads_columns {
-            true => self.physical_schema(id),
-            false => self.peek_schema(id),
-        };
-        let Some(schema) = schema else {
+        let Some(schema) = self.peek_schema(id, &selection) else {
             return false;
         };
         let command = Command::Peek {
@@ -242,8 +237,12 @@ impl World<'_> {
         (typ.arity() > 0).then_some(plan)
     }
 
-    /// The schema that reads an index back.
-    fn peek_schema(&mut self, id: GlobalId) -> Option<String> {
+    /// The schema that reads an index back. Where the replica reads columns by their
+    /// place, it names them as they are arranged.
+    fn peek_schema(&mut self, id: GlobalId, selection: &Selection) -> Option<String> {
+        if !selection.literals.is_empty() || selection.plan.is_some() {
+            return self.physical_schema(id);
+        }
         let columns = self.export_of(id)?.columns().to_vec();
         self.schema_of(&columns)
     }
@@ -291,7 +290,8 @@ impl World<'_> {
                 .max(since),
             false => self.choices.between("time of read", since, last),
         };
-        let Some(schema) = self.peek_schema(id) else {
+        let selection = self.drawn_selection(id);
+        let Some(schema) = self.peek_schema(id, &selection) else {
             return false;
         };
         let name = self.next_peek_name();
@@ -300,6 +300,7 @@ impl World<'_> {
             id,
             schema: Some(schema),
             ts,
+            selection,
         };
         if !self.emit(command, Worth::Shows) {
             return false;

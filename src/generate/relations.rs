@@ -505,14 +505,50 @@ impl<'c, 'p> Planner<'c, 'p> {
     /// Table functions whose results stay small, whatever the values.
     fn flat_map(&mut self, input: Drawn) -> Drawn {
         let columns = input.columns().to_vec();
+        let (func, exprs) = match self.unpacking(&columns) {
+            Some(call) => call,
+            None => self.table_call(&columns),
+        };
+        let input = self.perhaps_filtered(input);
+        let mut out = self.over(input, |input, _| Relation::FlatMap {
+            input: Box::new(input),
+            func,
+            exprs,
+        });
+        out.size *= 3;
+        out
+    }
+
+    /// The parts of a column that has parts.
+    fn unpacking(&mut self, columns: &[ReprColumnType]) -> Option<(TableFunc, Vec<MirScalarExpr>)> {
+        let list = ReprScalarType::List {
+            element_type: Box::new(ReprScalarType::Int64),
+        };
+        let elements = TableFunc::UnnestList {
+            el_typ: SqlScalarType::Int64,
+        };
+        let keys = TableFunc::JsonbObjectKeys;
+        let mut calls = Vec::new();
+        for (typ, func) in [(list, elements), (ReprScalarType::Jsonb, keys)] {
+            let columns = scalars::columns_of(columns, &typ);
+            calls.extend(columns.into_iter().map(|c| (func.clone(), vec![column(c)])));
+        }
+        if calls.is_empty() || !self.choices.chance("unpack a column", 1, 2) {
+            return None;
+        }
+        Some(calls.swap_remove(self.choices.index("unpacked column", calls.len())))
+    }
+
+    /// A table function of computed numbers.
+    fn table_call(&mut self, columns: &[ReprColumnType]) -> (TableFunc, Vec<MirScalarExpr>) {
         let fallible = self.is_fallible();
-        let over = self.scope(&columns, fallible);
+        let over = self.scope(columns, fallible);
         let bounded =
             |expr: MirScalarExpr| crate::plan::scalar::binary(BinaryFunc::ModInt64, expr, int64(4));
         // Inside a recursion there would be one in each round.
         let endless = self.profile.endless && !self.careful && self.locals.is_empty();
         let weights = [12, 3, 3, 3, u64::from(endless)];
-        let (func, exprs) = match self.choices.weighted("table function", &weights) {
+        match self.choices.weighted("table function", &weights) {
             Some(4) => (
                 TableFunc::GenerateSeriesInt64,
                 [0, i64::MAX, 1].map(int64).to_vec(),
@@ -559,15 +595,7 @@ impl<'c, 'p> Planner<'c, 'p> {
                 };
                 (func, vec![start, bounded(stop), step])
             }
-        };
-        let input = self.perhaps_filtered(input);
-        let mut out = self.over(input, |input, _| Relation::FlatMap {
-            input: Box::new(input),
-            func,
-            exprs,
-        });
-        out.size *= 3;
-        out
+        }
     }
 
     fn perhaps_filtered(&mut self, input: Drawn) -> Drawn {

@@ -9,6 +9,7 @@
 use std::sync::LazyLock;
 
 use super::choices::Choices;
+use super::values;
 use crate::model::eval::scalar::{self as reference, Stop};
 use crate::plan::functions::{self, Binary, Unary};
 use crate::plan::scalar::{binary, column, literal};
@@ -64,9 +65,16 @@ pub fn value(choices: &mut dyn Choices, typ: &ReprScalarType) -> MirScalarExpr {
         ReprScalarType::MzTimestamp => Datum::MzTimestamp(2 * small.unsigned_abs()),
         ReprScalarType::String => Datum::String(text),
         ReprScalarType::Bytes => Datum::Bytes(text.as_bytes()),
-        _ => Datum::Null,
+        _ => return literal_row(typ, small.unsigned_abs() as usize),
     };
     literal(datum, typ.clone())
+}
+
+/// A value that columns of the type have; NULL of a type that no column has.
+fn literal_row(typ: &ReprScalarType, place: usize) -> MirScalarExpr {
+    let row = values::literal(typ, place);
+    let datum = row.as_ref().and_then(|row| row.iter().next());
+    literal(datum.unwrap_or(Datum::Null), typ.clone())
 }
 
 /// Half of a number, as a decimal.

@@ -22,10 +22,14 @@ pub enum Type {
     Date,
     Timestamp,
     Interval,
+    Uuid,
+    Jsonb,
+    /// A list of bigints.
+    List,
 }
 
 impl Type {
-    const ALL: [Type; 11] = [
+    const ALL: [Type; 14] = [
         Type::Int64,
         Type::String,
         Type::Int32,
@@ -37,6 +41,9 @@ impl Type {
         Type::Date,
         Type::Timestamp,
         Type::Interval,
+        Type::Uuid,
+        Type::Jsonb,
+        Type::List,
     ];
 
     /// Those that upstream's driver has a name for; they come first.
@@ -56,6 +63,9 @@ impl Type {
             Type::Date => "date",
             Type::Timestamp => "timestamp",
             Type::Interval => "interval",
+            Type::Uuid => "uuid",
+            Type::Jsonb => "jsonb",
+            Type::List => "list(bigint)",
         }
     }
 
@@ -87,6 +97,25 @@ impl Type {
             Type::Interval => {
                 self.literals(&["00:00:00", "1 days", "1 months", "30 days", "-00:00:01"])
             }
+            Type::Uuid => self.literals(&[
+                "00000000-0000-0000-0000-000000000000",
+                "00000000-0000-0000-0000-000000000001",
+                "936da01f-9abd-4d9d-80c7-02af85c822a8",
+                "ffffffff-ffff-ffff-ffff-ffffffffffff",
+            ]),
+            // Of every kind, since the order tells them apart before their contents.
+            Type::Jsonb => self.literals(&[
+                "1",
+                "null",
+                r#"{"a":1,"b":null}"#,
+                r#""a""#,
+                "[1,[]]",
+                "true",
+                r#"{"a":"b c"}"#,
+                "-1.50",
+                "{}",
+            ]),
+            Type::List => self.literals(&["[1]", "[]", "[1,null]", "[0,1]", "[-1,2,3]"]),
         }
     }
 
@@ -110,8 +139,24 @@ impl Type {
             Type::Date => ReprScalarType::Date,
             Type::Timestamp => ReprScalarType::Timestamp,
             Type::Interval => ReprScalarType::Interval,
+            Type::Uuid => ReprScalarType::Uuid,
+            Type::Jsonb => ReprScalarType::Jsonb,
+            Type::List => ReprScalarType::List {
+                element_type: Box::new(ReprScalarType::Int64),
+            },
         }
     }
+}
+
+/// Value number `place` of those that columns of this type have, in a row of its own,
+/// starting anew behind the last; None if no column is drawn of the type, or upstream's
+/// driver has a name for it.
+pub fn literal(typ: &ReprScalarType, place: usize) -> Option<Row> {
+    let ty = Type::ALL[Type::UPSTREAMS..].iter();
+    let ty = ty.copied().find(|ty| ty.repr() == *typ)?;
+    let values = ty.values();
+    let value = values.get(place % values.len().max(1))?;
+    Some(Row::pack([value.datum()]))
 }
 
 /// A column.
@@ -206,8 +251,10 @@ fn value(choices: &mut dyn Choices, column: Column, rarely: u64) -> Cell {
     values.swap_remove(index).into()
 }
 
-/// The cells that write this row; `None` if it holds what no script can say.
-pub fn cells(row: &Row) -> Option<Vec<Cell>> {
-    let cell = |datum| Value::of(datum).map(Cell::Value);
-    row.iter().map(cell).collect()
+/// The cells that write this row of such columns; `None` if it holds what no script can
+/// say.
+pub fn cells(row: &Row, columns: &[Column]) -> Option<Vec<Cell>> {
+    let columns = columns.iter().map(|column| column.ty.repr());
+    let cell = |(datum, typ)| Value::of_type(datum, &typ).map(Cell::Value);
+    row.iter().zip(columns).map(cell).collect()
 }

@@ -6,7 +6,7 @@
 //! profile wants that.
 
 use super::tally::Worth;
-use super::values;
+use super::values::{self, Column};
 use super::world::{DrawnShard, Owner, World};
 use crate::model::Multiset;
 use crate::repr::{GlobalId, Row, Timestamp};
@@ -191,7 +191,7 @@ impl World<'_> {
         for _ in 0..count {
             let retraction = match self.shards[shard].append_only {
                 true => None,
-                false => self.retraction(&present),
+                false => self.retraction(&present, &columns),
             };
             let line = match retraction {
                 Some(line) => line,
@@ -221,7 +221,7 @@ impl World<'_> {
     }
 
     /// A retraction of something present; `None` for an insertion.
-    fn retraction(&mut self, present: &Multiset) -> Option<RowLine> {
+    fn retraction(&mut self, present: &Multiset, columns: &[Column]) -> Option<RowLine> {
         if present.is_empty() || !self.choices.chance("retract", 1, 3) {
             return None;
         }
@@ -237,7 +237,7 @@ impl World<'_> {
             return None;
         }
         Some(RowLine {
-            cells: values::cells(row)?,
+            cells: values::cells(row, columns)?,
             diff: -(copies as i64),
         })
     }

@@ -102,7 +102,7 @@ pub(super) fn places(command: &Command, watch: &Watch) -> Vec<Place> {
     own.insert("command", word(command.verb()));
     let mut places = Vec::new();
     match command {
-        Command::Peek { id, selection, .. } => {
+        Command::Peek { id, selection, .. } | Command::StartPeek { id, selection, .. } => {
             of(&mut own, watch.exported(*id));
             own.insert("ordered", Fact::Flag(!selection.order_by.is_empty()));
             let plan = selection.plan.as_deref().and_then(Plan::operators);
@@ -144,7 +144,6 @@ pub(super) fn places(command: &Command, watch: &Watch) -> Vec<Place> {
         | Command::PeekCount { .. }
         | Command::ExpectCount { .. }
         | Command::AwaitSubscribe { .. }
-        | Command::StartPeek { .. }
         | Command::AwaitPeek { .. }
         | Command::CancelPeek { .. }
         | Command::DowngradeSince { .. }

@@ -201,11 +201,13 @@ impl Tally {
                 id,
                 schema,
                 ts,
+                selection,
             } => {
                 self.name(peek);
                 self.id(*id);
                 self.name_if(schema.as_ref());
                 self.number(*ts);
+                self.selection(selection);
             }
             Command::AwaitPeek { peek, timeout_secs } => {
                 self.name(peek);

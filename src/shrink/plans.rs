@@ -34,10 +34,7 @@ pub fn plans(commands: &[Command]) -> Vec<Plan> {
 
 /// What a peek computes of the rows that it looks at.
 fn computed(command: &Command) -> Option<&Plan> {
-    match command {
-        Command::Peek { selection, .. } => selection.plan.as_deref(),
-        _ => None,
-    }
+    command.selection()?.plan.as_deref()
 }
 
 /// Plans simpler than this one, which some dataflow builds. None if it does not
@@ -92,10 +89,8 @@ pub fn with_plan(commands: &[Command], from: &Plan, to: &Plan) -> Commands {
             build.plan.clone_from(to);
         }
     }
-    for command in &mut out {
-        if let Command::Peek { selection, .. } = command
-            && selection.plan.as_deref() == Some(from)
-        {
+    for selection in out.iter_mut().filter_map(Command::selection_mut) {
+        if selection.plan.as_deref() == Some(from) {
             selection.plan = Some(Box::new(to.clone()));
         }
     }

@@ -370,11 +370,51 @@ impl fmt::Display for Datum<'_> {
                 None => write!(f, "{v:?}"),
             },
             Datum::Interval(v) => f.write_str(&interval_text(*v)),
+            Datum::Array(array) => {
+                let dims = array.dims();
+                if dims.iter().any(|(lower, _)| *lower != 1) {
+                    for (lower, len) in dims {
+                        let upper = lower.wrapping_add_unsigned(len).wrapping_sub(1);
+                        write!(f, "[{lower}:{upper}]")?;
+                    }
+                    f.write_str("=")?;
+                }
+                f.write_str("{")?;
+                for (at, datum) in array.elements().iter().enumerate() {
+                    write!(f, "{}{datum}", if at == 0 { "" } else { ", " })?;
+                }
+                f.write_str("}")
+            }
             // Scripts cannot make these; their fields say enough.
-            Datum::Array(v) => write!(f, "array{:?}{}", v.dims(), Datum::List(v.elements())),
             Datum::Range(v) => write!(f, "range({}, {:?})", v.flags, v.bounds()),
             Datum::MzAclItem(v) => write!(f, "{v:?}"),
             Datum::AclItem(v) => write!(f, "{v:?}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Row, RowPacker};
+
+    fn array(dims: &[(i64, u64)], elements: &[Datum<'_>]) -> Row {
+        let mut packer = RowPacker::default();
+        packer.push_array(dims, |p| elements.iter().for_each(|e| p.push(*e)));
+        packer.finish()
+    }
+
+    #[test]
+    fn arrays_are_shown_in_braces_and_say_where_they_start_unless_at_1() {
+        let two = [Datum::Int64(1), Datum::Null];
+        for (dims, elements, shown) in [
+            (&[][..], &[][..], "{}"),
+            (&[(1, 2)], &two, "{1, null}"),
+            (&[(0, 2)], &two, "[0:1]={1, null}"),
+            (&[(1, 2), (-1, 1)], &two, "[1:2][-1:-1]={1, null}"),
+        ] {
+            let row = array(dims, elements);
+            assert_eq!(row.iter().next().unwrap().to_string(), shown);
         }
     }
 }

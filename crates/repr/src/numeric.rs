@@ -6,6 +6,9 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::str::FromStr;
+
+use thiserror::Error;
 
 const NEGATIVE: u8 = 0x80;
 const INFINITY: u8 = 0x40;
@@ -75,6 +78,38 @@ impl Numeric {
         })
     }
 
+    /// From decimal digits, most significant first, over 10^scale.
+    ///
+    /// Errors: None if the value needs more than 39 digits or an exponent beyond one
+    /// byte.
+    pub fn from_digits(negative: bool, digits: &str, scale: i32) -> Option<Numeric> {
+        let significant = digits.trim_start_matches('0');
+        let reduced = significant.trim_end_matches('0');
+        let exponent = if reduced.is_empty() {
+            0
+        } else {
+            let cut = i32::try_from(significant.len() - reduced.len()).ok()?;
+            cut.checked_sub(scale)?
+        };
+        let text = if reduced.is_empty() { "0" } else { reduced };
+        let units: Option<Vec<u16>> = text
+            .as_bytes()
+            .rchunks(3)
+            .map(|unit| std::str::from_utf8(unit).ok()?.parse().ok())
+            .collect();
+        let bits = if negative && !reduced.is_empty() {
+            NEGATIVE
+        } else {
+            0
+        };
+        Numeric::from_parts(
+            u8::try_from(text.len()).ok()?,
+            i8::try_from(exponent).ok()?,
+            bits,
+            &units?,
+        )
+    }
+
     /// The parts as a row holds them: digits, exponent, bits, units in use.
     pub fn parts(&self) -> (u8, i8, u8, &[u16]) {
         let n = (self.digits as usize).div_ceil(3);
@@ -119,6 +154,38 @@ impl From<i64> for Numeric {
     fn from(value: i64) -> Self {
         Numeric::new(value.into(), 0).expect("an i64 has at most 19 digits")
     }
+}
+
+/// Text that is no decimal of at most 39 digits.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("expected a decimal of at most {MAX_DIGITS} digits, got {0:?}")]
+pub struct NumericError(String);
+
+impl FromStr for Numeric {
+    type Err = NumericError;
+
+    /// Plain or scientific notation: `-12.034`, `1e3`.
+    fn from_str(text: &str) -> Result<Numeric, NumericError> {
+        parsed(text).ok_or_else(|| NumericError(text.to_string()))
+    }
+}
+
+fn parsed(text: &str) -> Option<Numeric> {
+    let (negative, rest) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text),
+    };
+    let (mantissa, power) = match rest.split_once(['e', 'E']) {
+        Some((mantissa, power)) => (mantissa, power.parse::<i32>().ok()?),
+        None => (rest, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}");
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let scale = i32::try_from(fraction.len()).ok()?.checked_sub(power)?;
+    Numeric::from_digits(negative, &digits, scale)
 }
 
 impl Ord for Numeric {
@@ -201,6 +268,28 @@ mod tests {
             "-1234567.89"
         );
         assert_eq!(Numeric::from(0).to_string(), "0");
+    }
+
+    #[test]
+    fn texts_are_read_as_plain_or_scientific_decimals() {
+        for (text, plain) in [("1e3", "1000"), ("-2.50E-1", "-0.25"), ("-0", "0")] {
+            assert_eq!(text.parse::<Numeric>().unwrap().to_string(), plain);
+        }
+        let long = "1".repeat(40);
+        let bad = [
+            "",
+            "-",
+            ".",
+            "e1",
+            "1x",
+            "1e",
+            "1e99999999999",
+            "1e200",
+            "--1",
+        ];
+        for text in bad.into_iter().chain([long.as_str()]) {
+            assert!(text.parse::<Numeric>().is_err(), "{text}");
+        }
     }
 
     #[test]

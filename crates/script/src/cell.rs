@@ -13,9 +13,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::error::ValueError;
 use super::lex;
-use plan::text::{plain_text, read_value, type_name};
-use repr::moments::{date_text, time_text};
-use repr::{Datum, Diff, ReprScalarType, Row, SqlScalarType};
+use super::literal::Literal;
+use plan::text::type_name;
+use repr::{Datum, Diff, ReprScalarType, SqlScalarType};
 
 /// A cell of a row, or of a literal that a peek looks up.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,78 +47,6 @@ pub enum Value {
     Bytes(Vec<u8>),
     /// *Extension*: a value of another type, which a literal of a plan can have.
     Literal(Literal),
-}
-
-/// A value with a type of its own.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Literal {
-    typ: ReprScalarType,
-    /// Of one datum, which has a text.
-    row: Row,
-}
-
-impl Literal {
-    /// Reads its text; None if it is no value of the type.
-    pub fn read(text: &str, typ: &ReprScalarType) -> Option<Literal> {
-        let row = read_value(text, typ)?;
-        let datum = row.iter().next()?;
-        plain_text(datum, typ)?;
-        Some(Literal {
-            typ: typ.clone(),
-            row,
-        })
-    }
-
-    /// Value number `n` of a type: numbers count, days and seconds count from 2000-01-01
-    /// 00:00:00; what is narrow starts anew. None for types without literals.
-    pub fn number(n: u64, typ: &ReprScalarType) -> Option<Literal> {
-        const SECONDS: u64 = 86_400;
-        let day = |n: u64| date_text((n % 10_000) as i32);
-        let time = time_text((n % SECONDS) as u32, 0);
-        let text = match typ {
-            ReprScalarType::Date => day(n)?,
-            ReprScalarType::Time | ReprScalarType::Interval => time,
-            ReprScalarType::Timestamp | ReprScalarType::TimestampTz => {
-                format!("{} {time}", day(n / SECONDS)?)
-            }
-            ReprScalarType::UInt16 => (n % (1 << 16)).to_string(),
-            ReprScalarType::UInt32 => (n % (1 << 32)).to_string(),
-            _ => n.to_string(),
-        };
-        Literal::read(&text, typ)
-    }
-
-    /// The literal of a datum whose type is the only one that holds it; None if it
-    /// has no text.
-    fn of(datum: Datum<'_>) -> Option<Literal> {
-        let typ = match datum {
-            Datum::Float32(_) => ReprScalarType::Float32,
-            Datum::Float64(_) => ReprScalarType::Float64,
-            Datum::Numeric(_) => ReprScalarType::Numeric,
-            Datum::UInt16(_) => ReprScalarType::UInt16,
-            Datum::UInt32(_) => ReprScalarType::UInt32,
-            Datum::UInt64(_) => ReprScalarType::UInt64,
-            Datum::Date(_) => ReprScalarType::Date,
-            Datum::Time(_) => ReprScalarType::Time,
-            Datum::Timestamp(_) => ReprScalarType::Timestamp,
-            Datum::TimestampTz(_) => ReprScalarType::TimestampTz,
-            Datum::Interval(_) => ReprScalarType::Interval,
-            Datum::MzTimestamp(_) => ReprScalarType::MzTimestamp,
-            _ => return None,
-        };
-        Literal::read(&plain_text(datum, &typ)?, &typ)
-    }
-
-    fn datum(&self) -> Datum<'_> {
-        self.row.iter().next().unwrap_or(Datum::Null)
-    }
-}
-
-/// Its text, without quotes.
-impl fmt::Display for Literal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&plain_text(self.datum(), &self.typ).unwrap_or_default())
-    }
 }
 
 /// A cell as its script wrote it.
@@ -188,7 +116,24 @@ impl Value {
         }
     }
 
-    /// The value of a datum; `None` if scripts cannot write it.
+    /// The value of a datum in a column of this type; `None` if scripts cannot write it.
+    pub fn of_type(datum: Datum<'_>, typ: &ReprScalarType) -> Option<Value> {
+        match typ {
+            // What JSON and parts consist of has other types by itself.
+            ReprScalarType::Jsonb
+            | ReprScalarType::List { .. }
+            | ReprScalarType::Map { .. }
+            | ReprScalarType::Array(_)
+                if !datum.is_null() =>
+            {
+                Literal::of_type(datum, typ).map(Value::Literal)
+            }
+            _ => Value::of(datum),
+        }
+    }
+
+    /// The value of a datum in a column of the type that such datums have by themselves;
+    /// `None` if scripts cannot write it.
     pub fn of(datum: Datum<'_>) -> Option<Value> {
         Some(match datum {
             Datum::Null => Value::Null,
@@ -213,9 +158,9 @@ impl Value {
             Value::Int16(_) => *ty == SqlScalarType::Int16,
             Value::Int32(_) => *ty == SqlScalarType::Int32,
             Value::Int64(_) => *ty == SqlScalarType::Int64,
-            Value::String(_) => *ty == SqlScalarType::String,
+            Value::String(_) => is_text(ty),
             Value::Bytes(_) => *ty == SqlScalarType::Bytes,
-            Value::Literal(literal) => literal.typ == ty.to_repr(),
+            Value::Literal(literal) => *literal.typ() == ty.to_repr(),
         }
     }
 }
@@ -231,7 +176,10 @@ impl fmt::Display for Value {
             Value::Int64(v) => write!(f, "{v}"),
             Value::String(v) => write_text(f, v),
             Value::Bytes(v) => write_text(f, &String::from_utf8_lossy(v)),
-            Value::Literal(v) => write_text(f, &v.to_string()),
+            Value::Literal(v) => match v.to_string() {
+                text if is_bare(&text) => f.write_str(&text),
+                _ => write_text(f, &v.escaped()),
+            },
         }
     }
 }
@@ -239,12 +187,27 @@ impl fmt::Display for Value {
 /// A text as a token, in quotes if it needs them. What no token can say, as a
 /// single quote can be in JSON, is written in quotes all the same.
 fn write_text(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    let is_one_token = lex::tokens(text).is_ok_and(|tokens| tokens == [text]);
-    let means_itself = text != "null" && !text.starts_with(DIFF) && unquote(text) == text;
-    match is_one_token && means_itself {
+    match is_bare(text) {
         true => f.write_str(text),
         false => write!(f, "\"{text}\""),
     }
+}
+
+/// Whether a text is a token that means it, without quotes around it.
+fn is_bare(text: &str) -> bool {
+    let is_one_token = lex::tokens(text).is_ok_and(|tokens| tokens == [text]);
+    is_one_token && text != "null" && !text.starts_with(DIFF) && unquote(text) == text
+}
+
+/// Whether a column of this type holds texts: nothing below SQL looks at more of it.
+pub(super) fn is_text(ty: &SqlScalarType) -> bool {
+    matches!(
+        ty,
+        SqlScalarType::String
+            | SqlScalarType::PgLegacyName
+            | SqlScalarType::VarChar { .. }
+            | SqlScalarType::Char { .. }
+    )
 }
 
 /// How the multiplicity behind the cells of a row starts.
@@ -318,7 +281,7 @@ fn from_token(token: &str, ty: &SqlScalarType) -> Result<Value, ValueError> {
                 token: token.to_string(),
             }),
         },
-        SqlScalarType::String => Ok(Value::String(unquote(token).to_string())),
+        ty if is_text(ty) => Ok(Value::String(unquote(token).to_string())),
         SqlScalarType::Bytes => Ok(Value::Bytes(unquote(token).as_bytes().to_vec())),
         other => literal(unquote(token), other),
     }
@@ -353,7 +316,7 @@ fn from_json(json: &serde_json::Value, ty: &SqlScalarType) -> Result<Value, Valu
         SqlScalarType::Int32 => Ok(Value::Int32(integer()?.try_into().map_err(narrow)?)),
         SqlScalarType::Int64 => Ok(Value::Int64(integer()?)),
         SqlScalarType::Bool => json.as_bool().map(Value::Bool).ok_or_else(|| other("bool")),
-        SqlScalarType::String => Ok(Value::String(text("string")?.to_string())),
+        ty if is_text(ty) => Ok(Value::String(text("string")?.to_string())),
         SqlScalarType::Bytes => {
             let text = text("string (utf8 bytes)")?;
             Ok(Value::Bytes(text.as_bytes().to_vec()))
@@ -434,6 +397,48 @@ mod tests {
         for quoted in ["", "null", " ", "a b", "\"a\"", "[", "diff=2", "\u{a0}"] {
             assert_eq!(shown(quoted), format!("\"{quoted}\""));
         }
+    }
+
+    #[test]
+    fn json_and_values_with_parts_are_tokens_that_read_back() {
+        let list = SqlScalarType::List {
+            element_type: Box::new(SqlScalarType::String),
+            custom_id: None,
+        };
+        for (text, ty, shown) in [
+            ("1", SqlScalarType::Jsonb, "1"),
+            ("null", SqlScalarType::Jsonb, "\"null\""),
+            ("\"a\"", SqlScalarType::Jsonb, "\"\"a\"\""),
+            ("\"a b\"", SqlScalarType::Jsonb, "\"\"a\\u0020b\"\""),
+            ("\"[\\\"\"", SqlScalarType::Jsonb, "\"\"\\u005b\\u0022\"\""),
+            (
+                "{\"a b\":[1,\"[\"]}",
+                SqlScalarType::Jsonb,
+                "{\"a b\":[1,\"[\"]}",
+            ),
+            ("{\"\\\"\":1}", SqlScalarType::Jsonb, "{\"\\u0022\":1}"),
+            ("[\"a b\",null]", list, "[\"a b\",null]"),
+        ] {
+            let value = literal(text, &ty).unwrap();
+            assert_eq!(value.to_string(), shown);
+            assert_eq!(token(shown, ty.clone()), Ok(value.clone()), "{shown}");
+            let json = serde_json::to_value(Cell::Value(value.clone())).unwrap();
+            assert_eq!(
+                Cell::Verbatim(Written::Json(json)).value(&ty, false),
+                Ok(value)
+            );
+        }
+        assert_eq!(token("null", SqlScalarType::Jsonb), Ok(Value::Null));
+        assert_eq!(
+            token("{a:1}", SqlScalarType::Jsonb)
+                .unwrap_err()
+                .to_string(),
+            "parsing \"{a:1}\" as jsonb: expected a value as \"0\""
+        );
+        assert_eq!(
+            token("7", SqlScalarType::Uuid).unwrap_err().to_string(),
+            "parsing \"7\" as uuid: expected a value as \"00000000-0000-0000-0000-000000000000\""
+        );
     }
 
     #[test]

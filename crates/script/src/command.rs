@@ -192,6 +192,8 @@ pub enum Command {
         #[serde(skip_serializing_if = "Option::is_none")]
         schema: Option<String>,
         ts: Timestamp,
+        #[serde(flatten)]
+        selection: Selection,
     },
     /// *Extension*: waits for the answer of a started peek.
     AwaitPeek {

@@ -5,10 +5,12 @@
 
 use std::collections::BTreeMap;
 
-use super::cell::{Cell, Literal, RowLine, Value};
+use super::cell::{Cell, RowLine, Value, is_text};
 use super::command::{ColumnDef, Command};
 use super::error::{CommandError, ValueError};
-use repr::{Diff, RelationDesc, Row, SqlScalarType};
+use super::literal::Literal;
+use plan::text::read_type;
+use repr::{Diff, RelationDesc, ReprScalarType, Row, SqlScalarType};
 
 /// The schemas that a script has defined, by name.
 #[derive(Debug, Clone, Default)]
@@ -132,8 +134,27 @@ fn scalar_type(name: &str) -> Result<SqlScalarType, CommandError> {
         "timestamptz" => SqlScalarType::TimestampTz { precision: None },
         "interval" => SqlScalarType::Interval,
         "mz_timestamp" => SqlScalarType::MzTimestamp,
-        _ => return Err(CommandError::UnknownColumnType(name)),
+        "uuid" => SqlScalarType::Uuid,
+        "jsonb" => SqlScalarType::Jsonb,
+        "name" => SqlScalarType::PgLegacyName,
+        "varchar" => SqlScalarType::VarChar { max_length: None },
+        "bpchar" => SqlScalarType::Char { length: None },
+        "oid" => SqlScalarType::Oid,
+        _ => return with_parts(&name).ok_or(CommandError::UnknownColumnType(name)),
     })
+}
+
+/// A type of values with parts, which is named as in plans: `list(bigint)`. None if it is
+/// no such type, or one without values in scripts.
+fn with_parts(name: &str) -> Option<SqlScalarType> {
+    let typ = read_type(name)?;
+    match typ {
+        ReprScalarType::List { .. } | ReprScalarType::Map { .. } | ReprScalarType::Array(_) => {
+            Literal::number(0, &typ)?;
+            plan::text::sql_type(&typ)
+        }
+        _ => None,
+    }
 }
 
 /// Types the rows of `write-rows`.
@@ -199,7 +220,7 @@ pub fn synthetic_row(desc: &RelationDesc, i: u64, row_bytes: usize) -> Result<Ro
                     Value::Int64(i.try_into().map_err(|_| ValueError::RowNumber(i))?)
                 }
                 SqlScalarType::Bool => Value::Bool(i.is_multiple_of(2)),
-                SqlScalarType::String => Value::String(text.clone()),
+                ty if is_text(ty) => Value::String(text.clone()),
                 SqlScalarType::Bytes => Value::Bytes(text.clone().into_bytes()),
                 other => {
                     let literal = Literal::number(i, &other.to_repr());
@@ -215,6 +236,35 @@ pub fn synthetic_row(desc: &RelationDesc, i: u64, row_bytes: usize) -> Result<Ro
 mod tests {
     use super::*;
     use repr::Datum;
+
+    #[test]
+    fn types_beyond_upstreams_have_the_names_of_plans() {
+        let typ = |name: &str| scalar_type(name).map(|typ| typ.to_repr());
+        for name in [
+            "uuid",
+            "jsonb",
+            "numeric",
+            "list(bigint)",
+            "map(list(text))",
+        ] {
+            assert_eq!(typ(name).unwrap(), read_type(name).unwrap());
+            assert!(is_extension(name));
+        }
+        for text in ["name", "varchar", "bpchar", "TEXT"] {
+            assert_eq!(typ(text).unwrap(), ReprScalarType::String);
+        }
+        for unknown in [
+            "list",
+            "list(jsonb)",
+            "range(bigint)",
+            "record(bigint)",
+            "uint1",
+            "list()",
+        ] {
+            assert!(typ(unknown).is_err(), "{unknown}");
+            assert!(!is_extension(unknown));
+        }
+    }
 
     #[test]
     fn synthetic_texts_are_padded_and_never_cut() {

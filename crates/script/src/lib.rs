@@ -17,6 +17,7 @@ pub mod json;
 mod json_forms;
 pub mod json_print;
 mod lex;
+mod literal;
 mod names;
 pub mod output;
 mod print;
@@ -26,10 +27,11 @@ pub mod text;
 pub mod upstream;
 mod visit;
 
-pub use cell::{Cell, Literal, RowLine, Value, Written};
+pub use cell::{Cell, RowLine, Value, Written};
 pub use command::*;
 pub use config::MAX_RESULT_SIZE;
 pub use error::{CommandError, ScriptError, SettingError, ValueError};
+pub use literal::Literal;
 pub use replica::Replica;
 pub use visit::TimeRole;
 

@@ -4,7 +4,7 @@
 //! Invariant: what an expected error wraps is told as if it stood alone.
 
 use super::cell::RowLine;
-use super::command::{ColumnDef, Command, CreateDataflow, Export, Import};
+use super::command::{ColumnDef, Command, CreateDataflow, Export, Import, Selection};
 use repr::GlobalId;
 
 impl Command {
@@ -38,6 +38,27 @@ impl Command {
             return None;
         };
         Some(dataflow)
+    }
+
+    /// What the command asks for of the rows that it peeks, if it is a peek, waited for
+    /// or not.
+    pub fn selection(&self) -> Option<&Selection> {
+        let (Command::Peek { selection, .. } | Command::StartPeek { selection, .. }) =
+            self.innermost()
+        else {
+            return None;
+        };
+        Some(selection)
+    }
+
+    /// The same, to change it.
+    pub fn selection_mut(&mut self) -> Option<&mut Selection> {
+        let (Command::Peek { selection, .. } | Command::StartPeek { selection, .. }) =
+            self.innermost_mut()
+        else {
+            return None;
+        };
+        Some(selection)
     }
 
     /// The name of the peek that the command starts, awaits or cancels, to change

@@ -8,7 +8,7 @@ use std::fmt::{self, Display, Write};
 
 use super::cell::{Cell, DIFF, RowLine};
 use super::command::*;
-use repr::GlobalId;
+use repr::{GlobalId, Timestamp};
 
 /// An id as scripts write it: user ids bare, others with their prefix.
 struct ScriptId(GlobalId);
@@ -223,33 +223,7 @@ impl Display for Command {
                 schema,
                 ts,
                 selection,
-            } => {
-                let Selection {
-                    literals,
-                    order_by,
-                    limit,
-                    offset,
-                    plan,
-                } = selection;
-                let head = head
-                    .arg("id", ScriptId(*id))
-                    .arg("ts", ts)
-                    .opt("schema", schema);
-                let order: Vec<String> = order_by.iter().map(OrderBy::to_string).collect();
-                let head = match order.is_empty() {
-                    true => head,
-                    false => head.arg("order-by", order.join(",")),
-                };
-                let mut body: Vec<String> = literals
-                    .iter()
-                    .map(|cells| tokens(cells).join(" "))
-                    .collect();
-                if let Some(plan) = plan {
-                    body.push("plan".to_string());
-                    body.extend(plan.to_string().lines().map(|line| format!("  {line}")));
-                }
-                (head.opt("limit", limit).unless("offset", *offset, 0), body)
-            }
+            } => peek(head, *id, *ts, schema, selection),
             Command::PeekCount { id, schema, ts } => (
                 head.arg("id", ScriptId(*id))
                     .arg("ts", ts)
@@ -285,17 +259,12 @@ impl Display for Command {
                 vec![],
             ),
             Command::StartPeek {
-                peek,
+                peek: name,
                 id,
                 schema,
                 ts,
-            } => (
-                head.arg("peek", peek)
-                    .arg("id", ScriptId(*id))
-                    .arg("ts", ts)
-                    .opt("schema", schema),
-                vec![],
-            ),
+                selection,
+            } => peek(head.arg("peek", name), *id, *ts, schema, selection),
             Command::AwaitPeek { peek, timeout_secs } => (
                 head.arg("peek", peek)
                     .unless("timeout-secs", *timeout_secs, DEFAULT_TIMEOUT_SECS),
@@ -329,6 +298,41 @@ impl Display for OrderBy {
         }
         Ok(())
     }
+}
+
+/// A peek, whether it is waited for or not: what it reads, and what it asks for.
+fn peek(
+    head: Header,
+    id: GlobalId,
+    ts: Timestamp,
+    schema: &Option<String>,
+    selection: &Selection,
+) -> (Header, Vec<String>) {
+    let Selection {
+        literals,
+        order_by,
+        limit,
+        offset,
+        plan,
+    } = selection;
+    let head = head
+        .arg("id", ScriptId(id))
+        .arg("ts", ts)
+        .opt("schema", schema);
+    let order: Vec<String> = order_by.iter().map(OrderBy::to_string).collect();
+    let head = match order.is_empty() {
+        true => head,
+        false => head.arg("order-by", order.join(",")),
+    };
+    let mut body: Vec<String> = literals
+        .iter()
+        .map(|cells| tokens(cells).join(" "))
+        .collect();
+    if let Some(plan) = plan {
+        body.push("plan".to_string());
+        body.extend(plan.to_string().lines().map(|line| format!("  {line}")));
+    }
+    (head.opt("limit", limit).unless("offset", *offset, 0), body)
 }
 
 fn create_dataflow(head: Header, dataflow: &CreateDataflow) -> (Header, Vec<String>) {

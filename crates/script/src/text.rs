@@ -169,6 +169,7 @@ fn command(h: &Header, body: &[Line<'_>]) -> Result<Command, String> {
             id: h.id("id")?,
             schema: h.opt_string("schema"),
             ts: h.u64("ts")?,
+            selection: selection(h, body)?,
         },
         "await-peek" => Command::AwaitPeek {
             peek: h.string("peek")?,
@@ -438,20 +439,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_peek_has_literals_and_one_plan_below_it() {
-        let text =
-            "peek id=1 ts=2 limit=3\n  4\n  plan\n    Filter (#0 > 1)\n      Get u1".to_string();
-        let command = parse_command(&text).unwrap();
-        assert_eq!(command.to_string(), text);
-        let Command::Peek { selection, .. } = command else {
-            panic!("a peek was read");
-        };
-        assert_eq!(selection.literals.len(), 1);
-        let plan = selection.plan.unwrap();
-        assert!(plan.operators().is_some());
+    fn a_peek_has_literals_and_one_plan_below_it_whether_it_waits_or_not() {
+        for verb in ["peek id=1 ts=2", "start-peek peek=p id=1 ts=2"] {
+            let text = format!("{verb} limit=3\n  4\n  plan\n    Filter (#0 > 1)\n      Get u1");
+            let command = parse_command(&text).unwrap();
+            assert_eq!(command.to_string(), text);
+            let selection = command.selection().unwrap();
+            assert_eq!(selection.literals.len(), 1);
+            assert_eq!(selection.limit, Some(3));
+            let plan = selection.plan.as_deref().unwrap();
+            assert!(plan.operators().is_some());
+        }
         for bad in [
             "peek id=1 ts=2\n  4\n    Get u1",
             "peek id=1 ts=2\n  plan\n    Get u1\n  plan\n    Get u1",
+            "start-peek peek=p id=1 ts=2\n  plan\n    Get u1\n  plan\n    Get u1",
         ] {
             let error = parse_command(bad).unwrap_err();
             assert!(error.contains("at most one `plan`"), "{error}");

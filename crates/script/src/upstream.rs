@@ -55,6 +55,7 @@ pub fn translate(
     let mut held = Held::default();
     let mut at = 0;
     while let Some(command) = commands.get(at) {
+        let place = at;
         let next = commands.get(at + 1);
         let translated = match (command, next) {
             (
@@ -63,11 +64,18 @@ pub fn translate(
                     id,
                     schema,
                     ts,
+                    selection,
                 },
                 Some(Command::AwaitPeek { peek: awaited, .. }),
             ) if peek == awaited => {
                 at += 1;
-                said(&plain_peek(*id, schema, *ts), release)
+                let awaited = Command::Peek {
+                    id: *id,
+                    schema: schema.clone(),
+                    ts: *ts,
+                    selection: selection.clone(),
+                };
+                said(&awaited, release)
             }
             (command, _) => said(command, release).and_then(|said| {
                 held.lacks(command, &commands[at + 1..])
@@ -77,7 +85,7 @@ pub fn translate(
         match translated {
             Ok(command) => out.extend(command.map(|command| (at, command))),
             Err(lacks) => obstacles.push(Obstacle {
-                at,
+                at: place,
                 verb: command.verb(),
                 lacks,
             }),
@@ -345,6 +353,8 @@ mod tests {
             "peek id=2 ts=0 limit=1",
             "define-index source=1 index=3 shard=s key=[1] as-of=0 upper=1",
             "write-rows shard=s ts=1\n  0 a",
+            "start-peek peek=q id=2 ts=0\n  plan\n    Get u2",
+            "await-peek peek=q",
         ]);
         let obstacles = translate(&ours, Release::V26_30).unwrap_err();
         let lines: Vec<String> = obstacles.iter().map(Obstacle::to_string).collect();
@@ -360,6 +370,7 @@ mod tests {
                 "command 7, `peek`: upstream's driver has no selection in a peek",
                 "command 8, `define-index`: upstream's driver has no since that keeps `s` \
                  readable at 0",
+                "command 10, `start-peek`: upstream's driver has no selection in a peek",
             ]
         );
         let later = translate(&ours, Release::V26_39).unwrap_err();

@@ -51,7 +51,7 @@ impl Command {
                     }
                 }
             }
-            Command::Peek { id, selection, .. } => {
+            Command::Peek { id, selection, .. } | Command::StartPeek { id, selection, .. } => {
                 f(id);
                 if let Some(plan) = &mut selection.plan {
                     plan.visit_ids(f);
@@ -64,8 +64,7 @@ impl Command {
             | Command::Count { id, .. }
             | Command::PeekCount { id, .. }
             | Command::ExpectCount { id, .. }
-            | Command::AwaitSubscribe { id, .. }
-            | Command::StartPeek { id, .. } => f(id),
+            | Command::AwaitSubscribe { id, .. } => f(id),
             Command::ExpectError { command } => command.visit_ids(f),
             Command::CreateInstance { .. }
             | Command::UpdateConfiguration { .. }
@@ -244,6 +243,9 @@ impl Command {
             }
             Command::Peek {
                 schema, selection, ..
+            }
+            | Command::StartPeek {
+                schema, selection, ..
             } => {
                 for literal in &mut selection.literals {
                     f(schema.as_deref(), literal);
@@ -269,7 +271,6 @@ impl Command {
             | Command::PeekCount { .. }
             | Command::ExpectCount { .. }
             | Command::AwaitSubscribe { .. }
-            | Command::StartPeek { .. }
             | Command::AwaitPeek { .. }
             | Command::CancelPeek { .. }
             | Command::DowngradeSince { .. } => {}

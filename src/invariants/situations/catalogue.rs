@@ -29,6 +29,7 @@ situations! {
     PeekOfView, "a peek of a materialized view's shard";
     PeekOfLiterals, "a peek that looks up several keys";
     PeekComputes, "a peek computes something of the rows that it looks up";
+    PeekComputesAhead, "a peek that computes something waits for its time";
     PeekSorted, "a peek with an order, a limit and an offset";
     PeekFails, "a peek is answered by an error of its collection";
     PeekFailsOfNegative, "a peek is refused because of a negative count";

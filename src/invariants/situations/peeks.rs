@@ -30,7 +30,10 @@ impl Situations {
         let Some(collection) = model.session().live(*id) else {
             return;
         };
-        self.see_if(!model.is_sealed(collection, *ts), Situation::PeekAhead);
+        let is_ahead = !model.is_sealed(collection, *ts);
+        self.see_if(is_ahead, Situation::PeekAhead);
+        let computes_ahead = is_ahead && finish.computed.is_some();
+        self.see_if(computes_ahead, Situation::PeekComputesAhead);
         self.see_if(self.is_hydrating(collection), Situation::PeekWhileHydrating);
         let read = model.session().importers(*id).any(Collection::is_subscribe);
         self.see_if(read, Situation::SubscribeUnderPeek);

@@ -77,19 +77,14 @@ pub fn simpler_options(command: &Command) -> Vec<Command> {
                 out.push(simpler);
             }
         }
-        Command::Peek {
-            id,
-            schema,
-            ts,
-            selection,
-        } => {
-            let simpler = simpler_selections(selection);
-            out.extend(simpler.into_iter().map(|selection| Command::Peek {
-                id: *id,
-                schema: schema.clone(),
-                ts: *ts,
-                selection,
-            }));
+        Command::Peek { selection, .. } | Command::StartPeek { selection, .. } => {
+            for less in simpler_selections(selection) {
+                let mut simpler = command.clone();
+                if let Some(selection) = simpler.selection_mut() {
+                    *selection = less;
+                }
+                out.push(simpler);
+            }
         }
         Command::CreateDataflow(dataflow) => {
             out.extend(
@@ -150,7 +145,6 @@ pub fn simpler_options(command: &Command) -> Vec<Command> {
         | Command::PeekCount { .. }
         | Command::ExpectCount { .. }
         | Command::AwaitSubscribe { .. }
-        | Command::StartPeek { .. }
         | Command::AwaitPeek { .. }
         | Command::CancelPeek { .. }
         | Command::DowngradeSince { .. } => {}

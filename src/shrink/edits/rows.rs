@@ -7,7 +7,7 @@
 use super::Commands;
 use crate::plan::{Relation, scalar};
 use crate::protocol::v26_30::MirScalarExpr;
-use crate::repr::{RelationDesc, ReprScalarType, Row, SqlScalarType};
+use crate::repr::{RelationDesc, ReprColumnType, ReprScalarType, Row, SqlScalarType};
 use crate::script::append::Append;
 use crate::script::data::Schemas;
 use crate::script::{Cell, Command, Literal, Plan, RowLine, Value};
@@ -236,9 +236,14 @@ pub fn explicit_rows(commands: &[Command], at: usize) -> Option<Command> {
         } if write.synthetic_rows() <= Some(MOST) => (shard, schema),
         _ => return None,
     };
-    let Append { updates, lower, .. } = Append::of(write, &columns(commands, at)?).ok()?;
+    let desc = columns(commands, at)?;
+    let Append { updates, lower, .. } = Append::of(write, &desc).ok()?;
+    let types = desc.typ.to_repr().column_types;
     let line = |(row, _, diff): &(Row, _, _)| {
-        let cells = row.iter().map(|datum| Value::of(datum).map(Cell::Value));
+        let of_type = |(datum, column): (_, &ReprColumnType)| {
+            Value::of_type(datum, &column.scalar_type).map(Cell::Value)
+        };
+        let cells = row.iter().zip(&types).map(of_type);
         Some(RowLine {
             cells: cells.collect::<Option<_>>()?,
             diff: *diff,

@@ -10,6 +10,7 @@
 //! rows `((1) x 2 @ 5)`; `Constant error("…")`; `Join on=(…) impl=linear(…)`.
 
 mod bindings;
+mod compound;
 mod cursor;
 mod errors;
 mod lex;
@@ -27,5 +28,6 @@ pub use names::{binary_symbol, sql_type, table_function_name, type_name};
 pub use parse::{PlanError, parse, read};
 pub use print::{header, print};
 pub use print_scalar::scalar_text;
+pub use types::read_type;
 pub use upstream::unsayable;
 pub use values::{plain_text, read_value};

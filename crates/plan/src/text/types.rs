@@ -9,6 +9,19 @@ use super::names::{second_word, simple_type};
 use crate::types::RelationType;
 use repr::{ReprColumnType, ReprScalarType};
 
+/// The type of a text, as [`type_name`](super::type_name) gives it; None if it is none.
+///
+/// ```
+/// let typ = plan::text::read_type("list(bigint)").unwrap();
+/// assert_eq!(plan::text::type_name(&typ), "list(bigint)");
+/// assert_eq!(plan::text::read_type("list(bigint) text"), None);
+/// ```
+pub fn read_type(text: &str) -> Option<ReprScalarType> {
+    let mut parser = Parser::new(text, None).ok()?;
+    let typ = parser.scalar_type().ok()?;
+    (parser.peek().token == Token::End).then_some(typ)
+}
+
 /// What stands behind `::` in braces.
 #[derive(Default)]
 struct Annotations {

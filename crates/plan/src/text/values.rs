@@ -1,16 +1,18 @@
 //! Values of literals and constant rows: `5`, `"a"`, `null`, `5::integer`,
-//! `"2024-02-29"::date`. What has no text of its own is written as the bytes of
-//! its row, `row("32 05")::bigint`. Source: `spec/script.md` §3.2, §3.3.
+//! `"2024-02-29"::date`, `"{\"a\":1}"::jsonb`. What has no text of its own is written as
+//! the bytes of its row, `row("32 05")::bigint`. Source: `spec/script.md` §3.2, §3.3.
 //!
 //! Invariant: printing a value and reading it back gives the same bytes.
 
+use super::compound;
 use super::names::type_name;
 use crate::types::datum_fits;
 use repr::moments::{
     date_text, interval_text, parse_date, parse_interval, parse_time, parse_timestamp, time_text,
     timestamp_text,
 };
-use repr::{Datum, Numeric, ReprScalarType, Row};
+use repr::{Datum, Numeric, ReprScalarType, Row, jsonb};
+use uuid::Uuid;
 
 /// A value as it was written, before its type is known.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,6 +96,13 @@ impl Written {
                 bytes = s.strip_prefix("\\x").and_then(parse_hex).ok_or_else(none)?;
                 Datum::Bytes(&bytes)
             }
+            (Written::Str(s), ReprScalarType::Uuid) => Datum::Uuid(parse_uuid(s).ok_or_else(none)?),
+            (Written::Str(s), ReprScalarType::Jsonb) => {
+                return jsonb::row(s).map_err(|why| format!("{}: {why}", none()));
+            }
+            (Written::Str(s), typ) if compound::has_texts(typ) => {
+                return compound::row(s, typ).ok_or_else(none);
+            }
             (Written::Str(s), typ) => moment(s, typ).ok_or_else(none)?,
             _ => return Err(none()),
         };
@@ -166,8 +175,17 @@ fn written(datum: Datum<'_>, typ: &ReprScalarType) -> Option<Written> {
     if !datum_fits(&datum, typ) {
         return None;
     }
+    if datum.is_null() {
+        return Some(Written::Null);
+    }
+    // What is inside of such a value has another text than it has by itself.
+    if *typ == ReprScalarType::Jsonb {
+        return jsonb::text(datum).ok().map(Written::Str);
+    }
+    if compound::has_texts(typ) {
+        return compound::text(datum, typ).map(Written::Str);
+    }
     Some(match datum {
-        Datum::Null => Written::Null,
         Datum::True => Written::Bool(true),
         Datum::False => Written::Bool(false),
         Datum::Int16(n) => Written::Int(n.into()),
@@ -187,6 +205,7 @@ fn written(datum: Datum<'_>, typ: &ReprScalarType) -> Option<Written> {
         Datum::Timestamp(t) | Datum::TimestampTz(t) => Written::Str(timestamp_text(t)?),
         Datum::Time(t) => Written::Str(time_text(t.secs, t.nanos)),
         Datum::Interval(interval) => Written::Str(interval_text(interval)),
+        Datum::Uuid(uuid) => Written::Str(uuid.to_string()),
         _ => return None,
     })
 }
@@ -218,6 +237,12 @@ fn special_text(x: f64) -> Option<&'static str> {
 fn special_float(s: &str) -> Option<f64> {
     let known = SPECIAL.iter().find(|(text, _)| *text == s);
     known.map(|(_, x)| *x)
+}
+
+/// `936da01f-9abd-4d9d-80c7-02af85c822a8`: other forms of it are none.
+fn parse_uuid(s: &str) -> Option<Uuid> {
+    let uuid = Uuid::try_parse(s).ok()?;
+    uuid.to_string().eq_ignore_ascii_case(s).then_some(uuid)
 }
 
 /// `-12.034`
@@ -304,14 +329,46 @@ mod tests {
                 T::Time,
                 "\"01:01:01\"::time",
             ),
+            (
+                Datum::Uuid(Uuid::from_u128(10)),
+                T::Uuid,
+                "\"00000000-0000-0000-0000-00000000000a\"::uuid",
+            ),
+            (Datum::JsonNull, T::Jsonb, "\"null\"::jsonb"),
+            (Datum::True, T::Jsonb, "\"true\"::jsonb"),
+            (Datum::String("5"), T::Jsonb, "\"\\\"5\\\"\"::jsonb"),
             (Datum::String("5"), T::String, "\"5\""),
             (Datum::Int64(-5), T::Int64, "-5"),
         ] {
             let row = Row::pack([datum]);
             assert_eq!(value_text(&row, &typ), text);
         }
+        let json = jsonb::row(r#"{"a": [1.50, null]}"#).unwrap();
+        let text = "\"{\\\"a\\\":[1.5,null]}\"::jsonb";
+        assert_eq!(value_text(&json, &T::Jsonb), text);
         // A leap second has no text of its own.
         let row = Row::pack([Datum::Timestamp(t(2016, 366, 86_399, 1_500_000_000))]);
         assert!(value_text(&row, &T::Timestamp).starts_with("row("));
+    }
+
+    #[test]
+    fn what_is_no_value_of_its_type_is_refused() {
+        use ReprScalarType as T;
+        for (text, typ) in [
+            ("936da01f9abd4d9d80c702af85c822a8", T::Uuid),
+            ("{936da01f-9abd-4d9d-80c7-02af85c822a8}", T::Uuid),
+            ("936da01f", T::Uuid),
+            ("{\"a\"}", T::Jsonb),
+            ("NaN", T::Jsonb),
+            ("", T::Jsonb),
+        ] {
+            assert_eq!(read_value(text, &typ), None, "{text}");
+        }
+        let error = Written::Str("[1".into()).as_type(&T::Jsonb).unwrap_err();
+        assert_eq!(error, "\"[1\" is no jsonb: JSON ends too early");
+        let upper = read_value("936DA01F-9abd-4d9d-80c7-02af85c822a8", &T::Uuid).unwrap();
+        let datum = upper.iter().next().unwrap();
+        let text = plain_text(datum, &T::Uuid).unwrap();
+        assert_eq!(text, "936da01f-9abd-4d9d-80c7-02af85c822a8");
     }
 }

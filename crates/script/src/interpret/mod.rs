@@ -200,7 +200,8 @@ impl Interpreter {
     /// The types of what a peek reads, as its schema says; None for other commands and
     /// unknown schemas.
     pub fn peeked(&self, command: &Command) -> Option<Globals> {
-        let Command::Peek { id, schema, .. } = command else {
+        let (Command::Peek { id, schema, .. } | Command::StartPeek { id, schema, .. }) = command
+        else {
             return None;
         };
         let desc = self.schemas.get(schema.as_deref()).ok()?;
@@ -299,16 +300,8 @@ impl Interpreter {
                 ts,
                 selection,
             } => {
-                let desc = self.schemas.get(schema.as_deref())?;
-                let finish = Finish::of(selection, *id, *ts, &desc)?;
-                self.check_literals(*id, &finish)?;
-                if finish.computed.is_some() {
-                    self.check_peeked(*id, &desc)?;
-                }
-                let spec = self.peek(*id, *ts, desc.arity(), finish);
+                let (spec, read_back) = self.selected(*id, schema.as_deref(), *ts, selection)?;
                 let answer = finished(&spec);
-                let computed = spec.finish.computed.as_ref();
-                let read_back = computed.map_or(desc, |computed| computed.desc.clone());
                 self.ask(spec, read_back).answering(answer)
             }
             Command::PeekCount { id, schema, ts } => {
@@ -343,13 +336,13 @@ impl Interpreter {
                 id,
                 schema,
                 ts,
+                selection,
             } => {
                 if self.peeks.contains_key(peek) {
                     return Err(CommandError::PeekStarted(peek.clone()));
                 }
-                let desc = self.schemas.get(schema.as_deref())?;
-                let spec = self.peek(*id, *ts, desc.arity(), Finish::default());
-                let mut meaning = self.send(spec.clone(), desc);
+                let (spec, read_back) = self.selected(*id, schema.as_deref(), *ts, selection)?;
+                let mut meaning = self.send(spec.clone(), read_back);
                 meaning.named.push(Name::Peek(peek.clone(), spec));
                 meaning
             }
@@ -524,6 +517,29 @@ impl Interpreter {
         Ok(self.ask(spec, desc).answering(answer))
     }
 
+    /// The next peek with what it asks for, and the relation that it is answered in.
+    ///
+    /// Errors: those of [`Finish::of`]; literals that are not values of the whole key, a
+    /// schema that does not name the columns with which a plan computes.
+    fn selected(
+        &self,
+        id: GlobalId,
+        schema: Option<&str>,
+        ts: Timestamp,
+        selection: &Selection,
+    ) -> Result<(PeekSpec, RelationDesc), CommandError> {
+        let desc = self.schemas.get(schema)?;
+        let finish = Finish::of(selection, id, ts, &desc)?;
+        self.check_literals(id, &finish)?;
+        if finish.computed.is_some() {
+            self.check_peeked(id, &desc)?;
+        }
+        let spec = self.peek(id, ts, desc.arity(), finish);
+        let computed = spec.finish.computed.as_ref();
+        let read_back = computed.map_or(desc, |computed| computed.desc.clone());
+        Ok((spec, read_back))
+    }
+
     /// The next peek.
     fn peek(&self, id: GlobalId, ts: Timestamp, arity: usize, finish: Finish) -> PeekSpec {
         PeekSpec {
@@ -552,7 +568,6 @@ impl Interpreter {
             .wait(wait, DEFAULT_TIMEOUT_SECS, false)
     }
 
-    /// Literals are values of the whole key of an index.
     /// Checks that a schema names the columns of what is peeked, as they are
     /// arranged, since a plan computes with them.
     fn check_peeked(&self, id: GlobalId, desc: &RelationDesc) -> Result<(), CommandError> {
@@ -571,6 +586,7 @@ impl Interpreter {
         }
     }
 
+    /// Checks that literals are values of the whole key of an index.
     fn check_literals(&self, id: GlobalId, finish: &Finish) -> Result<(), CommandError> {
         let mut widths = finish
             .literals

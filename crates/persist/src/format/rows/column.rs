@@ -15,8 +15,8 @@ use arrow::datatypes::{DataType, FieldRef, Fields};
 use prost::Message;
 
 use super::scalar_type::{array_fields, arrow_type, item, map_entries, map_fields, numeric_fields};
-use super::{codec, fixed, json, numeric};
-use repr::{Array, Datum, List, Map, SqlScalarType};
+use super::{codec, fixed, numeric};
+use repr::{Array, Datum, List, Map, SqlScalarType, jsonb};
 
 /// Which values have fixed width.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -310,7 +310,7 @@ impl ColumnBuilder {
             (C::Bytes(b), Datum::Bytes(v)) => put!(b, v, v.len()),
             (C::Json(b), value) => {
                 let mut text = String::new();
-                json::write(value, &mut text)?;
+                jsonb::write(value, &mut text)?;
                 put!(b, &text, text.len())
             }
             (C::MzAclItem(b), Datum::MzAclItem(v)) => {

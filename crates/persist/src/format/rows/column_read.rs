@@ -13,9 +13,9 @@ use prost::Message;
 use uuid::Uuid;
 
 use super::column::FixedKind;
-use super::{codec, fixed, json, numeric};
+use super::{codec, fixed, numeric};
 use crate::format::wire::row::{DatumKind, ProtoDatum};
-use repr::{Datum, RowPacker, SqlScalarType};
+use repr::{Datum, RowPacker, SqlScalarType, jsonb};
 
 /// A column of one type.
 pub(super) enum Column<'a> {
@@ -240,7 +240,7 @@ impl<'a> Column<'a> {
             C::MzTimestamp(a) => Datum::MzTimestamp(a.value(i)),
             C::String(a) => Datum::String(a.value(i)),
             C::Bytes(a) => Datum::Bytes(a.value(i)),
-            C::Json(a) => return json::read(a.value(i), packer),
+            C::Json(a) => return jsonb::read(a.value(i), packer),
             C::MzAclItem(a) => Datum::MzAclItem(fixed::mz_acl_item_from_bytes(a.value(i))?),
             C::Range(a) => {
                 let proto = ProtoDatum::decode(a.value(i)).map_err(|e| e.to_string())?;

@@ -10,7 +10,6 @@ mod codec;
 mod column;
 mod column_read;
 mod fixed;
-mod json;
 mod numeric;
 mod reader;
 mod scalar_type;

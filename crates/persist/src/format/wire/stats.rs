@@ -130,14 +130,63 @@ pub struct ProtoBytesStats {
 pub enum BytesKind {
     #[prost(message, tag = "1")]
     Primitive(ProtoBytesBounds),
-    /// Kept undecoded: nothing here asks for statistics of JSON.
-    #[prost(bytes = "vec", tag = "2")]
-    Json(Vec<u8>),
+    #[prost(message, tag = "2")]
+    Json(ProtoJsonStats),
     /// Encoded `ProtoDatum`s, of old.
     #[prost(message, tag = "3")]
     Atomic(ProtoBytesBounds),
     #[prost(message, tag = "4")]
     FixedSize(ProtoFixedSizeStats),
+}
+
+/// Statistics of a column of JSON, or of the values that maps have for a key.
+#[derive(Clone, PartialEq, Message)]
+pub struct ProtoJsonStats {
+    #[prost(oneof = "JsonKind", tags = "1, 2, 3, 4, 5, 7, 8, 9")]
+    pub kind: Option<JsonKind>,
+}
+
+/// What all of the values are.
+#[derive(Clone, PartialEq, Oneof)]
+pub enum JsonKind {
+    /// There are no values.
+    #[prost(message, tag = "1")]
+    None(Empty),
+    /// They are of several kinds.
+    #[prost(message, tag = "2")]
+    Mixed(Empty),
+    /// Nulls of JSON.
+    #[prost(message, tag = "3")]
+    JsonNulls(Empty),
+    #[prost(message, tag = "4")]
+    Bools(ProtoPrimitiveStats),
+    #[prost(message, tag = "5")]
+    Strings(ProtoPrimitiveStats),
+    #[prost(message, tag = "7")]
+    Lists(Empty),
+    #[prost(message, tag = "8")]
+    Maps(ProtoJsonMapStats),
+    /// Encoded `ProtoDatum`s.
+    #[prost(message, tag = "9")]
+    Numerics(ProtoBytesBounds),
+}
+
+/// Of every key that occurs in some map.
+#[derive(Clone, PartialEq, Message)]
+pub struct ProtoJsonMapStats {
+    #[prost(message, repeated, tag = "1")]
+    pub elements: Vec<ProtoJsonElementStats>,
+}
+
+/// The values of one key.
+#[derive(Clone, PartialEq, Message)]
+pub struct ProtoJsonElementStats {
+    #[prost(string, tag = "1")]
+    pub name: String,
+    #[prost(uint64, tag = "2")]
+    pub len: u64,
+    #[prost(message, optional, tag = "3")]
+    pub stats: Option<ProtoJsonStats>,
 }
 
 /// The least and the greatest value as bytes.

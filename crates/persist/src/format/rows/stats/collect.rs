@@ -21,6 +21,7 @@ use super::super::numeric::Special;
 use super::super::schema::live_columns;
 use super::super::{fixed, numeric};
 use super::LONGEST_BOUND;
+use super::json;
 use super::trim::{lower_bytes, lower_string, to_budget, upper_bytes, upper_string};
 use crate::format::corrupt::Corrupt;
 use crate::format::wire::state::Empty;
@@ -78,7 +79,7 @@ pub fn collect(desc: &RelationDesc, keys: &StructArray) -> Result<ProtoStructSta
     Ok(ProtoStructStats { len, cols })
 }
 
-/// The statistics of one column; `None` of JSON, which nothing here asks for.
+/// The statistics of one column; `None` of one that the part does not have.
 fn of_array(
     scalar: &SqlScalarType,
     nullable: bool,
@@ -134,7 +135,11 @@ fn kind(column: &Column<'_>) -> Result<Option<StatsKind>, String> {
         C::Bytes(a) => bytes(a),
         C::Fixed(kind, a) => fixed_size(*kind, a),
         C::Numeric(_, binary) => numerics(binary)?,
-        C::Missing | C::Json(_) => return Ok(None),
+        C::Json(a) => {
+            let kind = Some(BytesKind::Json(json::collect(a)?));
+            StatsKind::Bytes(ProtoBytesStats { kind })
+        }
+        C::Missing => return Ok(None),
         C::MzAclItem(_)
         | C::Range(_)
         | C::Array(..)

@@ -5,6 +5,7 @@
 //! statistics that say nothing clear are read as saying nothing.
 
 mod collect;
+mod json;
 mod lower;
 mod read;
 #[cfg(test)]

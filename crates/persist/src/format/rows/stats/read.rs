@@ -7,6 +7,7 @@ use prost::Message;
 
 use super::super::schema::live_columns;
 use super::super::{SourceDatum, fixed, numeric};
+use super::json;
 use crate::format::corrupt::Corrupt;
 use crate::format::wire::stats::{
     BytesKind, FixedSizeKind, Lower, ProtoDynStats, ProtoFixedSizeStats, ProtoPrimitiveStats,
@@ -164,6 +165,9 @@ fn bounds(scalar: &SqlScalarType, kind: Option<&StatsKind>) -> ValueStats {
                 ordered(Datum::Bytes(&bounds.lower), Datum::Bytes(&bounds.upper))
             }
             Some(BytesKind::FixedSize(bounds)) => fixed_size(scalar, bounds),
+            Some(BytesKind::Json(stats)) if *scalar == SqlScalarType::Jsonb => {
+                json::bounds(stats).filter(is_ordered)
+            }
             Some(BytesKind::Primitive(_) | BytesKind::Json(_) | BytesKind::Atomic(_)) | None => {
                 None
             }
@@ -171,6 +175,10 @@ fn bounds(scalar: &SqlScalarType, kind: Option<&StatsKind>) -> ValueStats {
         Some(StatsKind::Struct(_) | StatsKind::None(_)) | None => None,
     };
     row.map_or(ValueStats::Any, ValueStats::Between)
+}
+
+fn is_ordered(ends: &Row) -> bool {
+    ends.iter().is_sorted()
 }
 
 fn ordered(lower: Datum<'_>, upper: Datum<'_>) -> Option<Row> {

@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::format::rows::{DataflowErrorBytes, KeyBuilder, SourceDatum};
-use repr::{Datum, Numeric, RelationDesc, Row, SqlScalarType as S, Time};
+use crate::format::wire::stats::{BytesKind, ProtoBytesStats, StatsKind};
+use prost::Message;
+use repr::{Datum, Numeric, RelationDesc, Row, SqlScalarType as S, Time, jsonb};
 
 const NUMERIC: S = S::Numeric { max_scale: None };
 
@@ -23,6 +25,12 @@ fn of_keys(scalar: &S, nullable: bool, keys: &[SourceDatum]) -> PartStats {
 
 fn rows(datums: &[Datum<'_>]) -> Vec<SourceDatum> {
     datums.iter().map(|d| Ok(Row::pack([*d]))).collect()
+}
+
+/// Keys of one column of JSON.
+fn json(texts: &[&str]) -> Vec<SourceDatum> {
+    let row = |text: &&str| Ok(jsonb::row(text).unwrap());
+    texts.iter().map(row).collect()
 }
 
 fn of(scalar: &S, datums: &[Datum<'_>]) -> PartStats {
@@ -69,14 +77,24 @@ fn every_row_is_within_the_statistics_of_its_part() {
         (S::Time, vec![time(86_399), time(4)]),
         (S::Uuid, vec![Datum::Uuid(uuid::Uuid::from_u128(77))]),
     ];
-    for (scalar, datums) in columns {
+    let of_json = [
+        json(&["1", "-2.5", "1e3"]),
+        json(&[r#""b""#, r#""a""#]),
+        json(&["true", "false"]),
+        json(&["null"]),
+        json(&["[1]", "[]"]),
+        json(&[r#"{"a":1}"#, r#"{"a":"x","b":{}}"#, "{}"]),
+        json(&["1", "null", r#""a""#, "[]", "{}", "true"]),
+    ];
+    let columns = columns.iter().map(|(s, datums)| (s, rows(datums)));
+    for (scalar, values) in columns.chain(of_json.map(|keys| (&S::Jsonb, keys))) {
         for with_null in [false, true] {
-            let mut keys = rows(&datums);
+            let mut keys = values.clone();
             if with_null {
                 keys.extend(rows(&[Datum::Null]));
                 keys.push(error());
             }
-            let stats = of_keys(&scalar, with_null, &keys);
+            let stats = of_keys(scalar, with_null, &keys);
             for key in &keys {
                 assert!(stats.allow(key), "{scalar:?}: {key:?} and {stats:?}");
             }
@@ -125,6 +143,76 @@ fn decimals_are_bounded_by_their_values_not_by_their_bytes() {
     let n = |n: i128, e: i32| Datum::Numeric(Numeric::new(n, e).unwrap());
     let stats = of(&NUMERIC, &[n(1, 2), n(-7, 0), n(99, 0), n(5, -1)]);
     assert_eq!(stats.columns[0].values, between(n(-7, 0), n(1, 2)));
+}
+
+#[test]
+fn json_is_bounded_where_all_values_are_of_one_kind() {
+    let values = |texts: &[&str]| {
+        let stats = of_keys(&S::Jsonb, false, &json(texts));
+        stats.columns[0].values.clone()
+    };
+    let n = |n: i128, e: i32| Datum::Numeric(Numeric::new(n, e).unwrap());
+    assert_eq!(values(&["1", "-2.5", "10"]), between(n(-25, -1), n(1, 1)));
+    let texts = between(Datum::String("a"), Datum::String("b"));
+    assert_eq!(values(&[r#""b""#, r#""a""#]), texts);
+    let nulls = between(Datum::JsonNull, Datum::JsonNull);
+    assert_eq!(values(&["null", "null"]), nulls);
+    assert_eq!(values(&["true"]), between(Datum::True, Datum::True));
+    for several in [
+        ["1", "null"],
+        ["true", "\"a\""],
+        ["[1]", "[]"],
+        ["{}", "{}"],
+    ] {
+        assert_eq!(values(&several), ValueStats::Any, "{several:?}");
+    }
+}
+
+/// The statistics of a column of JSON, as bytes.
+fn json_bytes(texts: &[&str]) -> Vec<u8> {
+    let desc = RelationDesc::from_columns([("c", S::Jsonb, false)]);
+    let mut builder = KeyBuilder::new(&desc);
+    for key in json(texts) {
+        builder.push(&key).unwrap();
+    }
+    let stats = collect(&desc, &builder.finish()).unwrap();
+    let Some(StatsKind::Struct(rows)) = &stats.cols["ok"].kind else {
+        panic!("{stats:?}");
+    };
+    match &rows.cols["c"].kind {
+        Some(StatsKind::Bytes(ProtoBytesStats {
+            kind: Some(BytesKind::Json(stats)),
+        })) => stats.encode_to_vec(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn statistics_of_json_have_the_bytes_of_the_contract() {
+    for (texts, hex) in [
+        // Maps (8) of an element (1): its name (1), how many values (2), bools (4) of them (3).
+        (
+            &[r#"{"a":true}"#, "{}"][..],
+            "420f0a0d0a016110011a06220408017001",
+        ),
+        (&["null"], "1a00"),
+        (&["1", "null"], "1200"),
+        (&["[]", "[1]"], "3a00"),
+        (&[], "0a00"),
+        // Numbers (9) are whole datums: a decimal (24) of packed digits (1).
+        (&["1"], "4a100a06c201030a011c1206c201030a011c"),
+        (&[r#""b""#, r#""a""#], "2a076a0161d2010162"),
+    ] {
+        assert_eq!(hex::encode(json_bytes(texts)), hex, "{texts:?}");
+    }
+}
+
+#[test]
+fn statistics_of_deep_json_are_read_back() {
+    let deep = format!("{}1{}", r#"{"a":"#.repeat(55), "}".repeat(55));
+    let stats = of_keys(&S::Jsonb, false, &json(&[&deep]));
+    assert_eq!(stats.errors, Some(0));
+    assert_eq!(stats.columns[0].values, ValueStats::Any);
 }
 
 #[test]

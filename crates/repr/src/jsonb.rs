@@ -1,17 +1,45 @@
-//! Jsonb columns as text (`spec/persist.md` §5.5): no blanks, keys in order,
-//! numbers in plain notation.
+//! JSON values as text, as columns of type jsonb store them (`spec/persist.md` §5.5)
+//! and literals show them: no blanks, keys in order, numbers in plain notation.
 //!
-//! Invariant: reading what was written gives the same datum; any other text is
-//! an error, however deep it nests.
+//! Invariant: reading what was written gives the same datum; what is no JSON is an
+//! error, however deep it nests.
 
-use super::numeric;
-use repr::{Datum, RowPacker};
+use super::{Datum, Row, RowPacker};
 
 /// How deep values may nest.
 const MAX_DEPTH: usize = 60;
 
-/// Appends the text of a datum; an error if it is none of JSON's.
-pub(super) fn write(datum: Datum<'_>, out: &mut String) -> Result<(), String> {
+/// The JSON value of a text, as a row of one datum: numbers are decimals, a null is
+/// [`Datum::JsonNull`], of several entries with one key the last counts.
+///
+/// Errors: what is no JSON there; a number of more than 39 digits; values that nest
+/// deeper than 60.
+///
+/// ```
+/// let row = repr::jsonb::row(r#" {"b": 1e2, "a": [null]} "#).unwrap();
+/// let datum = row.iter().next().unwrap();
+/// assert_eq!(repr::jsonb::text(datum).unwrap(), r#"{"a":[null],"b":100}"#);
+/// assert_eq!(datum.to_string(), "{a: [json_null], b: 100}");
+/// ```
+pub fn row(text: &str) -> Result<Row, String> {
+    let mut packer = RowPacker::default();
+    read(text, &mut packer)?;
+    Ok(packer.finish())
+}
+
+/// The text of a datum.
+///
+/// Errors: a datum that is none of JSON's.
+pub fn text(datum: Datum<'_>) -> Result<String, String> {
+    let mut text = String::new();
+    write(datum, &mut text)?;
+    Ok(text)
+}
+
+/// Appends the text of a datum.
+///
+/// Errors: a datum that is none of JSON's.
+pub fn write(datum: Datum<'_>, out: &mut String) -> Result<(), String> {
     match datum {
         Datum::JsonNull => out.push_str("null"),
         Datum::True => out.push_str("true"),
@@ -50,7 +78,9 @@ fn write_string(text: &str, out: &mut String) {
 }
 
 /// Packs the datum of a text.
-pub(super) fn read(text: &str, packer: &mut RowPacker) -> Result<(), String> {
+///
+/// Errors: as of [`row`].
+pub fn read(text: &str, packer: &mut RowPacker) -> Result<(), String> {
     let mut parser = Parser { rest: text };
     let value = parser.value(0)?;
     parser.skip_blanks();
@@ -155,7 +185,8 @@ impl<'a> Parser<'a> {
             .rest
             .find(|c: char| !matches!(c, '0'..='9' | '-' | '+' | '.' | 'e' | 'E'))
             .unwrap_or(self.rest.len());
-        let number = numeric::parse(&self.rest[..end]).ok_or_else(|| self.unexpected())?;
+        let number = self.rest[..end].parse();
+        let number = number.map_err(|_| self.unexpected())?;
         self.rest = &self.rest[end..];
         Ok(Json::Bare(Datum::Numeric(number)))
     }
@@ -182,12 +213,9 @@ impl<'a> Parser<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use repr::Row;
 
-    fn row(text: &str) -> Result<Row, String> {
-        let mut packer = RowPacker::default();
-        read(text, &mut packer)?;
-        Ok(packer.finish())
+    fn again(text: &str) -> String {
+        super::text(row(text).unwrap().iter().next().unwrap()).unwrap()
     }
 
     #[test]
@@ -199,14 +227,10 @@ mod tests {
             r#"{"a":[1,-2.5,{"b":null}],"ü\n\"":"x\\"}"#,
             "12345678901234567890.123",
         ] {
-            let mut again = String::new();
-            write(row(text).unwrap().iter().next().unwrap(), &mut again).unwrap();
-            assert_eq!(again, text);
+            assert_eq!(again(text), text);
         }
-        let loose = row(" { \"b\" : 1e2 , \"a\" : [ true ] } ").unwrap();
-        let mut strict = String::new();
-        write(loose.iter().next().unwrap(), &mut strict).unwrap();
-        assert_eq!(strict, r#"{"a":[true],"b":100}"#);
+        let loose = " { \"b\" : 1e2 , \"a\" : [ true ] } ";
+        assert_eq!(again(loose), r#"{"a":[true],"b":100}"#);
     }
 
     #[test]
