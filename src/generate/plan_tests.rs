@@ -246,7 +246,7 @@ fn a_profile_that_goes_round_known_bugs_draws_none_of_them_and_counts_them() {
     let going = operators().round(round.clone());
     let mut gone_round = BTreeMap::new();
     let mut shown = BTreeSet::new();
-    for seed in 0..600 {
+    for seed in 0..700 {
         let (commands, tally) = script(seed, &going);
         assert_eq!(round.shown_in(&commands), None, "seed {seed}");
         for (bug, count) in tally.gone_round {

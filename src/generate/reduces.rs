@@ -50,7 +50,7 @@ pub(super) const EXTREMES: [AggregateFunc; 14] = [
 
 impl Planner<'_, '_> {
     pub(super) fn reduce(&mut self, input: Drawn) -> Drawn {
-        if self.choices.chance("window", 1, 20) {
+        if self.choices.chance("window", 1, 8) {
             return self.window(input);
         }
         let columns = input.typ.column_types.clone();

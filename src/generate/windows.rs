@@ -259,7 +259,18 @@ impl Planner<'_, '_> {
         let rows = [1, 2, 0][self.choices.index("rows of a frame", 3)];
         let more = [1, 2, 0][self.choices.index("more rows of a frame", 3)];
         let unbounded = of == Framed::Value;
-        let weights = [4, 2, 2, 3, 1, 1, 1, 1, u64::from(unbounded), u64::from(unbounded)];
+        let weights = [
+            4,
+            2,
+            2,
+            3,
+            1,
+            1,
+            1,
+            1,
+            u64::from(unbounded),
+            u64::from(unbounded),
+        ];
         let (start_bound, end_bound) = match self.choices.weighted("frame", &weights) {
             Some(1) => (B::UnboundedPreceding, B::UnboundedFollowing),
             Some(2) => (B::CurrentRow, B::UnboundedFollowing),
@@ -292,12 +303,16 @@ impl Planner<'_, '_> {
             return listed;
         };
         let (listed, at) = match grouped > 0 && !self.choices.chance("key beside the list", 1, 3) {
-            true => (self.over(listed, |input, _| input.project(vec![grouped])), 0),
+            true => (
+                self.over(listed, |input, _| input.project(vec![grouped])),
+                0,
+            ),
             false => (listed, grouped),
         };
         let rows = self.over(listed, |input, _| unnest(input, el_typ, at));
         let element = column(at + 1);
-        let field = |record: MirScalarExpr, n: usize| scalars::unary(UnaryFunc::RecordGet(n), record);
+        let field =
+            |record: MirScalarExpr, n: usize| scalars::unary(UnaryFunc::RecordGet(n), record);
         let result = field(element.clone(), 0);
         let mut out: Vec<MirScalarExpr> = match fused {
             0 => vec![result],

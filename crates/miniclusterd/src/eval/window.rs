@@ -205,9 +205,11 @@ impl<'a> Partition<'a> {
                 window_frame,
                 ..
             } => self.aggregated(wrapped_aggregate, window_frame, args),
-            FusedValueWindowFunc { funcs, .. } => self.fused(args, funcs.len(), arena, |at, own| {
-                self.results(&funcs[at], own, arena)
-            }),
+            FusedValueWindowFunc { funcs, .. } => {
+                self.fused(args, funcs.len(), arena, |at, own| {
+                    self.results(&funcs[at], own, arena)
+                })
+            }
             FusedWindowAggregate {
                 wrapped_aggregates: wrapped,
                 window_frame,
@@ -314,11 +316,7 @@ fn peers(keys: &[Row]) -> Vec<Range<usize>> {
 }
 
 /// Of records `(value, offset, default)` the value that many rows away.
-fn shifted<'a>(
-    args: &[Datum<'a>],
-    direction: &LagLeadType,
-    ignore_nulls: bool,
-) -> Vec<Datum<'a>> {
+fn shifted<'a>(args: &[Datum<'a>], direction: &LagLeadType, ignore_nulls: bool) -> Vec<Datum<'a>> {
     let unpacked: Vec<[Datum<'a>; 3]> = args
         .iter()
         .map(|arg| {
@@ -400,12 +398,117 @@ impl<'f, 'a> Running<'f, 'a> {
     /// Of no values: what the function gives then, not what a sum of none is.
     fn value(&self) -> Datum<'a> {
         match self {
-            Running::Sum { func, values: 0, .. } => {
+            Running::Sum {
+                func, values: 0, ..
+            } => {
                 let found = OF_NOTHING.iter().find(|(known, _)| known == *func);
                 found.map_or(Datum::Null, |(_, value)| *value)
             }
             Running::Sum { func, sum, values } => sum.finish(func, *values).0,
             Running::Best { best, .. } => *best,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order_by() -> Vec<ColumnOrder> {
+        vec![ColumnOrder {
+            column: 0,
+            desc: false,
+            nulls_last: true,
+        }]
+    }
+
+    /// The results, in order, over records of the row n and the args n, by the key.
+    fn results(func: &AggregateFunc, keyed: &[(i64, Option<i64>)]) -> Vec<Option<i64>> {
+        let arena = Arena::new();
+        let values: Vec<Datum<'_>> = keyed
+            .iter()
+            .map(|(key, value)| {
+                let value = value.map_or(Datum::Null, Datum::Int64);
+                let payload = record(&[value, value], &arena);
+                record(&[payload, Datum::Int64(*key)], &arena)
+            })
+            .collect();
+        let list = eval_window(func, &order_by(), &values, &arena);
+        let elements = fields(list).unwrap_or_default().into_iter();
+        let result = |element| match fields(element).unwrap_or_default()[0] {
+            Datum::Int64(n) => Some(n),
+            _ => None,
+        };
+        elements.map(result).collect()
+    }
+
+    fn frame(start_bound: WindowFrameBound, end_bound: WindowFrameBound) -> WindowFrame {
+        WindowFrame {
+            units: WindowFrameUnits::Rows,
+            start_bound,
+            end_bound,
+        }
+    }
+
+    fn counting(window_frame: WindowFrame) -> AggregateFunc {
+        AggregateFunc::WindowAggregate {
+            wrapped_aggregate: Box::new(AggregateFunc::Count),
+            order_by: order_by(),
+            window_frame,
+        }
+    }
+
+    #[test]
+    fn a_frame_counts_what_lies_in_it_wherever_it_goes() {
+        use WindowFrameBound::*;
+        let keyed = [(1, Some(1)), (2, Some(2)), (3, None), (4, Some(4))];
+        for (start, end, counts) in [
+            (UnboundedPreceding, CurrentRow, [1, 2, 2, 3]),
+            (CurrentRow, UnboundedFollowing, [3, 2, 1, 1]),
+            (OffsetPreceding(1), OffsetFollowing(1), [2, 2, 2, 1]),
+            (OffsetPreceding(2), OffsetPreceding(1), [0, 1, 2, 1]),
+            (OffsetPreceding(1), OffsetPreceding(2), [0, 0, 0, 0]),
+            (OffsetFollowing(1), OffsetFollowing(9), [2, 1, 1, 0]),
+        ] {
+            let frame = frame(start, end);
+            let found = results(&counting(frame.clone()), &keyed);
+            assert_eq!(found, counts.map(Some), "{frame:?}");
+        }
+    }
+
+    #[test]
+    fn a_range_ends_with_the_last_peer() {
+        let mut range = frame(
+            WindowFrameBound::UnboundedPreceding,
+            WindowFrameBound::CurrentRow,
+        );
+        range.units = WindowFrameUnits::Range;
+        let keyed = [(1, Some(1)), (1, Some(2)), (2, Some(3))];
+        assert_eq!(
+            results(&counting(range.clone()), &keyed),
+            [2, 2, 3].map(Some)
+        );
+        let last = AggregateFunc::LastValue {
+            order_by: order_by(),
+            window_frame: range,
+        };
+        assert_eq!(results(&last, &keyed), [2, 2, 3].map(Some));
+    }
+
+    #[test]
+    fn what_is_not_answered_is_named() {
+        let mut groups = counting(frame(
+            WindowFrameBound::CurrentRow,
+            WindowFrameBound::CurrentRow,
+        ));
+        assert_eq!(supported_window(&groups), Ok(()));
+        if let AggregateFunc::WindowAggregate {
+            wrapped_aggregate, ..
+        } = &mut groups
+        {
+            **wrapped_aggregate = AggregateFunc::SumFloat64;
+        }
+        let refused = supported_window(&groups).unwrap_err();
+        assert_eq!(refused, "unsupported aggregate SumFloat64 in a window");
     }
 }

@@ -185,7 +185,10 @@ fn basics(
         let mut column = column(entries, index);
         // Only the first one's values are looked at, and those of a window function
         // only where its list is not taken apart at once (`spec/plan.md` §2.5).
-        if index == 0 && window_order(&aggregate.func).is_none() && column.values().any(|diff| *diff < 0) {
+        if index == 0
+            && window_order(&aggregate.func).is_none()
+            && column.values().any(|diff| *diff < 0)
+        {
             let begins = "Evaluation error: internal error: Non-positive accumulation in ReduceInaccumulable";
             out.fail(Fault::Begins(begins.to_string()), 1);
         }

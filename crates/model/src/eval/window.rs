@@ -35,10 +35,7 @@ struct Member<'a> {
 /// come in order.
 ///
 /// Errors: payloads of another shape; functions and frames that plans cannot call.
-pub(super) fn window(
-    func: &AggregateFunc,
-    ordered: Vec<Record<'_>>,
-) -> Result<Value, Undefined> {
+pub(super) fn window(func: &AggregateFunc, ordered: Vec<Record<'_>>) -> Result<Value, Undefined> {
     let mut partition = Vec::new();
     for (payload, keys) in ordered {
         let keys = Row::pack(keys);
@@ -295,4 +292,87 @@ fn of_nothing(func: &AggregateFunc) -> Value {
     ];
     let known = values.into_iter().find(|(known, _)| known == func);
     known.map_or_else(Value::null, |(_, datum)| Value::new(datum))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::v26_30::ColumnOrder;
+
+    const ORDER: [ColumnOrder; 1] = [ColumnOrder {
+        column: 0,
+        desc: false,
+        nulls_last: true,
+    }];
+
+    /// The results over members whose keys and values are these, in order.
+    fn of(
+        func: &AggregateFunc,
+        members: &[(Datum<'_>, Datum<'_>)],
+    ) -> Result<Vec<Value>, Undefined> {
+        let members: Vec<Member<'_>> = members
+            .iter()
+            .map(|(key, args)| Member {
+                row: Datum::Null,
+                args: *args,
+                keys: Row::pack([*key]),
+            })
+            .collect();
+        results(func, &members)
+    }
+
+    fn numbers(values: &[i64]) -> Vec<Value> {
+        values
+            .iter()
+            .map(|n| Value::new(Datum::Int64(*n)))
+            .collect()
+    }
+
+    #[test]
+    fn peers_share_a_rank_and_zeros_of_two_signs_are_none() {
+        let keys = [0.0, -0.0, 1.0, 1.0, 2.0].map(Datum::Float64);
+        let members = keys.map(|key| (key, Datum::Null));
+        let order_by = ORDER.to_vec();
+        let rank = of(
+            &AggregateFunc::Rank {
+                order_by: order_by.clone(),
+            },
+            &members,
+        );
+        assert_eq!(rank.unwrap(), numbers(&[1, 2, 3, 3, 5]));
+        let dense = of(
+            &AggregateFunc::DenseRank {
+                order_by: order_by.clone(),
+            },
+            &members,
+        );
+        assert_eq!(dense.unwrap(), numbers(&[1, 2, 3, 3, 4]));
+        let number = of(&AggregateFunc::RowNumber { order_by }, &members);
+        assert_eq!(number.unwrap(), numbers(&[1, 2, 3, 4, 5]));
+    }
+
+    #[test]
+    fn nulls_that_are_ignored_are_no_step_of_the_way() {
+        let record = |value: Datum<'_>, offset: i32| {
+            nested::list([value, Datum::Int32(offset), Datum::Int64(-1)].into_iter())
+        };
+        let (two, none) = (Datum::Int64(2), Datum::Null);
+        let args: Vec<Value> = [(two, 1), (none, 1), (none, -1), (Datum::Int64(5), 2)]
+            .into_iter()
+            .map(|(value, offset)| record(value, offset))
+            .collect();
+        let members: Vec<_> = args.iter().map(|args| (none, args.datum())).collect();
+        let lead = |ignore_nulls| AggregateFunc::LagLead {
+            order_by: ORDER.to_vec(),
+            lag_lead: LagLeadType::Lead,
+            ignore_nulls,
+        };
+        assert_eq!(of(&lead(true), &members).unwrap(), numbers(&[5, 5, 2, -1]));
+        let null = Value::null();
+        let respecting = of(&lead(false), &members).unwrap();
+        assert_eq!(respecting[..3], [null.clone(), null.clone(), null]);
+        let nowhere = record(none, 0);
+        let found = of(&lead(true), &[(none, nowhere.datum())]);
+        assert!(found.is_err(), "{found:?}");
+    }
 }

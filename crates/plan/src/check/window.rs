@@ -166,7 +166,10 @@ impl<'a> Payload<'a> {
     fn wrong(&self, expected: &str) -> Problem {
         let found = type_name(&self.typ.scalar_type);
         let mark = if self.typ.nullable { "?" } else { "" };
-        format!("the item of {} is {found}{mark}, expected {expected}", self.name)
+        format!(
+            "the item of {} is {found}{mark}, expected {expected}",
+            self.name
+        )
     }
 
     /// The rows that a ranking function numbers: upstream's lists have one each.
@@ -235,7 +238,7 @@ fn lag_lead(args: &Payload<'_>, ignore_nulls: bool) -> Type {
     if ignore_nulls && !moves(offset) {
         // Upstream aborts where it finds a NULL at no distance.
         return Err(format!(
-            "{}, a literal that is not 0 where nulls are ignored, is something else",
+            "where nulls are ignored, {} is expected to be a literal other than 0",
             what("offset")
         ));
     }
@@ -258,10 +261,8 @@ fn wrapped(func: &AggregateFunc, arg: &Payload<'_>) -> Type {
     let entry = entry.filter(|entry| {
         // Sums of these depend on how upstream goes through the frame, and of
         // floats that are equal either may be the least.
-        !matches!(
-            entry.arg,
-            ReprScalarType::Float32 | ReprScalarType::Float64
-        ) && *func != AggregateFunc::SumNumeric
+        !matches!(entry.arg, ReprScalarType::Float32 | ReprScalarType::Float64)
+            && *func != AggregateFunc::SumNumeric
     });
     let entry = entry.ok_or_else(|| format!("{} cannot wrap {name}", arg.name))?;
     let what = format!("the argument of {name} in {}", arg.name);

@@ -77,3 +77,114 @@ impl Context {
         self.reduce(input, group_key, aggregates, plan, m).map(Some)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::lower::{DataflowPlan, LowerOptions, SourceImport, lower_dataflow};
+    use crate::{Globals, RelationType, parse};
+    use protocol::neutral::{Expr, LetFreePlan};
+    use protocol::v26_30::{BasicPlan, ReducePlan};
+    use repr::{Antichain, GlobalId, ReprColumnType, ReprScalarType};
+
+    /// The nodes of the lowered plan of a text over u1(bigint, bigint).
+    fn lowered(text: &str) -> LetFreePlan {
+        let source = GlobalId::User(1);
+        let column = ReprColumnType {
+            scalar_type: ReprScalarType::Int64,
+            nullable: false,
+        };
+        let typ = RelationType {
+            column_types: vec![column; 2],
+            keys: vec![],
+        };
+        let globals = Globals::from([(source, typ.clone())]);
+        let (relation, _) = parse(text, &globals).unwrap();
+        let dataflow = DataflowPlan {
+            sources: vec![SourceImport {
+                id: source,
+                typ,
+                monotonic: false,
+                operators: None,
+            }],
+            objects: vec![(GlobalId::User(2), relation)],
+            as_of: Antichain::from_elem(0),
+            ..DataflowPlan::default()
+        };
+        let mut lowered = lower_dataflow(&dataflow, &LowerOptions::default()).unwrap();
+        lowered.objects.remove(0).1.body
+    }
+
+    /// Whether the reduce is fused, and whether a table function is left.
+    fn forms(plan: &LetFreePlan) -> (bool, bool) {
+        let exprs = || plan.nodes.values().map(|node| &node.expr);
+        let fused = exprs().any(|expr| match expr {
+            Expr::Reduce {
+                plan: ReducePlan::Basic(BasicPlan::Single(single)),
+                ..
+            } => single.fused_unnest_list,
+            _ => false,
+        });
+        let unnests = exprs().any(|expr| matches!(expr, Expr::FlatMap { .. }));
+        (fused, unnests)
+    }
+
+    const RANK: &str =
+        "rank[order_by=[#0 asc nulls_last]](record_create[\"l\", \"k\"](list[#1], #1))";
+    const UNNEST: &str = "FlatMap unnest_list[record(bigint, bigint)]";
+
+    #[test]
+    fn a_list_that_nothing_else_reads_is_taken_apart_by_its_reduce() {
+        let grouped = format!("Reduce group_by=[#0] aggregates=[{RANK}]\n");
+        let whole = format!("Reduce aggregates=[{RANK}]\n");
+        for (text, fused) in [
+            (
+                format!(
+                    "Map (record_get[0](#1))\n  Project (#0, #1)\n    {UNNEST}(#0)\n      {whole}        Get u1\n"
+                ),
+                false,
+            ),
+            (
+                format!(
+                    "Project (#2)\n  Map (record_get[0](#1))\n    {UNNEST}(#0)\n      {whole}        Get u1\n"
+                ),
+                true,
+            ),
+            (
+                format!(
+                    "Project (#1)\n  {UNNEST}(#0)\n    Project (#1)\n      {grouped}        Get u1\n"
+                ),
+                true,
+            ),
+            // The key stays beside the list.
+            (
+                format!("Project (#2)\n  {UNNEST}(#1)\n    {grouped}      Get u1\n"),
+                false,
+            ),
+            (
+                format!(
+                    "Project (#1)\n  {UNNEST}(#0)\n    Project (#1)\n      Reduce group_by=[#0] aggregates=[{RANK}, {RANK}]\n        Get u1\n"
+                ),
+                false,
+            ),
+        ] {
+            assert_eq!(forms(&lowered(&text)), (fused, !fused), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_stands_above_the_table_function_reads_the_elements() {
+        let text = format!(
+            "Project (#2)\n  Map (record_get[0](#1))\n    {UNNEST}(#0)\n      Project (#1)\n        Reduce group_by=[#0] aggregates=[{RANK}]\n          Get u1\n"
+        );
+        let plan = lowered(&text);
+        let Some(Expr::Mfp { mfp, .. }) = plan.nodes.get(&plan.root).map(|node| &node.expr) else {
+            panic!("{plan:?}");
+        };
+        // The key, then the element.
+        assert_eq!((mfp.input_arity, &mfp.projection[..]), (2, &[2][..]));
+        assert_eq!(
+            crate::text::scalar_text(&mfp.expressions[0]),
+            "record_get[0](#1)"
+        );
+    }
+}

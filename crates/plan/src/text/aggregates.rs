@@ -351,7 +351,10 @@ fn function_text(func: &AggregateFunc) -> String {
         }
     };
     let window = |name: &str, before: String, order_by: &[ColumnOrder], frame: String| {
-        format!("{name}[{before}order_by=[{}]{frame}]", orders_text(order_by))
+        format!(
+            "{name}[{before}order_by=[{}]{frame}]",
+            orders_text(order_by)
+        )
     };
     let none = String::new;
     match func {
@@ -444,4 +447,38 @@ pub fn window_frame_text(frame: &WindowFrame) -> String {
     };
     let (start, end) = (bound(&frame.start_bound), bound(&frame.end_bound));
     format!("{units} between {start} and {end}")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::text::{print, read};
+
+    #[test]
+    fn window_functions_print_as_they_are_read() {
+        for function in [
+            "row_number[order_by=[]]",
+            "rank[order_by=[#0 asc nulls_last, #1 desc nulls_first]]",
+            "dense_rank[order_by=[#0 asc nulls_first]]",
+            "lag[order_by=[#0 asc nulls_last]]",
+            "lead[ignore_nulls=true, order_by=[]]",
+            "first_value[order_by=[] rows between 1 preceding and current row]",
+            "last_value[order_by=[#0 desc nulls_last]]",
+            "last_value[order_by=[] groups between 2 following and unbounded following]",
+            "window_agg[sum_int32 order_by=[#0 asc nulls_last] range between current row and 3 following]",
+            "window_agg[string_agg[#0 asc nulls_last] order_by=[]]",
+            "fused_window_agg[sum, count order_by=[] rows between unbounded preceding and 0 following]",
+            "fused_value_window_func[lag[order_by=[]], last_value[order_by=[] rows between current row and current row] order_by=[]]",
+        ] {
+            let text = format!("Reduce aggregates=[{function}(#0)]\n  Get u1\n");
+            assert_eq!(print(&read(&text).unwrap()), text);
+        }
+    }
+
+    #[test]
+    fn the_frame_of_a_window_that_names_none_need_not_be_said() {
+        let plan = |function: &str| read(&format!("Reduce aggregates=[{function}(#0)]\n  Get u1"));
+        let said = "last_value[order_by=[] range between unbounded preceding and current row]";
+        assert_eq!(plan(said), plan("last_value"));
+        assert!(print(&plan(said).unwrap()).contains("last_value[order_by=[]](#0)"));
+    }
 }

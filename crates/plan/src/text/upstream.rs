@@ -275,6 +275,11 @@ mod tests {
                 Some("the aggregate `max_uint32`".into()),
             ),
             (
+                "Reduce aggregates=[lag[order_by=[]](#0)]\n  Get u1",
+                Some("the aggregate `lag`".into()),
+                Some("the aggregate `lag`".into()),
+            ),
+            (
                 "Constant // { types: \"(date)\" }\n  - (\"2024-02-29\")",
                 Some("the type date".into()),
                 Some("the type date".into()),
