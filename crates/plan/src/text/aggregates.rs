@@ -8,6 +8,7 @@ use super::cursor::Parser;
 use super::lex::{ParseError, Token};
 use super::print_scalar::scalar_text;
 use crate::functions::{self, snake_name};
+use crate::reduction::window_order;
 use crate::scalar;
 use protocol::v26_30::{
     AggregateExpr, AggregateFunc, ColumnOrder, LagLeadType, WindowFrame, WindowFrameBound,
@@ -350,13 +351,6 @@ fn function_text(func: &AggregateFunc) -> String {
             format!("{name}[{}]", orders_text(order_by))
         }
     };
-    let window = |name: &str, before: String, order_by: &[ColumnOrder], frame: String| {
-        format!(
-            "{name}[{before}order_by=[{}]{frame}]",
-            orders_text(order_by)
-        )
-    };
-    let none = String::new;
     match func {
         AggregateFunc::Count => "count".into(),
         AggregateFunc::SumInt64 => "sum".into(),
@@ -365,56 +359,62 @@ fn function_text(func: &AggregateFunc) -> String {
         AggregateFunc::StringAgg { order_by } => ordered("string_agg", order_by),
         AggregateFunc::ArrayConcat { order_by } => ordered("array_concat", order_by),
         AggregateFunc::ListConcat { order_by } => ordered("list_concat", order_by),
-        AggregateFunc::RowNumber { order_by } => window("row_number", none(), order_by, none()),
-        AggregateFunc::Rank { order_by } => window("rank", none(), order_by, none()),
-        AggregateFunc::DenseRank { order_by } => window("dense_rank", none(), order_by, none()),
+        other => window_text(other).unwrap_or_else(|| snake_name(other)),
+    }
+}
+
+/// The name of a window function, with what it computes, its order and its frame.
+fn window_text(func: &AggregateFunc) -> Option<String> {
+    let order_by = orders_text(window_order(func)?);
+    let plain = |name| (name, String::new(), String::new());
+    let (name, computes, frame) = match func {
+        AggregateFunc::RowNumber { .. } => plain("row_number"),
+        AggregateFunc::Rank { .. } => plain("rank"),
+        AggregateFunc::DenseRank { .. } => plain("dense_rank"),
         AggregateFunc::LagLead {
-            order_by,
             lag_lead,
             ignore_nulls,
+            ..
         } => {
             let name = match lag_lead {
                 LagLeadType::Lag => "lag",
                 LagLeadType::Lead => "lead",
             };
-            let nulls = if *ignore_nulls {
-                "ignore_nulls=true, "
-            } else {
-                ""
+            let nulls = match ignore_nulls {
+                true => "ignore_nulls=true, ",
+                false => "",
             };
-            window(name, nulls.into(), order_by, none())
+            (name, nulls.to_string(), String::new())
         }
-        AggregateFunc::FirstValue {
-            order_by,
-            window_frame,
-        } => window("first_value", none(), order_by, frame_text(window_frame)),
-        AggregateFunc::LastValue {
-            order_by,
-            window_frame,
-        } => window("last_value", none(), order_by, frame_text(window_frame)),
-        AggregateFunc::FusedValueWindowFunc { funcs, order_by } => {
-            let inner = inner_text(funcs);
-            window("fused_value_window_func", inner, order_by, none())
+        AggregateFunc::FirstValue { window_frame, .. } => {
+            ("first_value", String::new(), frame_text(window_frame))
+        }
+        AggregateFunc::LastValue { window_frame, .. } => {
+            ("last_value", String::new(), frame_text(window_frame))
+        }
+        AggregateFunc::FusedValueWindowFunc { funcs, .. } => {
+            ("fused_value_window_func", inner_text(funcs), String::new())
         }
         AggregateFunc::WindowAggregate {
             wrapped_aggregate,
-            order_by,
             window_frame,
+            ..
         } => {
             let inner = inner_text(std::slice::from_ref(&**wrapped_aggregate));
-            window("window_agg", inner, order_by, frame_text(window_frame))
+            ("window_agg", inner, frame_text(window_frame))
         }
         AggregateFunc::FusedWindowAggregate {
             wrapped_aggregates,
-            order_by,
             window_frame,
+            ..
         } => {
             let inner = inner_text(wrapped_aggregates);
-            let frame = frame_text(window_frame);
-            window("fused_window_agg", inner, order_by, frame)
+            ("fused_window_agg", inner, frame_text(window_frame))
         }
-        other => snake_name(other),
-    }
+        // No other function has the order of a window.
+        other => return Some(snake_name(other)),
+    };
+    Some(format!("{name}[{computes}order_by=[{order_by}]{frame}]"))
 }
 
 /// Functions in the brackets of another, before its order.
