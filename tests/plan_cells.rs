@@ -79,6 +79,24 @@ fn random() -> Counts {
 
 /// Plans for the cells that chance meets too rarely.
 fn directed() -> Counts {
+    let ranked = |below: &str| {
+        format!(
+            "FlatMap unnest_list[record(bigint, bigint?)](#0)\n  Project (#1)\n    \
+             Reduce group_by=[#2] aggregates=[rank[order_by=[#0 asc nulls_last]]\
+             (record_create[\"f1\", \"f2\"](list[#0], #0))]\n      {below}\n"
+        )
+    };
+    let [arranged, raw, later] = [
+        "Get u1001",
+        "Union\n        Get u1001",
+        "Filter (mz_now() < #7)\n        Union\n          Get u1001",
+    ]
+    .map(|below| {
+        format!(
+            "Project (#1)\n  {}",
+            ranked(below).replace('\n', "\n  ").trim_end()
+        )
+    });
     let mut all = Counts::new();
     let globals = Draw::new(&[]).globals;
     let id = GlobalId::User(1001);
@@ -96,6 +114,9 @@ fn directed() -> Counts {
             "TopK limit=2\n  Filter (mz_now() < #7)\n    Get u1001\n",
             Some(1),
         ),
+        (&*arranged, None),
+        (&*raw, None),
+        (&*later, None),
     ] {
         let (relation, _) = parse(text, &globals).unwrap();
         let dataflow = DataflowPlan {

@@ -327,6 +327,142 @@ const BAD: &[(&str, &str)] = &[
         "Union\n  Get u1000\n  Threshold\n    Map ((#0 + 1.5))\n      Get u1000\n",
         "type error at 4:4: Map ((#0 + 1.5)): the right side of + is double precision, expected bigint",
     ),
+    (
+        r#"Reduce aggregates=[rank[order_by=[#0 asc nulls_last]](record_create["p", "k"](record_create["a"](#0), #1))]
+  Get u1000
+"#,
+        r#"type error at 1:0: Reduce aggregates=[rank[order_by=[#0 asc nulls_last]](record_create["p", "k"](record_create["a"](#0), #1))]: the item of rank is record(bigint), expected a list of the row"#,
+    ),
+    (
+        r#"Reduce aggregates=[rank[order_by=[#0 asc nulls_last]](record_create["p"](list[#0]))]
+  Get u1000
+"#,
+        r#"type error at 1:0: Reduce aggregates=[rank[order_by=[#0 asc nulls_last]](record_create["p"](list[#0]))]: the argument of rank has 0 keys, its order 1"#,
+    ),
+    (
+        r#"Reduce aggregates=[rank[order_by=[]](#0)]
+  Get u1000
+"#,
+        r#"type error at 1:0: Reduce aggregates=[rank[order_by=[]](#0)]: the argument of rank is bigint, expected a record"#,
+    ),
+    (
+        r#"Reduce aggregates=[rank[order_by=[#1 asc nulls_last]](record_create["p", "k"](list[#0], #1))]
+  Get u1000
+"#,
+        r#"type error at 1:0: Reduce aggregates=[rank[order_by=[#1 asc nulls_last]](record_create["p", "k"](list[#0], #1))]: rank orders by key 1, its argument has 1 keys"#,
+    ),
+    (
+        r#"Reduce aggregates=[row_number[order_by=[]](distinct record_create["p"](list[#0]))]
+  Get u1000
+"#,
+        r#"type error at 1:0: Reduce aggregates=[row_number[order_by=[]](distinct record_create["p"](list[#0]))]: row_number takes every row, expected no `distinct`"#,
+    ),
+    (
+        r#"Reduce aggregates=[first_value[order_by=[]](record_create["p"](list[#0]))]
+  Get u1000
+"#,
+        r#"type error at 1:0: Reduce aggregates=[first_value[order_by=[]](record_create["p"](list[#0]))]: the item of first_value is list(bigint), expected a record of the row and the arguments"#,
+    ),
+    (
+        r#"Reduce aggregates=[lag[order_by=[]](record_create["p"](record_create["r", "a"](record_create["a"](#0), #1)))]
+  Get u1000
+"#,
+        r#"type error at 1:0: Reduce aggregates=[lag[order_by=[]](record_create["p"](record_create["r", "a"](record_create["a"](#0), #1)))]: the item of lag is bigint, expected a record of a value, an offset and a default"#,
+    ),
+    (
+        r#"Reduce aggregates=[lag[order_by=[]](record_create["p"](record_create["r", "a"](record_create["a"](#0), record_create["v", "o", "d"](#1, 1, null::bigint))))]
+  Get u1000
+"#,
+        r#"type error at 1:0: Reduce aggregates=[lag[order_by=[]](record_create["p"](record_create["r", "a"](record_create["a"](#0), record_create["v"…: the offset of lag is bigint, expected integer"#,
+    ),
+    (
+        r#"Reduce aggregates=[lead[ignore_nulls=true, order_by=[]](record_create["p"](record_create["r", "a"](record_create["a"](#0), record_create["v", "o", "d"](#1, 0::integer, null::bigint))))]
+  Get u1000
+"#,
+        r#"type error at 1:0: Reduce aggregates=[lead[ignore_nulls=true, order_by=[]](record_create["p"](record_create["r", "a"](record_create["a"](#0…: where nulls are ignored, the offset of lead is expected to be a literal other than 0"#,
+    ),
+    (
+        r#"Reduce aggregates=[last_value[order_by=[] groups between 1 preceding and current row](record_create["p"](record_create["r", "a"](record_create["a"](#0), #1)))]
+  Get u1000
+"#,
+        r#"type error at 1:0: Reduce aggregates=[last_value[order_by=[] groups between 1 preceding and current row](record_create["p"](record_create["…: the frame of last_value is `groups between 1 preceding and current row`, which upstream refuses"#,
+    ),
+    (
+        r#"Reduce aggregates=[last_value[order_by=[] range between 1 preceding and current row](record_create["p"](record_create["r", "a"](record_create["a"](#0), #1)))]
+  Get u1000
+"#,
+        r#"type error at 1:0: Reduce aggregates=[last_value[order_by=[] range between 1 preceding and current row](record_create["p"](record_create["r…: the frame of last_value is `range between 1 preceding and current row`, expected `unbounded preceding` to `current row` of a range"#,
+    ),
+    (
+        r#"Reduce aggregates=[last_value[order_by=[] rows between current row and 1 preceding](record_create["p"](record_create["r", "a"](record_create["a"](#0), #1)))]
+  Get u1000
+"#,
+        r#"type error at 1:0: Reduce aggregates=[last_value[order_by=[] rows between current row and 1 preceding](record_create["p"](record_create["r"…: the frame of last_value is `rows between current row and 1 preceding`, which ends before it starts"#,
+    ),
+    (
+        r#"Reduce aggregates=[last_value[order_by=[] rows between 1000001 preceding and current row](record_create["p"](record_create["r", "a"](record_create["a"](#0), #1)))]
+  Get u1000
+"#,
+        r#"type error at 1:0: Reduce aggregates=[last_value[order_by=[] rows between 1000001 preceding and current row](record_create["p"](record_crea…: the frame of last_value is `rows between 1000001 preceding and current row`, which reaches further than 1000000 rows"#,
+    ),
+    (
+        r#"Reduce aggregates=[window_agg[sum order_by=[] rows between unbounded preceding and 1 following](record_create["p"](record_create["r", "a"](record_create["a"](#0), #1)))]
+  Get u1000
+"#,
+        r#"type error at 1:0: Reduce aggregates=[window_agg[sum order_by=[] rows between unbounded preceding and 1 following](record_create["p"](recor…: the frame of window_agg is `rows between unbounded preceding and 1 following`, which upstream refuses for aggregates"#,
+    ),
+    (
+        r#"Reduce aggregates=[window_agg[sum_float64 order_by=[]](record_create["p"](record_create["r", "a"](record_create["a"](#0), #1)))]
+  Get u1000
+"#,
+        r#"type error at 1:0: Reduce aggregates=[window_agg[sum_float64 order_by=[]](record_create["p"](record_create["r", "a"](record_create["a"](#0)…: window_agg cannot wrap sum_float64"#,
+    ),
+    (
+        r#"Reduce aggregates=[window_agg[string_agg order_by=[]](record_create["p"](record_create["r", "a"](record_create["a"](#0), #1)))]
+  Get u1000
+"#,
+        r#"type error at 1:0: Reduce aggregates=[window_agg[string_agg order_by=[]](record_create["p"](record_create["r", "a"](record_create["a"](#0),…: window_agg cannot wrap string_agg"#,
+    ),
+    (
+        r#"Reduce aggregates=[window_agg[max_string order_by=[]](record_create["p"](record_create["r", "a"](record_create["a"](#0), #1)))]
+  Get u1000
+"#,
+        r#"type error at 1:0: Reduce aggregates=[window_agg[max_string order_by=[]](record_create["p"](record_create["r", "a"](record_create["a"](#0),…: the argument of max_string in window_agg is bigint, expected text"#,
+    ),
+    (
+        r#"Reduce aggregates=[fused_value_window_func[rank[order_by=[]] order_by=[]](record_create["p"](record_create["r", "a"](record_create["a"](#0), record_create["x"](#1))))]
+  Get u1000
+"#,
+        r#"type error at 1:0: Reduce aggregates=[fused_value_window_func[rank[order_by=[]] order_by=[]](record_create["p"](record_create["r", "a"](rec…: fused_value_window_func cannot hold rank"#,
+    ),
+    (
+        r#"Reduce aggregates=[fused_value_window_func[last_value[order_by=[]] order_by=[#0 asc nulls_last]](record_create["p", "k"](record_create["r", "a"](record_create["a"](#0), record_create["x"](#1)), #1))]
+  Get u1000
+"#,
+        r#"type error at 1:0: Reduce aggregates=[fused_value_window_func[last_value[order_by=[]] order_by=[#0 asc nulls_last]](record_create["p", "k"]…: fused_value_window_func holds functions of another order"#,
+    ),
+    (
+        r#"Reduce aggregates=[fused_window_agg[sum, count order_by=[]](record_create["p"](record_create["r", "a"](record_create["a"](#0), record_create["x"](#1))))]
+  Get u1000
+"#,
+        r#"type error at 1:0: Reduce aggregates=[fused_window_agg[sum, count order_by=[]](record_create["p"](record_create["r", "a"](record_create["a"…: the item of fused_window_agg is record(bigint), expected a record of the arguments of 2 functions"#,
+    ),
+    (
+        "Reduce aggregates=[window_agg[sum, count order_by=[]](#0)]\n  Get u1000\n",
+        "parse error at 1:53: expected one aggregate in `window_agg[…]`",
+    ),
+    (
+        "Reduce aggregates=[rank[order_by=[] rows between 1 preceding and current row](#0)]\n  Get u1000\n",
+        "parse error at 1:36: unexpected `rows`, expected `]`",
+    ),
+    (
+        "Reduce aggregates=[last_value[order_by=[] all](#0)]\n  Get u1000\n",
+        "parse error at 1:42: expected one of: `rows`, `range`, `groups`, `]`",
+    ),
+    (
+        "Reduce aggregates=[lag[#0 asc](#0)]\n  Get u1000\n",
+        "parse error at 1:23: expected `order_by=`",
+    ),
 ];
 
 #[test]

@@ -136,6 +136,15 @@ fn written() -> Vec<(Mutant, String, Option<Timestamp>)> {
         ),
         plan(Mutant::BasicReadsFirstArgument, agg(&both)),
         plan(
+            Mutant::RankCountsPeersOnce,
+            agg("rank[order_by=[#0 desc nulls_last]](record_create[\"p\", \"k\"](list[#1], #0))"),
+        ),
+        plan(
+            Mutant::WindowFrameIncludesNext,
+            agg("window_agg[count order_by=[#0 asc nulls_last] rows between 1 preceding and current row]\
+                 (record_create[\"p\", \"k\"](record_create[\"r\", \"a\"](#1, #1), #0))"),
+        ),
+        plan(
             Mutant::TopKIgnoresLaterDesc,
             "TopK order_by=[#1 asc nulls_last, #0 desc nulls_first] limit=1\n  Project (#0, #2)\n    \
              Map (7)\n      Get u1000"

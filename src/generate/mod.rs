@@ -28,6 +28,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 mod values;
+mod windows;
 mod world;
 mod writes;
 

@@ -26,12 +26,12 @@ enum Class {
 }
 
 /// Aggregates by class, over the types that columns have.
-const SUMS: [AggregateFunc; 3] = [
+pub(super) const SUMS: [AggregateFunc; 3] = [
     AggregateFunc::SumInt64,
     AggregateFunc::SumInt32,
     AggregateFunc::SumInt16,
 ];
-const EXTREMES: [AggregateFunc; 14] = [
+pub(super) const EXTREMES: [AggregateFunc; 14] = [
     AggregateFunc::MaxInt64,
     AggregateFunc::MinInt64,
     AggregateFunc::MaxString,
@@ -50,6 +50,9 @@ const EXTREMES: [AggregateFunc; 14] = [
 
 impl Planner<'_, '_> {
     pub(super) fn reduce(&mut self, input: Drawn) -> Drawn {
+        if self.choices.chance("window", 1, 8) {
+            return self.window(input);
+        }
         let columns = input.typ.column_types.clone();
         let fallible = self.is_fallible();
         let over = self.scope(&columns, fallible);
@@ -250,7 +253,7 @@ impl Planner<'_, '_> {
     }
 
     /// One of these aggregates, of a type that some column has.
-    fn one_of(
+    pub(super) fn one_of(
         &mut self,
         funcs: &[AggregateFunc],
         over: Over<'_>,
@@ -397,7 +400,7 @@ impl Planner<'_, '_> {
 }
 
 /// A record of these fields, which have no names of interest.
-fn record(fields: Vec<MirScalarExpr>) -> MirScalarExpr {
+pub(super) fn record(fields: Vec<MirScalarExpr>) -> MirScalarExpr {
     let names = (1..=fields.len()).map(|n| ColumnName(format!("f{n}").into()));
     let field_names = names.collect();
     scalars::variadic(VariadicFunc::RecordCreate { field_names }, fields)

@@ -9,6 +9,7 @@
 
 mod relations;
 mod scalars;
+mod windows;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -9,11 +9,13 @@ use std::collections::BTreeMap;
 use clusterd_fuzz::plan::functions::{AGGREGATES, BINARY, UNARY};
 use clusterd_fuzz::plan::scalar::{binary, boolean, column, int64, literal, literal_error};
 use clusterd_fuzz::plan::{
-    Globals, JoinImplementation, RecBinding, Relation, RelationType, resolve_types, type_of,
+    Globals, JoinImplementation, RecBinding, Relation, RelationType, resolve_types, sql_type,
+    type_of,
 };
 use clusterd_fuzz::protocol::v26_30::{
-    AggregateExpr, AggregateFunc, BinaryFunc, ColumnOrder, EvalError, LetRecLimit, MirScalarExpr,
-    TableFunc, UnaryFunc, UnmaterializableFunc, VariadicFunc,
+    AggregateExpr, AggregateFunc, BinaryFunc, ColumnOrder, EvalError, LagLeadType, LetRecLimit,
+    MirScalarExpr, TableFunc, UnaryFunc, UnmaterializableFunc, VariadicFunc, WindowFrame,
+    WindowFrameBound, WindowFrameUnits,
 };
 use clusterd_fuzz::repr::{
     CivilTimestamp, Datum, GlobalId, LocalId, Numeric, ReprColumnType, ReprScalarType, Row,
@@ -58,6 +60,15 @@ fn col(scalar_type: ReprScalarType, nullable: bool) -> ReprColumnType {
     ReprColumnType {
         scalar_type,
         nullable,
+    }
+}
+
+fn record(exprs: Vec<MirScalarExpr>) -> MirScalarExpr {
+    MirScalarExpr::CallVariadic {
+        func: VariadicFunc::RecordCreate {
+            field_names: (0..exprs.len()).map(|_| "f".into()).collect(),
+        },
+        exprs,
     }
 }
 
@@ -350,14 +361,16 @@ impl<'a> Draw<'a> {
     fn aggregate(&mut self, columns: &[ReprColumnType]) -> AggregateExpr {
         let (func, expr) = match self.below(5) {
             0 => (AggregateFunc::Count, boolean(true)),
+            1 if self.below(2) == 0 => {
+                let (func, expr) = self.window(columns);
+                return AggregateExpr {
+                    func,
+                    expr,
+                    distinct: false,
+                };
+            }
             1 => {
                 let item = self.scalar(columns, &ReprScalarType::String, 1);
-                let record = |exprs: Vec<MirScalarExpr>| MirScalarExpr::CallVariadic {
-                    func: VariadicFunc::RecordCreate {
-                        field_names: (0..exprs.len()).map(|_| "f".into()).collect(),
-                    },
-                    exprs,
-                };
                 let separator = literal(Datum::String(","), ReprScalarType::String);
                 let key = self.scalar(columns, &ReprScalarType::Int64, 1);
                 let order_by = vec![self.order(1)];
@@ -373,6 +386,90 @@ impl<'a> Draw<'a> {
             func,
             expr,
             distinct: self.below(4) == 1,
+        }
+    }
+
+    /// A window function, and its argument.
+    fn window(&mut self, columns: &[ReprColumnType]) -> (AggregateFunc, MirScalarExpr) {
+        let typ = self.typ();
+        let (row, value) = (self.scalar(columns, &typ, 1), self.scalar(columns, &typ, 1));
+        let key = self.scalar(columns, &ReprScalarType::Int64, 1);
+        let order_by = vec![self.order(1)];
+        let counted = || MirScalarExpr::CallVariadic {
+            func: VariadicFunc::ListCreate {
+                elem_type: sql_type(&typ).unwrap(),
+            },
+            exprs: vec![row.clone()],
+        };
+        let frame = self.frame();
+        let lag = AggregateFunc::LagLead {
+            order_by: order_by.clone(),
+            lag_lead: self.some(&[LagLeadType::Lag, LagLeadType::Lead]),
+            ignore_nulls: self.below(2) == 0,
+        };
+        let offset = literal(
+            self.some(&[Datum::Int32(1), Datum::Null]),
+            ReprScalarType::Int32,
+        );
+        let shift = record(vec![value.clone(), offset, value.clone()]);
+        let last = AggregateFunc::LastValue {
+            order_by: order_by.clone(),
+            window_frame: frame.clone(),
+        };
+        let pair = |args| record(vec![row.clone(), args]);
+        let (func, payload) = match self.below(8) {
+            0 => (AggregateFunc::RowNumber { order_by }, counted()),
+            1 => (AggregateFunc::Rank { order_by }, counted()),
+            2 => (AggregateFunc::DenseRank { order_by }, counted()),
+            3 => (lag, pair(shift)),
+            4 => (last, pair(value)),
+            5 => (
+                AggregateFunc::FusedValueWindowFunc {
+                    funcs: vec![lag, last],
+                    order_by,
+                },
+                pair(record(vec![shift, value])),
+            ),
+            6 => (
+                AggregateFunc::WindowAggregate {
+                    wrapped_aggregate: Box::new(AggregateFunc::Count),
+                    order_by,
+                    window_frame: frame,
+                },
+                pair(value),
+            ),
+            _ => (
+                AggregateFunc::FusedWindowAggregate {
+                    wrapped_aggregates: vec![AggregateFunc::Count, AggregateFunc::SumInt64],
+                    order_by,
+                    window_frame: frame,
+                },
+                pair(record(vec![value, key.clone()])),
+            ),
+        };
+        (func, record(vec![payload, key]))
+    }
+
+    /// A frame that every function with a frame may have.
+    fn frame(&mut self) -> WindowFrame {
+        use WindowFrameBound as B;
+        let offset = self.some(&[0, 3, 1_000_000]);
+        let (start_bound, end_bound) = self.some(&[
+            (B::UnboundedPreceding, B::CurrentRow),
+            (B::UnboundedPreceding, B::UnboundedFollowing),
+            (B::OffsetPreceding(offset), B::CurrentRow),
+            (B::CurrentRow, B::OffsetFollowing(offset)),
+            (B::OffsetPreceding(1), B::OffsetPreceding(offset)),
+        ]);
+        let ranges = (&start_bound, &end_bound) == (&B::UnboundedPreceding, &B::CurrentRow);
+        let units = match ranges && self.below(2) == 0 {
+            true => WindowFrameUnits::Range,
+            false => WindowFrameUnits::Rows,
+        };
+        WindowFrame {
+            units,
+            start_bound,
+            end_bound,
         }
     }
 

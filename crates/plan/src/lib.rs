@@ -27,6 +27,7 @@ mod types;
 pub use builder::{BuildError, BuiltDataflow, DataflowBuilder, IndexInfo};
 pub use check::{may_be_null, type_of};
 pub use mfp::Mfp;
+pub use reduction::window_order;
 pub use relation::{JoinImplementation, Lookup, RecBinding, Relation};
 pub use resolve::{resolve_types, typed};
 pub use text::{ParseError, PlanError, parse, print, read, sql_type};

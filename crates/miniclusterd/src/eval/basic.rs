@@ -1,5 +1,5 @@
 //! Aggregates over the whole multiset of a key's values: least and greatest,
-//! concatenations and maps. Source: `spec/plan.md` §5.8.
+//! concatenations and maps; windows have a file of their own. Source: `spec/plan.md` §5.8.
 //!
 //! Invariant: the result depends on the multiset alone, not on the order in
 //! which values are given.
@@ -9,6 +9,7 @@ use std::cmp::Ordering;
 use super::Arena;
 use super::pack::reduced;
 use super::variadic::push_all;
+use super::window::{eval_window, supported_window};
 use protocol::v26_30::{AggregateFunc, ColumnOrder};
 use repr::Datum;
 
@@ -51,9 +52,10 @@ enum Way<'f> {
     /// Collects the payloads of records `[payload, keys…]` in the order of the
     /// keys.
     Collect(Collected, &'f [ColumnOrder]),
+    /// Looks at each record among those of its key, in the order of the keys.
+    Window(&'f [ColumnOrder]),
     /// Adds up, as an [`super::Accum`].
     Accumulate,
-    Lacking,
 }
 
 /// The value to which payloads are collected.
@@ -83,15 +85,15 @@ fn way(func: &AggregateFunc) -> Way<'_> {
         JsonbAgg { order_by } => Way::Collect(Collected::JsonbArray, order_by),
         JsonbObjectAgg { order_by } => Way::Collect(Collected::JsonbObject, order_by),
         MapAgg { order_by, .. } => Way::Collect(Collected::Map, order_by),
-        RowNumber { .. }
-        | Rank { .. }
-        | DenseRank { .. }
-        | LagLead { .. }
-        | FirstValue { .. }
-        | LastValue { .. }
-        | FusedValueWindowFunc { .. }
-        | WindowAggregate { .. }
-        | FusedWindowAggregate { .. } => Way::Lacking,
+        RowNumber { order_by }
+        | Rank { order_by }
+        | DenseRank { order_by }
+        | LagLead { order_by, .. }
+        | FirstValue { order_by, .. }
+        | LastValue { order_by, .. }
+        | FusedValueWindowFunc { order_by, .. }
+        | WindowAggregate { order_by, .. }
+        | FusedWindowAggregate { order_by, .. } => Way::Window(order_by),
     }
 }
 
@@ -99,7 +101,7 @@ fn way(func: &AggregateFunc) -> Way<'_> {
 pub fn extreme_of(func: &AggregateFunc) -> Option<Ordering> {
     match way(func) {
         Way::Extreme(which) => Some(which),
-        Way::Collect(..) | Way::Accumulate | Way::Lacking => None,
+        Way::Collect(..) | Way::Window(_) | Way::Accumulate => None,
     }
 }
 
@@ -107,7 +109,7 @@ pub fn extreme_of(func: &AggregateFunc) -> Option<Ordering> {
 pub fn is_accumulable(func: &AggregateFunc) -> bool {
     match way(func) {
         Way::Accumulate => true,
-        Way::Extreme(_) | Way::Collect(..) | Way::Lacking => false,
+        Way::Extreme(_) | Way::Collect(..) | Way::Window(_) => false,
     }
 }
 
@@ -121,15 +123,11 @@ pub fn extreme<'a>(which: Ordering, values: impl Iterator<Item = Datum<'a>>) -> 
 
 /// Whether [`eval_basic`] or [`extreme`] or an accumulation answers a function.
 ///
-/// Errors: the function's name, if none does.
+/// Errors: the function's name, or what of a window is lacking, if none does.
 pub fn supported_aggregate(func: &AggregateFunc) -> Result<(), String> {
     match way(func) {
         Way::Extreme(_) | Way::Collect(..) | Way::Accumulate => Ok(()),
-        Way::Lacking => {
-            let text = format!("{func:?}");
-            let name = text.split([' ', '{']).next().unwrap_or("");
-            Err(format!("unsupported aggregate {name}"))
-        }
+        Way::Window(_) => supported_window(func),
     }
 }
 
@@ -164,7 +162,8 @@ fn pair(datum: Datum<'_>) -> Option<(Datum<'_>, Datum<'_>)> {
 pub fn eval_basic<'a>(func: &AggregateFunc, values: &[Datum<'a>], arena: &'a Arena) -> Datum<'a> {
     let (collected, order) = match way(func) {
         Way::Extreme(which) => return extreme(which, values.iter().copied()),
-        Way::Accumulate | Way::Lacking => return Datum::Null,
+        Way::Accumulate => return Datum::Null,
+        Way::Window(order) => return eval_window(func, order, values, arena),
         Way::Collect(collected, order) => (collected, order),
     };
     let payloads = ordered(order, values);

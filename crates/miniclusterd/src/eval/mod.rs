@@ -29,6 +29,7 @@ mod time_text;
 mod unary;
 mod variadic;
 mod wide;
+mod window;
 
 pub use accum::Accum;
 pub use arena::Arena;

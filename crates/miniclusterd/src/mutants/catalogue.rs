@@ -330,6 +330,10 @@ mutants! {
         "concatenating aggregates take a value once, whatever its multiplicity";
     BasicReadsFirstArgument, Operators, "basic-reads-first-argument",
         "of several concatenating aggregates all read the first one's argument";
+    RankCountsPeersOnce, Operators, "rank-counts-peers-once",
+        "the rank behind rows that tie goes on by one, whatever their number";
+    WindowFrameIncludesNext, Operators, "window-frame-includes-next",
+        "a frame that ends a number of rows from the current one ends a row later";
     TopKZeroIsUnlimited, Operators, "top-k-zero-is-unlimited",
         "a TopK with limit 0 has no limit";
     TopKLimitOffByOne, Operators, "top-k-limit-off-by-one",

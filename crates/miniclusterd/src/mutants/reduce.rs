@@ -8,7 +8,7 @@ use timely::dataflow::operators::vec::Filter;
 use super::{Mutant, Mutants};
 use crate::eval::extreme;
 use crate::render::{KeyVals, RenderTimestamp};
-use protocol::v26_30::AggregateFunc;
+use protocol::v26_30::{AggregateFunc, WindowFrame, WindowFrameBound, WindowFrameUnits};
 use repr::{Datum, Diff, Row};
 
 #[derive(Debug, Clone, Copy)]
@@ -150,6 +150,20 @@ impl ReduceSeams {
         {
             order_by.clear();
         }
+        if let Rank { order_by } = &func
+            && self.0.is(Mutant::RankCountsPeersOnce)
+        {
+            let order_by = order_by.clone();
+            return DenseRank { order_by };
+        }
+        if let FirstValue { window_frame, .. }
+        | LastValue { window_frame, .. }
+        | WindowAggregate { window_frame, .. }
+        | FusedWindowAggregate { window_frame, .. } = &mut func
+            && self.0.is(Mutant::WindowFrameIncludesNext)
+        {
+            one_row_more(window_frame);
+        }
         func
     }
 
@@ -168,6 +182,21 @@ impl ReduceSeams {
         }
         count
     }
+}
+
+/// The frame that ends a row later, if it has an end that counts rows.
+fn one_row_more(frame: &mut WindowFrame) {
+    use WindowFrameBound::*;
+    if frame.units == WindowFrameUnits::Range {
+        return;
+    }
+    frame.end_bound = match frame.end_bound {
+        OffsetPreceding(0) | CurrentRow => OffsetFollowing(1),
+        OffsetPreceding(rows) => OffsetPreceding(rows - 1),
+        OffsetFollowing(rows) => OffsetFollowing(rows.saturating_add(1)),
+        UnboundedPreceding => UnboundedPreceding,
+        UnboundedFollowing => UnboundedFollowing,
+    };
 }
 
 fn without_retractions<'s, T: RenderTimestamp>(keyed: KeyVals<'s, T>) -> KeyVals<'s, T> {

@@ -1,4 +1,5 @@
-//! Basic aggregates: those that need all values of a group, in an order.
+//! Basic aggregates: those that need all values of a group, in an order. Window
+//! functions have a file of their own.
 //! Source: `spec/plan.md` §5.8.
 //!
 //! Invariants: each value counts as often as it is there, a negative count as
@@ -9,12 +10,17 @@ use std::collections::BTreeMap;
 
 use super::scalar::{Value, nested};
 use super::top_k::compare_columns;
+use super::window::window;
 use crate::answer::Undefined;
+use plan::window_order;
 use protocol::v26_30::{AggregateFunc, ColumnOrder};
 use repr::{Datum, Diff};
 
 /// A group of more values than this is not evaluated.
 const LARGEST: usize = 1_000_000;
+
+/// What is aggregated, and the keys that order it.
+pub(super) type Record<'a> = (Datum<'a>, Vec<Datum<'a>>);
 
 /// The result over the values of a group with their counts. Values are records
 /// of what is aggregated and the keys that order it.
@@ -49,7 +55,10 @@ pub(super) fn basic(
             }
             Ok(nested::list(elements.into_iter()))
         }
-        func => Err(Undefined::Unsupported(format!("the aggregate {func:?}"))),
+        func => match window_order(func) {
+            Some(order_by) => window(func, records(func, order_by, values)?),
+            None => Err(Undefined::Unsupported(format!("the aggregate {func:?}"))),
+        },
     }
 }
 
@@ -63,7 +72,17 @@ fn ordered<'a>(
     order_by: &[ColumnOrder],
     values: &'a BTreeMap<Value, Diff>,
 ) -> Result<Vec<Datum<'a>>, Undefined> {
-    let mut items: Vec<(Datum<'a>, Vec<Datum<'a>>)> = Vec::new();
+    let records = records(func, order_by, values)?.into_iter();
+    Ok(records.map(|(payload, _)| payload).collect())
+}
+
+/// What is aggregated and the keys of its order, each as often as it counts, in order.
+fn records<'a>(
+    func: &AggregateFunc,
+    order_by: &[ColumnOrder],
+    values: &'a BTreeMap<Value, Diff>,
+) -> Result<Vec<Record<'a>>, Undefined> {
+    let mut items: Vec<Record<'a>> = Vec::new();
     for (value, diff) in values {
         let Datum::List(record) = value.datum() else {
             return Err(wrong(func));
@@ -82,7 +101,7 @@ fn ordered<'a>(
     items.sort_by(|(a, a_keys), (b, b_keys)| {
         compare_columns(order_by, a_keys, b_keys).then_with(|| a.cmp(b))
     });
-    Ok(items.into_iter().map(|(payload, _)| payload).collect())
+    Ok(items)
 }
 
 /// The texts, each with its own separator before it; the first one has none.

@@ -20,6 +20,7 @@ mod reduce;
 pub mod scalar;
 mod temporal;
 mod top_k;
+mod window;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -60,6 +60,7 @@ const REDUCES: &[&str] = &[
     "bucketed",
     "bucketed, no bucket",
     "basic single",
+    "basic, fused",
     "basic multiple",
 ];
 

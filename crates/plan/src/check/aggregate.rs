@@ -5,6 +5,7 @@
 
 use super::problem::{Problem, expect, non_null, nullable};
 use super::scalar::timeless_type;
+use super::window::window;
 use crate::functions::{AGGREGATES, snake_name};
 use crate::text::type_name;
 use protocol::v26_30::{AggregateExpr, AggregateFunc, ColumnOrder};
@@ -16,6 +17,9 @@ pub(super) fn aggregate(
 ) -> Result<ReprColumnType, Problem> {
     let name = snake_name(&a.func);
     let arg = timeless_type(&a.expr, columns)?;
+    if let Some(window) = window(a, &arg) {
+        return window;
+    }
     match &a.func {
         AggregateFunc::Count => Ok(non_null(ReprScalarType::Int64)),
         AggregateFunc::StringAgg { order_by } => {

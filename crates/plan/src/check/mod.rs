@@ -14,6 +14,7 @@ mod operators;
 mod problem;
 mod scalar;
 mod table;
+mod window;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -194,6 +194,9 @@ impl Context {
             Relation::Let { id, value, body } => self.one_binding(*id, value, body),
             Relation::LetRec { bindings, body } => self.let_rec(bindings, body),
             Relation::FlatMap { input, func, exprs } => {
+                if let Some(fused) = self.unnested_window(input, func, exprs, m)? {
+                    return Ok(fused);
+                }
                 let whole = std::mem::replace(m, Mfp::new(m.arity()));
                 self.flat_map(input, func, exprs, whole)
             }

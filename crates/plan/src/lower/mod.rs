@@ -74,6 +74,7 @@ mod render_plan;
 mod rules;
 mod single_time;
 mod source;
+mod window;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

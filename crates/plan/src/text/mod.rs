@@ -7,8 +7,11 @@
 //! its snake-case name; `list_create[T]`, `array_create[T]`,
 //! `record_create["f"]`, `record_get[i]`; `mz_now()`; `keys` annotations;
 //! `cte [recursion_limit=3, return_at_recursion_limit] l0 =`; times of constant
-//! rows `((1) x 2 @ 5)`; `Constant error("…")`; `Join on=(…) impl=linear(…)`.
+//! rows `((1) x 2 @ 5)`; `Constant error("…")`; `Join on=(…) impl=linear(…)`; the
+//! window functions, such as
+//! `last_value[order_by=[#0 asc nulls_last] rows between 1 preceding and current row](…)`.
 
+mod aggregates;
 mod bindings;
 mod compound;
 mod cursor;
@@ -23,6 +26,7 @@ mod types;
 mod upstream;
 mod values;
 
+pub use aggregates::{aggregate_name, window_frame_text};
 pub use lex::ParseError;
 pub use names::{binary_symbol, sql_type, table_function_name, type_name};
 pub use parse::{PlanError, parse, read};

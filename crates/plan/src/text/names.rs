@@ -5,7 +5,7 @@
 
 use crate::functions::snake_name;
 use protocol::v26_30::{BinaryFunc, TableFunc};
-use repr::{ReprColumnType, ReprScalarType, SqlColumnType, SqlScalarType};
+use repr::{ColumnName, ReprColumnType, ReprScalarType, SqlColumnType, SqlScalarType};
 
 /// Types without parts. The first name of a type is the one that is printed.
 const TYPES: [(&str, ReprScalarType); 22] = [
@@ -75,7 +75,8 @@ pub(super) fn column_text(column: &ReprColumnType) -> String {
     format!("{}{mark}", type_name(&column.scalar_type))
 }
 
-/// The plain SQL type of a representation type, where functions carry one.
+/// The plain SQL type of a representation type, where functions carry one; the
+/// fields of a record are `f1`, `f2`, ….
 pub fn sql_type(typ: &ReprScalarType) -> Option<SqlScalarType> {
     Some(match typ {
         ReprScalarType::Bool => SqlScalarType::Bool,
@@ -108,8 +109,17 @@ pub fn sql_type(typ: &ReprScalarType) -> Option<SqlScalarType> {
             value_type: Box::new(sql_type(value_type)?),
             custom_id: None,
         },
-        ReprScalarType::Record { .. }
-        | ReprScalarType::Int2Vector
+        ReprScalarType::Record { fields } => {
+            let named = |(n, column): (usize, &ReprColumnType)| {
+                Some((ColumnName(format!("f{n}").into()), sql_column(column)?))
+            };
+            let fields: Option<Vec<_>> = (1..).zip(fields.iter()).map(named).collect();
+            SqlScalarType::Record {
+                fields: fields?.into(),
+                custom_id: None,
+            }
+        }
+        ReprScalarType::Int2Vector
         | ReprScalarType::Range { .. }
         | ReprScalarType::MzAclItem
         | ReprScalarType::AclItem => return None,

@@ -11,12 +11,11 @@ use super::lex::{ParseError, Spanned, Token};
 use super::names::{TABLE_FUNCTIONS, plain_wrap, sql_column, sql_type};
 use super::values::Written;
 use crate::check::type_of;
-use crate::functions::{self, snake_name};
 use crate::relation::{JoinImplementation, Lookup, Relation};
 use crate::resolve::resolve_types;
 use crate::scalar;
 use crate::types::{Globals, RelationType, TypeError};
-use protocol::v26_30::{AggregateExpr, AggregateFunc, ColumnOrder, Id, MirScalarExpr, TableFunc};
+use protocol::v26_30::{AggregateExpr, Id, MirScalarExpr, TableFunc};
 use repr::{LocalId, ReprScalarType, Row, SqlScalarType, Timestamp};
 
 /// How deep operators may be nested.
@@ -331,7 +330,7 @@ impl Parser {
                     let typ = self.scalar_type()?;
                     self.expect("]")?;
                     let Some(typ) = sql_type(&typ) else {
-                        return self.error("the element type cannot be a record");
+                        return self.error("no SQL type holds such elements");
                     };
                     el_typ = typ;
                 }
@@ -351,7 +350,7 @@ impl Parser {
                         width: types.len(),
                         types,
                     }),
-                    None => self.error("a column cannot be a record"),
+                    None => self.error("no SQL type holds such a column"),
                 }
             }
             "with_ordinality" => {
@@ -475,68 +474,6 @@ impl Parser {
             aggregates,
             monotonic,
             expected_group_size,
-        })
-    }
-
-    /// `sum(distinct #0)`, `count(*)`, `string_agg[#0 asc nulls_last](…)`
-    fn aggregate(&mut self) -> Result<AggregateExpr, ParseError> {
-        let place = self.at;
-        let name = self.ident()?.to_ascii_lowercase();
-        let order_by = if self.peek().token == Token::Punct("[") {
-            self.list("[", "]", Self::order)?
-        } else {
-            Vec::new()
-        };
-        let func = match name.as_str() {
-            "count" => AggregateFunc::Count,
-            "sum" => AggregateFunc::SumInt64,
-            "max" => AggregateFunc::MaxInt64,
-            "min" => AggregateFunc::MinInt64,
-            "string_agg" => AggregateFunc::StringAgg { order_by },
-            "array_concat" => AggregateFunc::ArrayConcat { order_by },
-            "list_concat" => AggregateFunc::ListConcat { order_by },
-            _ => {
-                let table = &functions::AGGREGATES;
-                match table.iter().find(|entry| snake_name(&entry.func) == name) {
-                    Some(entry) => entry.func.clone(),
-                    None => {
-                        self.at = place;
-                        return self.error(format!("unsupported function name `{name}`"));
-                    }
-                }
-            }
-        };
-        self.expect("(")?;
-        let distinct = self.take_word("distinct");
-        let expr = if self.peek().token == Token::Punct("*") {
-            self.next();
-            scalar::boolean(true)
-        } else {
-            self.expression()?
-        };
-        self.expect(")")?;
-        Ok(AggregateExpr {
-            func,
-            expr,
-            distinct,
-        })
-    }
-
-    /// `#1 asc nulls_first`; descending and NULLs last unless said.
-    fn order(&mut self) -> Result<ColumnOrder, ParseError> {
-        let column = self.column()?;
-        let desc = !self.take_word("asc");
-        if desc {
-            self.take_word("desc");
-        }
-        let nulls_last = !self.take_word("nulls_first");
-        if nulls_last {
-            self.take_word("nulls_last");
-        }
-        Ok(ColumnOrder {
-            column,
-            desc,
-            nulls_last,
         })
     }
 

@@ -4,8 +4,9 @@
 //! back to the same plan; a plan that upstream's language can say is printed in
 //! that language.
 
+use super::aggregates::{aggregate_list, orders_text};
 use super::names::{columns_text, table_function_name};
-use super::print_scalar::{aggregate_list, error_text, orders_text, scalar_list, scalar_text};
+use super::print_scalar::{error_text, scalar_list, scalar_text};
 use super::values::value_text;
 use crate::relation::{JoinImplementation, Lookup, RecBinding, Relation};
 use crate::types::RelationType;

@@ -1,4 +1,4 @@
-//! Printing of scalar expressions and aggregates in the text form. Source:
+//! Printing of scalar expressions in the text form. Source:
 //! `spec/script.md` §3.4.
 //!
 //! Invariant: what is printed parses back to the same expression.
@@ -7,61 +7,13 @@ use super::errors;
 use super::names::{binary_symbol, type_name};
 use super::values::{quoted, value_text};
 use crate::functions::snake_name;
-use protocol::v26_30::{
-    AggregateExpr, AggregateFunc, BinaryFunc, ColumnOrder, EvalError, MirScalarExpr, UnaryFunc,
-    VariadicFunc,
-};
+use protocol::v26_30::{BinaryFunc, EvalError, MirScalarExpr, UnaryFunc, VariadicFunc};
 use repr::{ReprScalarType, SqlScalarType};
 
 /// Expressions, separated by commas.
 pub(super) fn scalar_list(exprs: &[MirScalarExpr]) -> String {
     let all: Vec<String> = exprs.iter().map(scalar_text).collect();
     all.join(", ")
-}
-
-pub(super) fn orders_text(orders: &[ColumnOrder]) -> String {
-    let all: Vec<String> = orders
-        .iter()
-        .map(|order| {
-            let direction = if order.desc { "desc" } else { "asc" };
-            let nulls = if order.nulls_last { "last" } else { "first" };
-            format!("#{} {direction} nulls_{nulls}", order.column)
-        })
-        .collect();
-    all.join(", ")
-}
-
-/// Aggregates, separated by commas.
-pub(super) fn aggregate_list(aggregates: &[AggregateExpr]) -> String {
-    let all: Vec<String> = aggregates.iter().map(aggregate_text).collect();
-    all.join(", ")
-}
-
-fn aggregate_text(a: &AggregateExpr) -> String {
-    let ordered = |name: &str, order_by: &[ColumnOrder]| {
-        if order_by.is_empty() {
-            name.to_string()
-        } else {
-            format!("{name}[{}]", orders_text(order_by))
-        }
-    };
-    let name = match &a.func {
-        AggregateFunc::Count => "count".into(),
-        AggregateFunc::SumInt64 => "sum".into(),
-        AggregateFunc::MaxInt64 => "max".into(),
-        AggregateFunc::MinInt64 => "min".into(),
-        AggregateFunc::StringAgg { order_by } => ordered("string_agg", order_by),
-        AggregateFunc::ArrayConcat { order_by } => ordered("array_concat", order_by),
-        AggregateFunc::ListConcat { order_by } => ordered("list_concat", order_by),
-        other => snake_name(other),
-    };
-    let whole =
-        a.func == AggregateFunc::Count && !a.distinct && a.expr == crate::scalar::boolean(true);
-    if whole {
-        return "count(*)".into();
-    }
-    let distinct = if a.distinct { "distinct " } else { "" };
-    format!("{name}({distinct}{})", scalar_text(&a.expr))
 }
 
 /// `error("…")`

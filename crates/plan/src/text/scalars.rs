@@ -405,7 +405,7 @@ impl Parser {
                 let typ = self.scalar_type()?;
                 self.expect("]")?;
                 let Some(elem_type) = sql_type(&typ) else {
-                    return self.error("the element type cannot be a record");
+                    return self.error("no SQL type holds such elements");
                 };
                 Ok(Some(Called::Variadic(match name {
                     "list_create" => VariadicFunc::ListCreate { elem_type },

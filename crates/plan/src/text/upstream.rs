@@ -4,6 +4,7 @@
 //! Invariant: a plan of which nothing is [`unsayable`] prints as a text that
 //! upstream's driver of that release reads as the same plan.
 
+use super::aggregates::aggregate_name;
 use super::names::{binary_symbol, plain_wrap, type_name};
 use super::print_scalar::scalar_text;
 use crate::functions::snake_name;
@@ -241,7 +242,7 @@ fn aggregate_lacks(func: &AggregateFunc, release: Release) -> Option<String> {
             | AggregateFunc::SumInt32
     );
     let said = first || later && release.plans_name_functions();
-    (!said).then(|| format!("the aggregate `{}`", snake_name(func)))
+    (!said).then(|| format!("the aggregate `{}`", aggregate_name(func)))
 }
 
 #[cfg(test)]
@@ -278,6 +279,11 @@ mod tests {
                 "Reduce aggregates=[max_uint32(#0)]\n  Get u1",
                 Some("the aggregate `max_uint32`".into()),
                 Some("the aggregate `max_uint32`".into()),
+            ),
+            (
+                "Reduce aggregates=[lag[order_by=[]](#0)]\n  Get u1",
+                Some("the aggregate `lag`".into()),
+                Some("the aggregate `lag`".into()),
             ),
             (
                 "Constant // { types: \"(date)\" }\n  - (\"2024-02-29\")",
