@@ -240,7 +240,8 @@ impl World<'_> {
     /// The schema that reads an index back. Where the replica reads columns by their
     /// place, it names them as they are arranged.
     fn peek_schema(&mut self, id: GlobalId, selection: &Selection) -> Option<String> {
-        if !selection.literals.is_empty() || selection.plan.is_some() {
+        let reads_columns = !selection.literals.is_empty() || selection.plan.is_some();
+        if reads_columns || self.model().may_stash() {
             return self.physical_schema(id);
         }
         let columns = self.export_of(id)?.columns().to_vec();

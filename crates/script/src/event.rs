@@ -318,6 +318,8 @@ pub struct PeekSpec {
     pub ts: Timestamp,
     /// The columns that the driver expects to read back.
     pub arity: usize,
+    /// They are of the types that the collection has, as it is arranged.
+    pub fits: bool,
     /// Which rows it wants of the collection.
     pub finish: Finish,
 }

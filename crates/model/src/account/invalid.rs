@@ -50,6 +50,8 @@ pub enum Invalid {
         found: String,
         written: String,
     },
+    #[error("a peek of {0} reads other types than it has, and its rows may go into the stash")]
+    StashSchema(GlobalId),
     #[error("{0} is dropped but does not exist")]
     DropOfNothing(GlobalId),
     #[error("{0} is allowed to write but does not exist")]

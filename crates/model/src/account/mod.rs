@@ -95,6 +95,11 @@ impl Model {
         self.sizes.now()
     }
 
+    /// Whether answers may go into the stash now.
+    pub fn may_stash(&self) -> bool {
+        self.stash.now().may
+    }
+
     /// The current session.
     pub fn session(&self) -> &Session {
         &self.session

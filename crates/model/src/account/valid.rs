@@ -188,6 +188,9 @@ impl Model {
             return Err(Invalid::PeekTwice(spec.uuid));
         }
         let index = self.session.live(spec.id).is_some_and(|c| c.is_index());
+        if index && !spec.fits && self.may_stash() {
+            return Err(Invalid::StashSchema(spec.id));
+        }
         match index || self.peeked_shard(spec.id).is_some() {
             true => Ok(()),
             false => Err(Invalid::PeekOfNothing(spec.id)),

@@ -489,7 +489,7 @@ impl Interpreter {
             end,
         } = dataflow::assemble_count(index, ts, self.next_ephemeral, self.named())?;
         let desc = RelationDesc::from_columns([("count", SqlScalarType::Int64, false)]);
-        let spec = self.peek(output, ts, desc.arity(), Finish::default());
+        let spec = self.peek(output, ts, &desc, Finish::default());
         let (uuid, shown) = (spec.uuid, Shown::CountRow);
         let answer = Answer::Peek { uuid, shown };
         let mut meaning = self
@@ -511,7 +511,7 @@ impl Interpreter {
         expected: Option<u64>,
     ) -> Result<Meaning, CommandError> {
         let desc = self.schemas.get(schema)?;
-        let spec = self.peek(id, ts, desc.arity(), Finish::default());
+        let spec = self.peek(id, ts, &desc, Finish::default());
         let (uuid, shown) = (spec.uuid, Shown::Count { ts, expected });
         let answer = Answer::Peek { uuid, shown };
         Ok(self.ask(spec, desc).answering(answer))
@@ -534,19 +534,20 @@ impl Interpreter {
         if finish.computed.is_some() {
             self.check_peeked(id, &desc)?;
         }
-        let spec = self.peek(id, ts, desc.arity(), finish);
+        let spec = self.peek(id, ts, &desc, finish);
         let computed = spec.finish.computed.as_ref();
         let read_back = computed.map_or(desc, |computed| computed.desc.clone());
         Ok((spec, read_back))
     }
 
     /// The next peek.
-    fn peek(&self, id: GlobalId, ts: Timestamp, arity: usize, finish: Finish) -> PeekSpec {
+    fn peek(&self, id: GlobalId, ts: Timestamp, desc: &RelationDesc, finish: Finish) -> PeekSpec {
         PeekSpec {
             uuid: self.uuids.number(self.peeks_sent + 1),
             id,
             ts,
-            arity,
+            arity: desc.arity(),
+            fits: self.check_peeked(id, desc).is_ok(),
             finish,
         }
     }
