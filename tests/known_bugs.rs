@@ -4,6 +4,7 @@
 //! that no longer keeps a campaign from its bug.
 
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 use clusterd_fuzz::campaign::{
     CampaignConfig, CampaignEvent, Fate, Recheck, Replayed, Reporter, Shape, replay, run_campaign,
@@ -13,6 +14,7 @@ use clusterd_fuzz::generate::Profile;
 use clusterd_fuzz::known::{KnownBug, KnownBugs};
 use clusterd_fuzz::protocol::Release;
 use clusterd_fuzz::replica::mutants::{Mutant, Mutants};
+use clusterd_fuzz::shrink::Stop;
 
 fn known() -> KnownBugs {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("known-bugs.toml");
@@ -72,11 +74,26 @@ fn rechecking_tells_a_bug_that_is_there_from_one_that_is_gone() {
     assert!(matches!(refused, Fate::Unknown(_)), "{refused:?}");
 }
 
-/// Keeps nothing.
-struct Quiet;
+/// Stops a campaign when an end of the target and something else were met.
+struct UntilBoth {
+    died: bool,
+    differed: bool,
+    stop: Stop,
+}
 
-impl Reporter for Quiet {
-    fn on_event(&mut self, _: &CampaignEvent) {}
+impl Reporter for UntilBoth {
+    fn on_event(&mut self, event: &CampaignEvent) {
+        if let CampaignEvent::CaseDone(report) = event {
+            for signature in &report.violations {
+                let died = signature.starts_with("I-13");
+                self.died |= died;
+                self.differed |= !died;
+            }
+            if self.died && self.differed {
+                self.stop.raise();
+            }
+        }
+    }
 }
 
 #[test]
@@ -84,20 +101,28 @@ fn a_campaign_goes_round_the_bugs_that_its_target_has() {
     let sick: Mutants = [Mutant::PanicOnHugeLimit, Mutant::TopKLimitOverflows]
         .into_iter()
         .collect();
-    let broken = |known: KnownBugs| {
+    static BOTH_MET: AtomicBool = AtomicBool::new(false);
+    static NEVER: AtomicBool = AtomicBool::new(false);
+    let broken = |known: KnownBugs, cases: u64, met: &'static AtomicBool| {
         let lab = InProcessLab::new(sick, false);
         let mut config = CampaignConfig {
             seed: 4,
-            cases: Some(700),
+            cases: Some(cases),
             jobs: 2,
             profile: Profile::default().with_operators(50).round(known),
             ..CampaignConfig::default()
         };
         config.budget.max_runs = 0;
-        run_campaign(&config, &lab, &mut Quiet)
+        config.budget.stop = Stop::of(met);
+        let mut until = UntilBoth {
+            died: false,
+            differed: false,
+            stop: Stop::of(met),
+        };
+        run_campaign(&config, &lab, &mut until)
     };
-    let all = broken(KnownBugs::default());
-    let others = broken(known().of_release(Release::V26_30));
+    let all = broken(KnownBugs::default(), 5_000, &BOTH_MET);
+    let others = broken(known().of_release(Release::V26_30), all.cases, &NEVER);
     let kinds: Vec<&str> = all.signatures.iter().map(|(s, _)| s.as_str()).collect();
     assert!(kinds.iter().any(|s| s.starts_with("I-13")), "{kinds:?}");
     assert!(kinds.iter().any(|s| !s.starts_with("I-13")), "{kinds:?}");

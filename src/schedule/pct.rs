@@ -63,8 +63,10 @@ impl Pct {
             self.priorities.insert(task, number as u64);
         }
         self.steps += 1;
+        // That the driver was asked in between says nothing of the workers.
         self.last = match self.last {
             (last, times) if last == task => (task, times + 1),
+            last if task == DRIVER => last,
             _ => (task, 1),
         };
     }

@@ -286,7 +286,7 @@ mutants! {
         "a join does not check the equalities that became ready at a stage";
     JoinDropsNullKeys, Operators, "join-drops-null-keys",
         "a linear join drops matches whose key holds a NULL";
-    JoinPassesOverCancelled, Operators, "join-passes-over-cancelled",
+    JoinPassesOverCancelled, Compaction, "join-passes-over-cancelled",
         "a linear join passes over changes that cancel by the time that its other input has reached";
     JoinRepeatsColumn, Operators, "join-repeats-column",
         "a linear join puts the next to last column of a match in place of the last";
