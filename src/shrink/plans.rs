@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use super::edits::Commands;
 use super::inputs::over_plainer_inputs;
 use super::parts::{fitted, shorter, without_a_part};
-use crate::plan::{Globals, Relation, functions, resolve_types, scalar};
+use crate::plan::{Globals, Relation, functions, resolve_types, scalar, window_order};
 use crate::protocol::v26_30::{Id, MirScalarExpr, UnaryFunc, VariadicFunc};
 use crate::repr::LocalId;
 use crate::script::interpret::{Interpreter, Uuids};
@@ -192,10 +192,31 @@ fn variants(operator: &Relation) -> Vec<Relation> {
     {
         out.push(input.as_ref().clone());
     }
+    // Without one of them there is one row a group, or no list to take apart.
+    if let Relation::FlatMap { input, .. } = operator {
+        let rows = below_a_list(input).cloned();
+        out.extend(rows.and_then(|rows| fitted(rows, arity)));
+    }
     out.extend(without_a_part(operator));
     out.extend(over_plainer_inputs(operator));
     out.extend(with_simpler_scalars(operator));
     out
+}
+
+/// The rows of which a window function makes its lists.
+fn below_a_list(list: &Relation) -> Option<&Relation> {
+    let list = match list {
+        Relation::Project { input, .. } => input,
+        other => other,
+    };
+    let Relation::Reduce {
+        input, aggregates, ..
+    } = list
+    else {
+        return None;
+    };
+    let mut windows = aggregates.iter().map(|a| window_order(&a.func));
+    windows.any(|order| order.is_some()).then_some(&**input)
 }
 
 /// The body of a binding with its value wherever it is read.
