@@ -37,6 +37,9 @@ const SHRINK_PATIENCE: Duration = Duration::from_millis(1500);
 /// Runs that the search for a calm schedule takes.
 const SCHEDULES_TRIED: usize = 400;
 
+/// Schedules under which a script is tried that shows a finding seldom.
+const SCHEDULES_A_CANDIDATE: u64 = 10;
+
 /// Runs on one worker, all of which must show what several showed first.
 const ON_ONE_WORKER: u64 = 3;
 
@@ -223,6 +226,7 @@ impl<'a> Hunt<'a> {
             shape,
             seed: self.broken.seed,
             as_found: false,
+            searches: false,
             strays: Some(self.strays),
         }
     }
@@ -355,6 +359,7 @@ impl<'a> Hunt<'a> {
         finding.runs = jury.runs();
         let exact = LabTrial {
             as_found: true,
+            searches: true,
             ..trial.clone()
         };
         // Where a seed decides everything, one that shows it always shows it.
@@ -415,6 +420,8 @@ struct LabTrial<'a> {
     seed: u64,
     /// All with the seed with which it was found.
     as_found: bool,
+    /// A script that does not show it is tried under other schedules as well.
+    searches: bool,
     /// Takes what is broken in other ways.
     strays: Option<&'a Strays>,
 }
@@ -492,6 +499,25 @@ impl LabTrial<'_> {
     }
 }
 
+impl LabTrial<'_> {
+    /// Whether one of several schedules shows it: the calm one, or others that the
+    /// script draws. Where a seed decides everything, so does this of a script.
+    fn shows_under_some(&self, commands: &[Command]) -> bool {
+        let calm = Luck {
+            seed: self.seed,
+            schedule: Some(Schedule::default()),
+        };
+        let others = (0..SCHEDULES_A_CANDIDATE).map(|number| Luck {
+            seed: drawn(self.seed, commands, number),
+            schedule: None,
+        });
+        std::iter::once(calm).chain(others).any(|luck| {
+            let ran = self.run_under(commands, luck, false, false);
+            ran.is_ok_and(|outcome| outcome.has(&self.signature))
+        })
+    }
+}
+
 impl Trial for LabTrial<'_> {
     fn shows(&self, commands: &[Command], run: Run) -> Option<bool> {
         let outcome = self.run(commands, run, false).ok()?;
@@ -501,6 +527,9 @@ impl Trial for LabTrial<'_> {
             for other in others.filter(|other| other.signature() != self.signature) {
                 strays.add(commands, other);
             }
+        }
+        if !shows && self.searches && self.shows_under_some(commands) {
+            return Some(true);
         }
         (shows || outcome.unknown.is_none()).then_some(shows)
     }

@@ -1,9 +1,9 @@
 //! Shrinking of schedules, toward the one under which everything comes to rest after
 //! each command: the end is cut off, then answers become 0 in ever smaller groups,
-//! then those that are left become less.
+//! then those that are left become less, and then 0 one by one.
 //!
-//! Invariant: what comes out still does what is asked for, if what came in did, and is
-//! never less calm.
+//! Invariant: what comes out still does what is asked for, if what came in did; none of
+//! its answers could be 0 instead.
 
 use super::Schedule;
 
@@ -29,20 +29,8 @@ pub fn calmer(schedule: &mut Schedule, mut still: impl FnMut(&Schedule) -> bool)
         kept = (2 * kept).max(1);
     }
     let mut group = answers.len().div_ceil(2).max(1);
-    loop {
-        let mut at = 0;
-        while at < answers.len() {
-            let end = (at + group).min(answers.len());
-            if answers[at..end].iter().any(|answer| *answer != 0) {
-                let mut candidate = answers.clone();
-                candidate[at..end].fill(0);
-                attempt(&mut answers, candidate);
-            }
-            at = end;
-        }
-        if group == 1 {
-            break;
-        }
+    while group > 1 {
+        calm_groups(&mut answers, group, &mut attempt);
         group = group.div_ceil(2);
     }
     for at in 0..answers.len() {
@@ -54,7 +42,29 @@ pub fn calmer(schedule: &mut Schedule, mut still: impl FnMut(&Schedule) -> bool)
             }
         }
     }
+    // What became calm may make room for others.
+    while calm_groups(&mut answers, 1, &mut attempt) {}
     *schedule = Schedule::of(answers);
+}
+
+/// Makes groups of this size calm, one after the other; whether any could be.
+fn calm_groups(
+    answers: &mut Vec<u32>,
+    group: usize,
+    attempt: &mut impl FnMut(&mut Vec<u32>, Vec<u32>) -> bool,
+) -> bool {
+    let mut any = false;
+    let mut at = 0;
+    while at < answers.len() {
+        let end = (at + group).min(answers.len());
+        if answers[at..end].iter().any(|answer| *answer != 0) {
+            let mut candidate = answers.clone();
+            candidate[at..end].fill(0);
+            any |= attempt(answers, candidate);
+        }
+        at = end;
+    }
+    any
 }
 
 #[cfg(test)]

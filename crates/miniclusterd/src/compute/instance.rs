@@ -309,6 +309,7 @@ impl Instance {
             stash: Stash {
                 host: &self.env.host,
                 location: &self.config.common.peek_stash_persist_location,
+                part_sizes: self.persist.part_sizes(),
             },
         };
         let mut ready = Vec::new();

@@ -118,11 +118,16 @@ impl IndexPeek {
             ControlFlow::Break(Full::Answer(answer)) => Ok(answer),
             ControlFlow::Break(Full::Stash) => {
                 let mut upload = sizes.stash.upload(&self.peek, seams)?;
-                let walked = self.walk(reads, seams, |row, copies| upload.push(row, copies))?;
-                if let ControlFlow::Break(result) = walked {
-                    result?;
+                let walked = self.walk(reads, seams, |row, copies| upload.push(row, copies));
+                match walked {
+                    Ok(ControlFlow::Continue(()) | ControlFlow::Break(Ok(()))) => {
+                        upload.answer(&self.peek)
+                    }
+                    Err(why) | Ok(ControlFlow::Break(Err(why))) => {
+                        upload.abandon();
+                        Err(why)
+                    }
                 }
-                upload.answer(&self.peek)
             }
         }
     }

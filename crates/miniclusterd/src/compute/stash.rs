@@ -2,7 +2,7 @@
 //! that is named after the peek, and the answer says where the batch is. Source:
 //! `spec/replica.md` §5.6, `spec/ctp.md` §3.4.
 //!
-//! Invariant: whoever gets the answer owns the batch; what was written for an
+//! Invariant: the batch of an answer is its receiver's; what was written for an
 //! answer that is an error in the end is deleted here.
 
 use std::num::NonZeroUsize;
@@ -11,7 +11,7 @@ use std::ops::ControlFlow;
 use super::environment::Host;
 use super::stash_wire::on_the_wire;
 use crate::mutants::PeekSeams;
-use persist::BatchBuilder;
+use persist::{BatchBuilder, PartSizes};
 use protocol::v26_30::{
     ConfigUpdates, ConfigVal, Peek, PeekResponse, PersistLocation, RowCollection,
     StashedPeekResponse,
@@ -50,7 +50,7 @@ impl StashSettings {
     }
 
     /// Beyond how many bytes the rows of this peek go into the stash; `None` for
-    /// never. Whoever reads them back has no order, so that none may be asked for.
+    /// never. What reads them back has no order, so that none may be asked for.
     pub fn threshold_of(&self, peek: &Peek, seams: PeekSeams) -> Option<u64> {
         let finishing = &peek.finishing;
         let columns = peek.result_desc.arity();
@@ -65,6 +65,7 @@ impl StashSettings {
 pub struct Stash<'a> {
     pub host: &'a Host,
     pub location: &'a PersistLocation,
+    pub part_sizes: PartSizes,
 }
 
 impl Stash<'_> {
@@ -75,7 +76,7 @@ impl Stash<'_> {
         let client = self.host.client(self.location).map_err(|e| e.to_string())?;
         let shard_id = ShardId(peek.uuid);
         let lower = Antichain::minimum();
-        let builder = client.builder_of_staged(shard_id, &peek.result_desc, lower);
+        let builder = client.builder_of_staged(shard_id, &peek.result_desc, lower, self.part_sizes);
         let limit = peek.finishing.limit;
         let limit = limit.map(|limit| u64::try_from(limit).unwrap_or(0));
         let offset = peek.finishing.offset as u64;
@@ -111,6 +112,15 @@ impl Upload {
         match self.needed {
             Some(needed) if self.rows >= needed => ControlFlow::Break(Ok(())),
             Some(_) | None => ControlFlow::Continue(()),
+        }
+    }
+
+    /// Deletes what was written.
+    pub fn abandon(self) {
+        let batch = self.builder.finish(Antichain::from_elem(1));
+        let deleted = batch.and_then(|batch| batch.delete());
+        if let Err(error) = deleted {
+            tracing::warn!(%error, "abandoning a stashed answer");
         }
     }
 

@@ -59,8 +59,8 @@ impl PersistClient {
         shard: ShardId,
         desc: &RelationDesc,
         lower: Antichain,
+        sizes: PartSizes,
     ) -> BatchBuilder {
-        let sizes = self.config().part_sizes();
         BatchBuilder::new(&self.blobs_of(shard), desc, None, sizes, lower)
     }
 
