@@ -377,10 +377,11 @@ impl Link for InProcessLink {
 /// The steps of a pause. One that was passed over comes further now, so that what waits
 /// for it does not wait for ever.
 fn steps_in(pause: Pause, workers: usize, was_passed_over: bool) -> u64 {
-    /// What is not at rest after so many steps may never be.
-    const TO_REST: u64 = 100_000;
+    /// What is not at rest after so many steps may never be: the driver goes on beside
+    /// it.
+    const TO_REST: u64 = 500;
     match pause {
-        Pause::ToRest => TO_REST,
+        Pause::ToRest => TO_REST * workers as u64,
         Pause::Rounds(rounds) => {
             let rounds = rounds.max(u32::from(was_passed_over));
             u64::from(rounds) * workers as u64

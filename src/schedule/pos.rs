@@ -1,15 +1,19 @@
 //! Partial order sampling: each next step has a random priority of its own, the first
 //! of them is taken, and what stepped draws a new one. Source: Yuan, Yang, Gu,
-//! "Partial Order Aware Concurrency Sampling" (CAV 2018), its basic form. Deviation:
-//! which steps race is unknown, so that only what stepped draws anew; the driver is a
-//! task that is asked in its turn alone.
+//! "Partial Order Aware Concurrency Sampling" (CAV 2018), its basic form. Deviations:
+//! which steps race is unknown, so that what stepped draws anew, and now and then all
+//! do; the driver is a task that is asked in its turn alone.
 //!
-//! Invariant: a priority stays until its task has stepped.
+//! Invariant: between two times at which all draw, a priority stays until its task has
+//! stepped.
 
 use std::collections::BTreeMap;
 
 use super::{Pause, Strategy, Task};
 use crate::generate::{Choices, SeededChoices};
+
+/// After so many steps all priorities are drawn anew, so that no task waits for ever.
+const ALL_DRAW: u32 = 16;
 
 /// The driver among the tasks.
 const DRIVER: usize = usize::MAX;
@@ -17,6 +21,7 @@ const DRIVER: usize = usize::MAX;
 pub(super) struct Pos {
     choices: SeededChoices,
     priorities: BTreeMap<usize, u64>,
+    steps: u32,
 }
 
 impl Pos {
@@ -24,6 +29,7 @@ impl Pos {
         Pos {
             choices,
             priorities: BTreeMap::new(),
+            steps: 0,
         }
     }
 
@@ -43,7 +49,11 @@ impl Strategy for Pos {
                 first = (place, priority);
             }
         }
-        self.priorities.remove(&tasks[first.0].worker);
+        self.steps += 1;
+        match self.steps % ALL_DRAW {
+            0 => self.priorities.clear(),
+            _ => drop(self.priorities.remove(&tasks[first.0].worker)),
+        }
         first.0
     }
 

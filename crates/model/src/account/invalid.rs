@@ -52,6 +52,8 @@ pub enum Invalid {
     },
     #[error("a peek of {0} reads other types than it has, and its rows may go into the stash")]
     StashSchema(GlobalId),
+    #[error("the view that writes shard `{0}` reads it, or what is made of it")]
+    ViewOfItself(String),
     #[error("{0} is dropped but does not exist")]
     DropOfNothing(GlobalId),
     #[error("{0} is allowed to write but does not exist")]

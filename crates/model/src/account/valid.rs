@@ -6,13 +6,16 @@
 //! Invariant: only what ends a replica or makes its answers meaningless is
 //! invalid; commands without effect are not.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Model;
 use super::invalid::{Invalid, Unwise};
 use super::session::Life;
 use super::shard::Shard;
+use super::view::Views;
 use repr::{Antichain, GlobalId, RelationDesc, SqlColumnType, Timestamp};
+use script::config::StashUpdate;
 use script::event::{DataflowSpec, Event, ImportSpec, PeekSpec};
 
 impl Model {
@@ -21,9 +24,8 @@ impl Model {
     pub fn check(&self, event: &Event) -> Result<(), Invalid> {
         match event {
             Event::InstanceCreated { .. } => self.check_instance(),
-            Event::InitializationComplete | Event::ConfigurationUpdated { .. } => {
-                self.check_session()
-            }
+            Event::ConfigurationUpdated { stash, .. } => self.check_stash(stash),
+            Event::InitializationComplete => self.check_session(),
             Event::DataflowCreated(spec) => self.check_dataflow(spec),
             Event::Scheduled { id: _ } => self.check_session(),
             Event::AllowedCompaction { id, frontier } => self.check_compaction(*id, frontier),
@@ -89,6 +91,9 @@ impl Model {
                 return Err(Invalid::IdInUse(export.id()));
             }
         }
+        if let Some((_, shard, _)) = spec.views().find(|(_, shard, _)| self.feeds(shard, spec)) {
+            return Err(Invalid::ViewOfItself(shard.to_string()));
+        }
         let mut readable: Vec<GlobalId> = spec.builds.iter().map(|(id, _)| *id).collect();
         for import in &spec.imports {
             match import {
@@ -125,6 +130,29 @@ impl Model {
                 on: export.on(),
             }),
         }
+    }
+
+    /// Whether a dataflow reads this shard, or what dataflows make of it.
+    fn feeds(&self, shard: &str, spec: &DataflowSpec) -> bool {
+        let mut shards: BTreeSet<&str> = BTreeSet::new();
+        let mut indexes: BTreeSet<GlobalId> = BTreeSet::new();
+        let mut open = vec![spec];
+        while let Some(spec) = open.pop() {
+            for import in &spec.imports {
+                match import {
+                    ImportSpec::Source { shard, .. } if shards.insert(shard) => {
+                        let views = self.views.get(shard);
+                        open.extend(views.into_iter().flat_map(Views::dataflows));
+                    }
+                    ImportSpec::Index { index, .. } if indexes.insert(*index) => {
+                        let imported = self.session.collections.get(index);
+                        open.extend(imported.map(|imported| &*imported.dataflow.spec));
+                    }
+                    ImportSpec::Source { .. } | ImportSpec::Index { .. } => {}
+                }
+            }
+        }
+        shards.contains(shard)
     }
 
     /// Whether a shard can be read by this schema: by the one it was written by.
@@ -194,6 +222,17 @@ impl Model {
         match index || self.peeked_shard(spec.id).is_some() {
             true => Ok(()),
             false => Err(Invalid::PeekOfNothing(spec.id)),
+        }
+    }
+
+    /// Answers may go into the stash only if every peek that waits reads what it gets.
+    fn check_stash(&self, stash: &StashUpdate) -> Result<(), Invalid> {
+        self.check_session()?;
+        let mut waiting = self.session.peeks.values().filter(|peek| !peek.answered);
+        let odd = waiting.find(|peek| peek.stash.is_some() && !peek.spec.fits);
+        match odd.filter(|_| stash.enabled == Some(true)) {
+            Some(peek) => Err(Invalid::StashSchema(peek.spec.id)),
+            None => Ok(()),
         }
     }
 

@@ -11,6 +11,7 @@ use super::dataflow::Dataflow;
 use super::refresh;
 use repr::{Antichain, GlobalId, RelationDesc, Timestamp};
 use script::Refresh;
+use script::event::DataflowSpec;
 
 /// The views that were created over one shard, in order.
 #[derive(Debug, Clone, Default)]
@@ -71,6 +72,11 @@ pub(super) fn asserted(desc: &RelationDesc, not_null: &[usize]) -> BTreeMap<usiz
 impl Views {
     pub(super) fn add(&mut self, view: View) {
         self.views.push(view);
+    }
+
+    /// The dataflows of the views.
+    pub(super) fn dataflows(&self) -> impl Iterator<Item = &DataflowSpec> {
+        self.views.iter().map(|view| &*view.dataflow.spec)
     }
 
     pub(super) fn spoil(&mut self) {
