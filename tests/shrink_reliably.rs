@@ -16,6 +16,7 @@ use clusterd_fuzz::cli::InProcessLab;
 use clusterd_fuzz::generate::Profile;
 use clusterd_fuzz::protocol::Release;
 use clusterd_fuzz::replica::mutants::{Mutant, Mutants};
+use clusterd_fuzz::schedule::Schedule;
 use clusterd_fuzz::script::Command;
 use clusterd_fuzz::shrink::{Budget, Complexity, shrink_with};
 
@@ -137,11 +138,16 @@ impl Lab for Flaky {
         Release::default()
     }
 
-    fn seat(&self, shape: Shape, seed: u64) -> Result<Seat, String> {
+    fn seat_under(
+        &self,
+        shape: Shape,
+        seed: u64,
+        schedule: Option<&Schedule>,
+    ) -> Result<Seat, String> {
         self.runs.fetch_add(1, Ordering::Relaxed);
         match luck(seed) < self.share {
-            true => self.sick.seat(shape, seed),
-            false => self.healthy.seat(shape, seed),
+            true => self.sick.seat_under(shape, seed, schedule),
+            false => self.healthy.seat_under(shape, seed, schedule),
         }
     }
 

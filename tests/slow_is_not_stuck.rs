@@ -22,6 +22,7 @@ use clusterd_fuzz::protocol::v26_30::PersistLocation;
 use clusterd_fuzz::replica::in_process::{Config, InProcess, InTurn};
 use clusterd_fuzz::replica::meter::Limits;
 use clusterd_fuzz::replica::mutants::{Mutant, Mutants};
+use clusterd_fuzz::schedule::Schedule;
 use clusterd_fuzz::script::Command;
 use clusterd_fuzz::script::output::Output;
 use uuid::Uuid;
@@ -46,7 +47,12 @@ impl Lab for SilentLab {
         Release::default()
     }
 
-    fn seat(&self, shape: Shape, seed: u64) -> Result<Seat, String> {
+    fn seat_under(
+        &self,
+        shape: Shape,
+        seed: u64,
+        _schedule: Option<&Schedule>,
+    ) -> Result<Seat, String> {
         let config = PersistConfig {
             clock: Arc::new(ManualClock::new(0)),
             ids: Arc::new(SeededIds::new(seed)),

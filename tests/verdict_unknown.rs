@@ -28,6 +28,7 @@ use clusterd_fuzz::protocol::v26_30::PersistLocation;
 use clusterd_fuzz::replica::in_process::{Config, InProcess, InTurn};
 use clusterd_fuzz::replica::meter::Limits;
 use clusterd_fuzz::replica::mutants::Mutants;
+use clusterd_fuzz::schedule::Schedule;
 use clusterd_fuzz::script::Command;
 use uuid::Uuid;
 
@@ -101,7 +102,12 @@ impl Lab for LosingLab {
         Release::default()
     }
 
-    fn seat(&self, shape: Shape, seed: u64) -> Result<Seat, String> {
+    fn seat_under(
+        &self,
+        shape: Shape,
+        seed: u64,
+        _schedule: Option<&Schedule>,
+    ) -> Result<Seat, String> {
         let store = Arc::new(MemConsensus::default());
         let blob = Arc::new(MemBlob::default());
         let config = |ids: u64| PersistConfig {

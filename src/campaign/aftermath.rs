@@ -80,10 +80,6 @@ impl Lab for Pursuit<'_> {
         self.lab.release()
     }
 
-    fn seat(&self, shape: Shape, seed: u64) -> Result<Seat, String> {
-        self.seat_under(shape, seed, None)
-    }
-
     fn seat_under(
         &self,
         shape: Shape,

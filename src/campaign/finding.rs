@@ -225,8 +225,7 @@ impl<'a> Hunt<'a> {
             signature: self.broken.violation.signature(),
             shape,
             seed: self.broken.seed,
-            as_found: false,
-            searches: false,
+            seeds: Seeds::Drawn,
             strays: Some(self.strays),
         }
     }
@@ -358,8 +357,7 @@ impl<'a> Hunt<'a> {
         let mut seen = jury.estimate(start);
         finding.runs = jury.runs();
         let exact = LabTrial {
-            as_found: true,
-            searches: true,
+            seeds: Seeds::Searched,
             ..trial.clone()
         };
         // Where a seed decides everything, one that shows it always shows it.
@@ -396,9 +394,10 @@ impl<'a> Hunt<'a> {
             finding.rate = last.tell(&finding.commands);
             finding.runs = last.runs();
         }
-        let shown = finding.show(&trial, budget)
-            || !budget.stop.is_raised() && finding.show(&exact, budget);
-        if shown && trial.is_seeded() && !finding.rate.is_reliable() {
+        if !finding.show(&trial, budget) && !budget.stop.is_raised() {
+            finding.show(&exact, budget);
+        }
+        if !budget.stop.is_raised() && trial.is_seeded() && !finding.rate.is_reliable() {
             finding.pin(&trial, budget);
         }
         (finding, trail)
@@ -411,17 +410,25 @@ const AS_FOUND: Run = Run {
     patient: true,
 };
 
-/// Runs in a lab, each with a seed of its own.
+/// The seeds of the runs of a trial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seeds {
+    /// Each run has its own.
+    Drawn,
+    /// All have the one with which the finding was found.
+    AsFound,
+    /// The same, and a script that does not show it then is tried under other schedules.
+    Searched,
+}
+
+/// Runs in a lab.
 #[derive(Clone)]
 struct LabTrial<'a> {
     lab: &'a dyn Lab,
     signature: String,
     shape: Shape,
     seed: u64,
-    /// All with the seed with which it was found.
-    as_found: bool,
-    /// A script that does not show it is tried under other schedules as well.
-    searches: bool,
+    seeds: Seeds,
     /// Takes what is broken in other ways.
     strays: Option<&'a Strays>,
 }
@@ -438,7 +445,7 @@ impl LabTrial<'_> {
     /// Whether one of a few runs shows it, the first as it was found.
     fn shows_within(&self, commands: &[Command], runs: u64) -> bool {
         let first = LabTrial {
-            as_found: true,
+            seeds: Seeds::AsFound,
             ..self.clone()
         };
         let quick = |number| Run {
@@ -455,9 +462,9 @@ impl LabTrial<'_> {
     }
 
     fn run(&self, commands: &[Command], run: Run, keep_log: bool) -> Result<Outcome, String> {
-        let seed = match self.as_found {
-            true => self.seed,
-            false => drawn(self.seed, commands, run.number),
+        let seed = match self.seeds {
+            Seeds::AsFound | Seeds::Searched => self.seed,
+            Seeds::Drawn => drawn(self.seed, commands, run.number),
         };
         let luck = Luck {
             seed,
@@ -497,9 +504,7 @@ impl LabTrial<'_> {
         let outcome = self.run_under(commands, luck, true, true).ok()?;
         outcome.has(&self.signature).then_some(outcome)
     }
-}
 
-impl LabTrial<'_> {
     /// Whether one of several schedules shows it: the calm one, or others that the
     /// script draws. Where a seed decides everything, so does this of a script.
     fn shows_under_some(&self, commands: &[Command]) -> bool {
@@ -528,7 +533,8 @@ impl Trial for LabTrial<'_> {
                 strays.add(commands, other);
             }
         }
-        if !shows && self.searches && self.shows_under_some(commands) {
+        let searches = self.seeds == Seeds::Searched;
+        if !shows && searches && self.shows_under_some(commands) {
             return Some(true);
         }
         (shows || outcome.unknown.is_none()).then_some(shows)
@@ -627,7 +633,7 @@ impl Finding {
     /// and keeps what they then show. False if they never do.
     fn show(&mut self, trial: &LabTrial<'_>, budget: Budget) -> bool {
         const TRIES: usize = 40;
-        let once = trial.as_found || budget.stop.is_raised();
+        let once = trial.seeds != Seeds::Drawn || budget.stop.is_raised();
         let left = budget.max_runs.saturating_sub(self.runs);
         let tries = if once { 1 } else { left.clamp(1, TRIES) } as u64;
         // Numbers beyond those of any other run.

@@ -79,17 +79,17 @@ pub trait Lab: Sync {
     /// the shape that it has.
     ///
     /// Errors: one line that says what could not be started.
-    fn seat(&self, shape: Shape, seed: u64) -> Result<Seat, String>;
+    fn seat(&self, shape: Shape, seed: u64) -> Result<Seat, String> {
+        self.seat_under(shape, seed, None)
+    }
 
     /// The same under this schedule, if a schedule decides here what steps next.
     fn seat_under(
         &self,
         shape: Shape,
         seed: u64,
-        _schedule: Option<&Schedule>,
-    ) -> Result<Seat, String> {
-        self.seat(shape, seed)
-    }
+        schedule: Option<&Schedule>,
+    ) -> Result<Seat, String>;
 
     /// Takes a seat back. `spoiled` says that its target was lost, or broke an
     /// invariant: what it would do next is no bug.
@@ -438,7 +438,12 @@ impl Lab for ProcessLab {
         self.stand_ins.iter().map(Box::as_ref).collect()
     }
 
-    fn seat(&self, shape: Shape, seed: u64) -> Result<Seat, String> {
+    fn seat_under(
+        &self,
+        shape: Shape,
+        seed: u64,
+        _schedule: Option<&Schedule>,
+    ) -> Result<Seat, String> {
         let tenants = self.stocks.iter().map(|stock| self.tenant(stock, shape));
         let tenants = tenants.collect::<Result<Vec<Tenant>, String>>()?;
         let location = PersistLocation {

@@ -13,7 +13,6 @@ use crate::driver::play::{Source, block};
 use crate::invariants::Violation;
 use crate::protocol::{Announced, AnnouncedError};
 use crate::schedule::{Schedule, ScheduleError};
-use crate::script::Command;
 
 /// What a script's header says, as `# name: value` lines.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -163,6 +162,7 @@ pub fn replay(
     let source = Source::parse(text).map_err(|e| ReplayError::Script(format!("{shown}: {e}")))?;
     let commands = source.commands();
     let facts = Facts::parse(text).map_err(|e| ReplayError::Script(format!("{shown}: {e}")))?;
+    let expected = expected_blocks(&commands, lab.release());
     let options = lab.options(REPLAYED);
     let schedules = match facts.schedule {
         Some(schedule) => vec![Some(schedule)],
@@ -177,7 +177,7 @@ pub fn replay(
         };
         let outcome = run_with(lab, &commands, shape, REPLAYED, &options)
             .map_err(|e| ReplayError::Target(format!("{shown}: {e}")))?;
-        let replayed = judged(lab, &source, &commands, outcome);
+        let replayed = judged(&source, &expected, outcome);
         let passed = replayed.passed();
         last = Some(replayed);
         if !passed {
@@ -188,7 +188,9 @@ pub fn replay(
 }
 
 /// What became of one run of a script.
-fn judged(lab: &dyn Lab, source: &Source, commands: &[Command], outcome: Outcome) -> Replayed {
+///
+/// `expected` is what the model answers, where it has one answer.
+fn judged(source: &Source, expected: &[Option<String>], outcome: Outcome) -> Replayed {
     if outcome.unknown.is_some() {
         return Replayed {
             commands: outcome.commands,
@@ -200,13 +202,12 @@ fn judged(lab: &dyn Lab, source: &Source, commands: &[Command], outcome: Outcome
         };
     }
     let mut mismatches = Vec::new();
-    let expected = expected_blocks(commands, lab.release());
     for (step, (answer, expected)) in outcome.answers.iter().zip(expected).enumerate() {
         let actual = block(answer);
         if let Some(expected) = expected
-            && expected != actual
+            && *expected != actual
         {
-            mismatches.push((step, expected, actual));
+            mismatches.push((step, expected.clone(), actual));
         }
     }
     if let Source::Text(script) = source {

@@ -20,6 +20,7 @@ use crate::invariants::{self, Checker, Counts, Place, Violation};
 use crate::model::Rehearsal;
 use crate::plan::cells;
 use crate::protocol::Release;
+use crate::schedule::Schedule;
 use crate::script::interpret::{Effect, Interpreter, Uuids};
 use crate::script::upstream::translate;
 use crate::script::{Command, Export, Selection};
@@ -59,7 +60,12 @@ impl UpstreamLab {
 }
 
 impl Lab for UpstreamLab {
-    fn seat(&self, _shape: Shape, _seed: u64) -> Result<Seat, String> {
+    fn seat_under(
+        &self,
+        _shape: Shape,
+        _seed: u64,
+        _schedule: Option<&Schedule>,
+    ) -> Result<Seat, String> {
         Err("upstream's driver is not driven by ours".to_string())
     }
 

@@ -161,10 +161,6 @@ impl Lab for InProcessLab {
     }
 
     /// Workers of several processes become workers of the one that there is.
-    fn seat(&self, shape: Shape, seed: u64) -> Result<Seat, String> {
-        self.seat_under(shape, seed, None)
-    }
-
     fn seat_under(
         &self,
         shape: Shape,

@@ -1,5 +1,6 @@
 //! I-34: an answer lies in the stash where the replica was told so, and its rows
-//! can be read from there, as many as it says. Source: `spec/replica.md` §5.6.
+//! can be read from there, as many rows and bytes of parts as it says. Source:
+//! `spec/replica.md` §5.6.
 //!
 //! Whether they are the right rows is for I-01 to see, which looks at them wherever
 //! they were. That rows which are sent should have gone into the stash is certain

@@ -57,7 +57,7 @@ impl Pct {
     }
 
     /// Takes note that a task steps; a change point puts it behind all others.
-    fn steps(&mut self, task: usize) {
+    fn note_step(&mut self, task: usize) {
         let change = self.changes.iter().position(|at| *at == self.steps);
         if let Some(number) = change {
             self.priorities.insert(task, number as u64);
@@ -83,7 +83,7 @@ impl Strategy for Pct {
             // Of equal priorities the other task is the first.
             let other = tasks.iter().position(|task| task.worker != worker);
             if let Some(other) = other {
-                self.steps(tasks[other].worker);
+                self.note_step(tasks[other].worker);
                 return other;
             }
         }
@@ -94,7 +94,7 @@ impl Strategy for Pct {
                 first = (place, priority);
             }
         }
-        self.steps(tasks[first.0].worker);
+        self.note_step(tasks[first.0].worker);
         first.0
     }
 
@@ -108,7 +108,7 @@ impl Strategy for Pct {
         let driver = self.priority(DRIVER);
         // A worker that is alone is never asked for.
         self.priority(0);
-        self.steps(DRIVER);
+        self.note_step(DRIVER);
         let mut workers = self.priorities.iter().filter(|(task, _)| **task != DRIVER);
         let is_before = |(_, priority): (&usize, &u64)| driver > *priority;
         if workers.clone().all(is_before) {

@@ -71,8 +71,7 @@ impl Model {
             }
             Event::PeekSent(spec) => {
                 let collection = self.session.collections.get(&spec.id);
-                let is_index =
-                    collection.is_some_and(|c| matches!(c.export, ExportSpec::Index { .. }));
+                let is_index = collection.is_some_and(Collection::is_index);
                 let streams = is_index && spec.finish.order_by.is_empty();
                 let peek = Peek {
                     spec: spec.clone(),

@@ -67,20 +67,28 @@ fn wrong_item(
     ))
 }
 
-/// The first field of the argument; the others are the keys of the order.
-fn ordered_item(
+/// The first field of an argument, and the others, which are the keys of an order.
+pub(super) fn item_and_keys<'a>(
     name: &str,
-    arg: &ReprColumnType,
-    order_by: &[ColumnOrder],
-) -> Result<ReprColumnType, Problem> {
-    let (item, keys) = match &arg.scalar_type {
+    arg: &'a ReprColumnType,
+) -> Result<(&'a ReprColumnType, &'a [ReprColumnType]), Problem> {
+    match &arg.scalar_type {
         ReprScalarType::Record { fields } if !arg.nullable => fields.split_first(),
         _ => None,
     }
     .ok_or_else(|| {
         let found = type_name(&arg.scalar_type);
         format!("the argument of {name} is {found}, expected a record")
-    })?;
+    })
+}
+
+/// The first field of the argument; the others are the keys of the order.
+fn ordered_item(
+    name: &str,
+    arg: &ReprColumnType,
+    order_by: &[ColumnOrder],
+) -> Result<ReprColumnType, Problem> {
+    let (item, keys) = item_and_keys(name, arg)?;
     match order_by.iter().find(|order| order.column >= keys.len()) {
         None => Ok(item.clone()),
         Some(order) => Err(format!(

@@ -6,6 +6,7 @@
 //! column of the order; what makes upstream abort, or what it refuses itself, has no
 //! type.
 
+use super::aggregate::item_and_keys;
 use super::problem::{Problem, expect, non_null, nullable, or_null};
 use crate::functions::AGGREGATES;
 use crate::reduction::window_order;
@@ -126,14 +127,7 @@ fn payload<'a>(
     if a.distinct {
         return Err(format!("{name} takes every row, expected no `distinct`"));
     }
-    let (typ, keys) = match &arg.scalar_type {
-        ReprScalarType::Record { fields } if !arg.nullable => fields.split_first(),
-        _ => None,
-    }
-    .ok_or_else(|| {
-        let found = type_name(&arg.scalar_type);
-        format!("the argument of {name} is {found}, expected a record")
-    })?;
+    let (typ, keys) = item_and_keys(&name, arg)?;
     if keys.len() != order_by.len() {
         let (found, expected) = (keys.len(), order_by.len());
         return Err(format!(
